@@ -1,0 +1,7 @@
+/// The reverse-mode tape and its operations.
+///
+/// May import: `tensor`, `kernel`.
+///
+/// To add to it: one operation class with its forward and backward, checked in `TapeGradientTest` against libtorch and
+/// finite differences.
+package dev.graft.autograd;

@@ -1,0 +1,7 @@
+/// Fused CPU kernels, each beside a plain twin made of ATen operations.
+///
+/// May import: `tensor`.
+///
+/// To add to it: one method in `Kernels`, one body in `PlainKernels`, one in `VectorKernels`, one comparison in
+/// `KernelsTest`.
+package dev.graft.kernel;

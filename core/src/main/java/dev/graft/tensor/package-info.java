@@ -1,0 +1,6 @@
+/// Native tensors with a visible lifetime.
+///
+/// May import: nothing of Graft; it is the only package that touches org.bytedeco.
+///
+/// To add to it: a new ATen operation is one method in `Tensor` (or `Ops` when it needs a boxed call).
+package dev.graft.tensor;
