@@ -1,6 +1,6 @@
-/// Weight files: safetensors.
+/// Weight files: safetensors in one file or many shards, and the writing of files whole or not at all.
 ///
 /// May import: `tensor`.
 ///
-/// To add to it: one class a file format.
+/// To add to it: one class a file format; whatever it refuses is a `FormatException`.
 package dev.graft.format;

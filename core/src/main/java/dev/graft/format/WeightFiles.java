@@ -1,0 +1,209 @@
+package dev.graft.format;
+
+import static dev.graft.format.FormatException.quote;
+
+import dev.graft.format.Safetensors.Entry;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/// All weights of a model as one set of names, whether they lie in one safetensors file or in shards with an index.
+public final class WeightFiles implements AutoCloseable {
+    static final String SINGLE = "model.safetensors";
+    static final String INDEX = "model.safetensors.index.json";
+    static final String ADAPTER = "adapter_model.safetensors";
+    static final String PICKLE_ADVICE = "Pickle files run whatever code their author put there when they are loaded, so"
+            + " Graft does not read them. Convert it in Python: "
+            + "safetensors.torch.save_file(torch.load(FILE, weights_only=True), \"model.safetensors\").";
+
+    private static final int FAULTS_SHOWN = 10;
+
+    private final Path path;
+    private final List<Safetensors> files;
+    private final Map<String, Safetensors> homes;
+
+    private WeightFiles(Path path, List<Safetensors> files) {
+        this.path = path;
+        this.files = List.copyOf(files);
+        Map<String, Safetensors> homes = new LinkedHashMap<>();
+        files.forEach(file -> file.entries().keySet().forEach(name -> homes.put(name, file)));
+        this.homes = Collections.unmodifiableMap(homes);
+    }
+
+    /// The weights of a model directory: `model.safetensors`, or else the shards of `model.safetensors.index.json`.
+    ///
+    /// @throws FormatException when there are none, or index and shards disagree
+    public static WeightFiles open(Path directory) {
+        if (!Files.isDirectory(directory)) {
+            String found = Files.exists(directory) ? "this is a file" : "there is no such directory";
+            throw new FormatException(directory, found, "a model directory", "Check the path.");
+        }
+        if (Files.exists(directory.resolve(SINGLE))) {
+            return openFile(directory.resolve(SINGLE));
+        }
+        Path index = directory.resolve(INDEX);
+        if (Files.exists(index)) {
+            return openShards(directory, ShardIndex.read(index));
+        }
+        throw nothingToOpen(directory);
+    }
+
+    /// The weights of one file, such as an adapter's `adapter_model.safetensors`.
+    public static WeightFiles openFile(Path file) {
+        if (Files.exists(file) && isPickle(file)) {
+            throw new FormatException(file, "this is a pickle file", "safetensors", PICKLE_ADVICE);
+        }
+        return new WeightFiles(file, List.of(Safetensors.open(file)));
+    }
+
+    private static WeightFiles openShards(Path directory, ShardIndex index) {
+        List<Safetensors> files = new ArrayList<>();
+        try {
+            requirePresent(directory, index);
+            for (String shard : index.shards()) {
+                files.add(Safetensors.open(directory.resolve(shard)));
+            }
+            requireAgreement(directory, index, files);
+            return new WeightFiles(directory, files);
+        } catch (RuntimeException | Error e) {
+            files.forEach(Safetensors::close);
+            throw e;
+        }
+    }
+
+    private static void requirePresent(Path directory, ShardIndex index) {
+        List<String> missing = index.shards().stream()
+                .filter(shard -> !Files.exists(directory.resolve(shard)))
+                .toList();
+        if (!missing.isEmpty()) {
+            throw new FormatException(
+                    directory,
+                    "%d of the %d shards are missing: %s"
+                            .formatted(missing.size(), index.shards().size(), listed(missing, ", ")),
+                    "every file named in " + INDEX,
+                    "Download the rest of the model.");
+        }
+    }
+
+    /// Every tensor lies in the one shard the index names for it, and the index names all there are.
+    private static void requireAgreement(Path directory, ShardIndex index, List<Safetensors> files) {
+        List<String> faults = new ArrayList<>();
+        Map<String, Set<String>> held = new LinkedHashMap<>();
+        files.forEach(file ->
+                held.put(file.file().getFileName().toString(), file.entries().keySet()));
+        index.shardOf().forEach((name, shard) -> {
+            if (!held.get(shard).contains(name)) {
+                faults.add("%s is not in %s".formatted(quote(name), shard));
+            }
+        });
+        held.forEach((shard, names) -> names.forEach(name -> {
+            String home = index.shardOf().get(name);
+            if (home == null) {
+                faults.add("%s of %s is not in the index".formatted(quote(name), shard));
+            } else if (!home.equals(shard)) {
+                faults.add("%s of %s belongs to %s".formatted(quote(name), shard, home));
+            }
+        }));
+        if (!faults.isEmpty()) {
+            throw new FormatException(
+                    directory.resolve(INDEX),
+                    "index and shards disagree about %d tensors:\n  %s\n"
+                            .formatted(faults.size(), listed(faults, "\n  ")),
+                    "each tensor in the one shard the index names",
+                    "Download index and shards of the same revision.");
+        }
+    }
+
+    private static FormatException nothingToOpen(Path directory) {
+        if (Files.exists(directory.resolve(ADAPTER))) {
+            return new FormatException(
+                    directory,
+                    "this is an adapter, with %s alone".formatted(ADAPTER),
+                    "a model, with %s or %s".formatted(SINGLE, INDEX),
+                    "Give the base model here and this directory as the adapter.");
+        }
+        try (Stream<Path> list = Files.list(directory)) {
+            List<String> pickles = list.filter(WeightFiles::isPickle)
+                    .map(file -> file.getFileName().toString())
+                    .sorted()
+                    .toList();
+            return new FormatException(
+                    directory,
+                    pickles.isEmpty()
+                            ? "there are no weights here"
+                            : "there are only pickle files, " + listed(pickles, ", "),
+                    "%s, or %s with its shards".formatted(SINGLE, INDEX),
+                    pickles.isEmpty() ? "Check the path, or download the weights too." : PICKLE_ADVICE);
+        } catch (IOException e) {
+            throw new UncheckedIOException("%s: cannot be listed (%s)".formatted(directory, e), e);
+        }
+    }
+
+    private static boolean isPickle(Path file) {
+        return file.getFileName()
+                .toString()
+                .matches("(pytorch_model|adapter_model)[^/]*\\.bin|[^/]*\\.(pt|pth|ckpt|pkl|pickle)");
+    }
+
+    private static String listed(List<String> items, String separator) {
+        String shown = items.stream().limit(FAULTS_SHOWN).collect(Collectors.joining(separator));
+        int more = items.size() - FAULTS_SHOWN;
+        return more > 0 ? "%s%sand %d more".formatted(shown, separator, more) : shown;
+    }
+
+    /// Names of all tensors, file by file, in the order of their bytes.
+    public Set<String> names() {
+        return homes.keySet();
+    }
+
+    /// The description of a tensor; its offsets count within the file it lies in.
+    ///
+    /// @throws FormatException when there is no such tensor
+    public Entry entry(String name) {
+        return home(name).entry(name);
+    }
+
+    /// The bytes of a tensor, as [Safetensors#data] gives them: valid until [#close].
+    ///
+    /// @throws FormatException when there is no such tensor, or Graft has no arithmetic for its element type
+    public MemorySegment data(String name) {
+        return home(name).data(name);
+    }
+
+    /// Bytes of all tensors together.
+    public long totalBytes() {
+        return homes.keySet().stream().mapToLong(name -> entry(name).bytes()).sum();
+    }
+
+    public List<Path> files() {
+        return files.stream().map(Safetensors::file).toList();
+    }
+
+    private Safetensors home(String name) {
+        Safetensors home = homes.get(name);
+        if (home == null) {
+            throw new FormatException(
+                    path,
+                    "there is no tensor %s among the %d".formatted(quote(name), homes.size()),
+                    "one of that name",
+                    "Check that the weights belong to this model.");
+        }
+        return home;
+    }
+
+    /// Unmaps the files. Every segment handed out dies with them.
+    @Override
+    public void close() {
+        files.forEach(Safetensors::close);
+    }
+}
