@@ -293,6 +293,11 @@ public final class Tensor {
         return new Tensor(handle.index_select(dim, index.handle));
     }
 
+    /// Gradient of picking rows `ids` from a table of `vocab` rows: this tensor's rows added up by id, `[vocab, width]`.
+    public Tensor embeddingBackward(Tensor ids, long vocab) {
+        return new Tensor(torch.embedding_dense_backward(handle, ids.handle, vocab, -1, false));
+    }
+
     public Tensor gather(int dim, Tensor index) {
         return new Tensor(handle.gather(dim, index.handle));
     }
@@ -528,6 +533,11 @@ public final class Tensor {
     /// Adds each row of `source` to the row that `index` names, along `dim`.
     public Tensor indexAddInPlace(int dim, Tensor index, Tensor source) {
         return inPlace(handle.index_add_(dim, index.handle, source.handle));
+    }
+
+    /// Copies each row of `source` over the row that `index` names, along `dim`.
+    public Tensor indexCopyInPlace(int dim, Tensor index, Tensor source) {
+        return inPlace(handle.index_copy_(dim, index.handle, source.handle));
     }
 
     /// `this[index[i]] = value` along the last dimension.

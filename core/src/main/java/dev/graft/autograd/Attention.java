@@ -1,0 +1,159 @@
+package dev.graft.autograd;
+
+import dev.graft.kernel.Kernels;
+import dev.graft.kernel.Kernels.Ranges;
+import dev.graft.tensor.DType;
+import dev.graft.tensor.Scope;
+import dev.graft.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/// Softmax attention of each query over its own range of keys, in blocks of queries: the scores of one block exist at a
+/// time, the columns no query of a block may see are never computed, and the backward pass computes probabilities
+/// again from the saved log-sum of each row instead of keeping them.
+///
+/// Ranges express causality, document boundaries in a packed batch, sliding windows and a cache of earlier keys alike.
+/// Dao et al. 2022, <https://arxiv.org/abs/2205.14135>, for recomputing by blocks; ours are blocks of whole rows.
+public final class Attention {
+    private final Tape tape;
+    private final Value q;
+    private final Value k;
+    private final Value v;
+    private final double scale;
+    private final int heads;
+    private final int keyHeads;
+    private final int headDim;
+    private final int tokens;
+    private final List<Block> blocks;
+
+    /// Queries `[start, start + ranges.rows())` over keys `[low, high)`; ranges count from `low`.
+    private record Block(int start, int low, int high, Ranges ranges) {
+        int rows() {
+            return ranges.rows();
+        }
+    }
+
+    private Attention(Tape tape, Value q, Value k, Value v, Ranges ranges, double scale) {
+        this.tape = tape;
+        this.q = q;
+        this.k = k;
+        this.v = v;
+        this.scale = scale;
+        this.heads = (int) q.data().size(0);
+        this.tokens = (int) q.data().size(1);
+        this.headDim = (int) q.data().size(2);
+        this.keyHeads = (int) k.data().size(0);
+        if (ranges.rows() != tokens || heads % keyHeads != 0) {
+            throw new IllegalArgumentException("%d queries of %d heads with %d ranges over %d key heads"
+                    .formatted(tokens, heads, ranges.rows(), keyHeads));
+        }
+        this.blocks = blocks(ranges);
+    }
+
+    /// @param q      `[heads, tokens, headDim]`
+    /// @param k      `[keyHeads, keys, headDim]`, each shared by `heads / keyHeads` query heads
+    /// @param v      the same
+    /// @param ranges for each query the keys it may see
+    /// @param scale  usually `1 / √headDim`
+    /// @return       `[tokens, heads · headDim]`
+    public static Value apply(Tape tape, Value q, Value k, Value v, Ranges ranges, double scale) {
+        return new Attention(tape, q, k, v, ranges, scale).run();
+    }
+
+    private Value run() {
+        boolean wanted = tape.wants(List.of(q, k, v), List.of());
+        Tensor output = Tensor.empty(q.data().dtype(), q.data().device(), tokens, (long) heads * headDim);
+        List<Tensor> saved = new ArrayList<>(List.of(q.data(), k.data(), v.data(), output));
+        for (Block block : blocks) {
+            Tensor p = scores(block);
+            Tensor logSumExp = Tensor.empty(DType.F32, p.device(), p.size(0), p.size(1));
+            tape.kernels().rangeSoftmaxInPlace(p, block.ranges, scale, logSumExp);
+            rowsOf(output, block).copyInPlace(byToken(p.bmm(keys(v, block)), block));
+            saved.add(logSumExp);
+        }
+        return tape.record(
+                wanted, output, saved, dY -> back(dY.contiguous(), output, saved.subList(4, saved.size())));
+    }
+
+    private void back(Tensor dY, Tensor output, List<Tensor> logSumExps) {
+        Tensor dQ = Tensor.empty(q.data().dtype(), q.data().device(), q.data().shape());
+        Tensor dK = Tensor.zeros(DType.F32, k.data().device(), k.data().shape());
+        Tensor dV = Tensor.zeros(DType.F32, v.data().device(), v.data().shape());
+        for (int i = 0; i < blocks.size(); i++) {
+            try (var scope = Scope.open()) {
+                backBlock(blocks.get(i), dY, output, logSumExps.get(i), dQ, dK, dV);
+            }
+        }
+        q.accumulate(dQ);
+        k.accumulate(dK.to(k.data().dtype()));
+        v.accumulate(dV.to(v.data().dtype()));
+    }
+
+    private void backBlock(
+            Block block, Tensor dY, Tensor output, Tensor logSumExp, Tensor dQ, Tensor dK, Tensor dV) {
+        Kernels kernels = tape.kernels();
+        Tensor dO = byHead(dY, block);
+        Tensor delta = kernels.rowDot(dO, byHead(output, block));
+        Tensor queries = queries(block);
+        Tensor p = scores(block);
+        Tensor dS = dO.bmm(keys(v, block).transpose(1, 2));
+        kernels.rangeSoftmaxBackwardInPlace(p, dS, block.ranges, scale, logSumExp, delta);
+        int width = block.high - block.low;
+        dV.narrow(1, block.low, width).addInPlace(p.transpose(1, 2).bmm(dO));
+        dK.narrow(1, block.low, width).addInPlace(dS.transpose(1, 2).bmm(queries));
+        Tensor part = dS.bmm(keys(k, block)); // [keyHeads, group · rows, headDim] is [heads, rows, headDim]
+        dQ.narrow(1, block.start, block.rows()).copyInPlace(part.view(heads, block.rows(), headDim));
+    }
+
+    /// Raw scores `[keyHeads, group · rows, columns]`.
+    private Tensor scores(Block block) {
+        return queries(block).bmm(keys(k, block).transpose(1, 2));
+    }
+
+    private Tensor queries(Block block) {
+        return q.data()
+                .narrow(1, block.start, block.rows())
+                .reshape(keyHeads, (long) heads / keyHeads * block.rows(), headDim);
+    }
+
+    private static Tensor keys(Value keys, Block block) {
+        return keys.data().narrow(1, block.low, (long) block.high - block.low);
+    }
+
+    /// The rows of a block of `[tokens, heads · headDim]`, as `[rows, heads, headDim]`, sharing memory.
+    private Tensor rowsOf(Tensor byToken, Block block) {
+        return byToken.narrow(0, block.start, block.rows()).view(block.rows(), heads, headDim);
+    }
+
+    /// The rows of a block of `[tokens, heads · headDim]` as `[keyHeads, group · rows, headDim]`.
+    private Tensor byHead(Tensor byToken, Block block) {
+        return rowsOf(byToken, block)
+                .transpose(0, 1)
+                .reshape(keyHeads, (long) heads / keyHeads * block.rows(), headDim);
+    }
+
+    /// `[keyHeads, group · rows, headDim]` as `[rows, heads, headDim]`.
+    private Tensor byToken(Tensor byHead, Block block) {
+        return byHead.view(heads, block.rows(), headDim).transpose(0, 1);
+    }
+
+    private List<Block> blocks(Ranges ranges) {
+        int longest = 1;
+        for (int i = 0; i < tokens; i++) {
+            longest = Math.max(longest, ranges.end()[i] - ranges.first()[i]);
+        }
+        // Short documents get short blocks, so that little of a block lies between documents.
+        int size = Math.clamp(Integer.highestOneBit(2 * longest - 1), 64, 256);
+        List<Block> result = new ArrayList<>();
+        for (int start = 0; start < tokens; start += size) {
+            int end = Math.min(tokens, start + size);
+            int low = Arrays.stream(ranges.first(), start, end).min().orElseThrow();
+            int high = Arrays.stream(ranges.end(), start, end).max().orElseThrow();
+            int[] first = Arrays.stream(ranges.first(), start, end).map(i -> i - low).toArray();
+            int[] last = Arrays.stream(ranges.end(), start, end).map(i -> i - low).toArray();
+            result.add(new Block(start, low, high, new Ranges(first, last)));
+        }
+        return result;
+    }
+}

@@ -1,0 +1,95 @@
+package dev.graft.autograd;
+
+import dev.graft.kernel.Kernels;
+import dev.graft.tensor.DType;
+import dev.graft.tensor.Tensor;
+import java.util.List;
+
+/// The operations of a transformer that are not matrix products.
+public final class Operations {
+    private Operations() {}
+
+    /// `a + b`, of one shape.
+    public static Value add(Tape tape, Value a, Value b) {
+        boolean wanted = tape.wants(List.of(a, b), List.of());
+        return tape.record(wanted, a.data().add(b.data()), List.of(), dY -> {
+            a.accumulate(dY);
+            b.accumulate(dY);
+        });
+    }
+
+    /// `x · factor`.
+    public static Value scale(Tape tape, Value x, double factor) {
+        boolean wanted = tape.wants(List.of(x), List.of());
+        return tape.record(wanted, x.data().mul(factor), List.of(), dY -> x.accumulate(dY.mul(factor)));
+    }
+
+    /// Root-mean-square normalisation.
+    ///
+    /// @param x    `[rows, width]`
+    /// @param gain `[width]`
+    public static Value rmsNorm(Tape tape, Value x, Weight gain, double epsilon) {
+        Kernels kernels = tape.kernels();
+        boolean wanted = tape.wants(List.of(x), List.of(gain));
+        Kernels.Normed normed = kernels.rmsNorm(x.data(), gain.value(), epsilon);
+        Tensor inverse = normed.inverse();
+        return tape.record(wanted, normed.y(), List.of(x.data(), inverse), dY -> {
+            if (x.wantsGradient()) {
+                x.accumulate(kernels.rmsNormBackward(dY, x.data(), gain.value(), inverse));
+            }
+            if (gain.isTrainable()) {
+                gain.accumulate(kernels.rmsNormGainGradient(dY, x.data(), inverse));
+            }
+        });
+    }
+
+    /// `silu(gate) · up`.
+    ///
+    /// Shazeer 2020, <https://arxiv.org/abs/2002.05202>.
+    public static Value swiGlu(Tape tape, Value gate, Value up) {
+        Kernels kernels = tape.kernels();
+        boolean wanted = tape.wants(List.of(gate, up), List.of());
+        Tensor y = kernels.swiGlu(gate.data(), up.data());
+        return tape.record(wanted, y, List.of(gate.data(), up.data()), dY -> {
+            Kernels.Gated gradients = kernels.swiGluBackward(dY, gate.data(), up.data());
+            gate.accumulate(gradients.dGate());
+            up.accumulate(gradients.dUp());
+        });
+    }
+
+    /// Splits `[tokens, heads · headDim]` into turned heads `[heads, tokens, headDim]`.
+    ///
+    /// @param cos float32 `[tokens, headDim / 2]`
+    public static Value rope(Tape tape, Value x, int heads, Tensor cos, Tensor sin) {
+        Kernels kernels = tape.kernels();
+        boolean wanted = tape.wants(List.of(x), List.of());
+        Tensor y = kernels.rope(x.data(), heads, cos, sin);
+        return tape.record(
+                wanted, y, List.of(cos, sin), dY -> x.accumulate(kernels.ropeBackward(dY.contiguous(), cos, sin)));
+    }
+
+    /// Splits `[tokens, heads · headDim]` into `[heads, tokens, headDim]` as it is.
+    public static Value splitHeads(Tape tape, Value x, int heads) {
+        boolean wanted = tape.wants(List.of(x), List.of());
+        long tokens = x.data().size(0);
+        long width = x.data().size(1);
+        Tensor y = x.data().view(tokens, heads, width / heads).transpose(0, 1).contiguous();
+        return tape.record(
+                wanted, y, List.of(), dY -> x.accumulate(dY.transpose(0, 1).reshape(tokens, width)));
+    }
+
+    /// Rows of a table.
+    ///
+    /// @param table `[vocab, width]`
+    /// @param ids   int64 `[tokens]`
+    public static Value embedding(Tape tape, Weight table, Tensor ids) {
+        boolean wanted = tape.wants(List.of(), List.of(table));
+        Tensor values = table.value();
+        long vocab = values.size(0);
+        return tape.record(
+                wanted,
+                values.indexSelect(0, ids),
+                List.of(ids),
+                dY -> table.accumulate(dY.to(DType.F32).embeddingBackward(ids, vocab)));
+    }
+}

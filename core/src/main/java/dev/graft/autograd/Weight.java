@@ -1,0 +1,40 @@
+package dev.graft.autograd;
+
+import dev.graft.tensor.Tensor;
+
+/// What a layer multiplies by: a [Parameter] that learns, a [Frozen] tensor, or packed numbers that are unpacked when
+/// asked for.
+public interface Weight {
+    /// The values in the computing type, for use until the current scope closes. A packed weight unpacks here, so
+    /// callers ask once per pass and do not keep what they get.
+    Tensor value();
+
+    /// Whether gradients are wanted for it.
+    boolean isTrainable();
+
+    /// Adds to its gradient. Only called when [#isTrainable].
+    void accumulate(Tensor gradient);
+
+    /// Number of elements.
+    long elements();
+
+    /// A weight that does not learn.
+    ///
+    /// @param value in the computing type; may lie in a memory-mapped file
+    record Frozen(Tensor value) implements Weight {
+        @Override
+        public boolean isTrainable() {
+            return false;
+        }
+
+        @Override
+        public void accumulate(Tensor gradient) {
+            throw new IllegalStateException("a frozen weight takes no gradient");
+        }
+
+        @Override
+        public long elements() {
+            return value.elements();
+        }
+    }
+}

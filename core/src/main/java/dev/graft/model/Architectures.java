@@ -1,0 +1,95 @@
+package dev.graft.model;
+
+import dev.graft.format.FormatException;
+import dev.graft.format.WeightFiles;
+import dev.graft.nn.LinearFactory;
+import dev.graft.nn.NamedTensors;
+import dev.graft.tensor.DType;
+import dev.graft.tensor.Device;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+
+/// The architectures Graft knows, and loading: from files, or with random weights.
+public final class Architectures {
+    private static final List<Architecture> ALL = List.of(new Llama());
+
+    private Architectures() {}
+
+    /// The family a configuration names.
+    public static Architecture of(ModelConfig config) {
+        String type = config.modelType();
+        return ALL.stream()
+                .filter(a -> a.modelType().equals(type))
+                .findFirst()
+                .orElseThrow(() -> config.wrong(
+                        "model_type",
+                        "it is \"" + type + "\"",
+                        "one of " + String.join(", ", ALL.stream().map(Architecture::modelType).toList())));
+    }
+
+    /// Loads a model from a Hugging Face directory; its weights stay in the memory-mapped files where their type is the
+    /// computing type.
+    public static LanguageModel load(Path directory, LinearFactory factory, Device device, DType computeType) {
+        ModelConfig config = ModelConfig.read(directory);
+        Architecture architecture = of(config);
+        WeightFiles files = WeightFiles.open(directory);
+        try {
+            check(directory, architecture.tensors(config), files, config.flag("tie_word_embeddings", false));
+            NamedTensors source = new FileTensors(files, device, computeType);
+            return architecture.build(config, source, factory, files::close);
+        } catch (RuntimeException e) {
+            files.close();
+            throw e;
+        }
+    }
+
+    /// A model of this configuration with random weights, as Transformers initialises them: matrices from a normal
+    /// distribution of standard deviation `initializer_range`, gains one, biases zero.
+    public static LanguageModel random(Path directory, LinearFactory factory, Device device, DType computeType, long seed) {
+        ModelConfig config = ModelConfig.read(directory);
+        Architecture architecture = of(config);
+        double deviation = config.number("initializer_range", 0.02);
+        NamedTensors source = new RandomTensors(architecture.tensors(config), deviation, device, computeType, seed);
+        return architecture.build(config, source, factory, () -> {});
+    }
+
+    /// Compares what the files hold with what the configuration asks for, and names every difference at once.
+    private static void check(Path directory, Map<String, long[]> expected, WeightFiles files, boolean tied) {
+        List<String> faults = new ArrayList<>();
+        expected.forEach((name, shape) -> {
+            if (!files.names().contains(name)) {
+                faults.add(name + ": missing");
+            } else if (!Arrays.equals(files.entry(name).shape(), shape)) {
+                faults.add("%s: shape %s; expected %s"
+                        .formatted(name, Arrays.toString(files.entry(name).shape()), Arrays.toString(shape)));
+            }
+        });
+        for (String name : new TreeSet<>(files.names())) {
+            // Some writers store a tied head beside the embedding, and old ones the rotary frequencies.
+            boolean known = expected.containsKey(name)
+                    || (tied && name.equals("lm_head.weight"))
+                    || name.endsWith("rotary_emb.inv_freq");
+            if (!known) {
+                faults.add(name + ": not part of this architecture");
+            }
+        }
+        if (!faults.isEmpty()) {
+            int shown = Math.min(8, faults.size());
+            String more = faults.size() > shown ? "\n  … and %d more".formatted(faults.size() - shown) : "";
+            throw new FormatException(
+                    directory,
+                    "the weights do not fit config.json (%d of %d tensors):\n  %s%s"
+                            .formatted(
+                                    faults.size(),
+                                    expected.size(),
+                                    String.join("\n  ", faults.subList(0, shown)),
+                                    more),
+                    "the %d tensors that config.json describes".formatted(expected.size()),
+                    "Use the config.json and weights of one model.");
+        }
+    }
+}

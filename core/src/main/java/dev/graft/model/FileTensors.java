@@ -1,0 +1,27 @@
+package dev.graft.model;
+
+import dev.graft.format.Safetensors.Entry;
+import dev.graft.format.WeightFiles;
+import dev.graft.nn.NamedTensors;
+import dev.graft.tensor.DType;
+import dev.graft.tensor.Device;
+import dev.graft.tensor.Tensor;
+
+/// Weights in memory-mapped files.
+record FileTensors(WeightFiles files, Device device, DType computeType) implements NamedTensors {
+    @Override
+    public boolean has(String name) {
+        return files.names().contains(name);
+    }
+
+    @Override
+    public long[] shape(String name) {
+        return files.entry(name).shape();
+    }
+
+    @Override
+    public Tensor stored(String name) {
+        Entry entry = files.entry(name);
+        return Tensor.over(files.data(name), entry.dtype().orElseThrow(), entry.shape());
+    }
+}

@@ -1,0 +1,69 @@
+package dev.graft.model;
+
+import dev.graft.autograd.Parameter;
+import dev.graft.autograd.Tape;
+import dev.graft.autograd.TokenLogProbs;
+import dev.graft.autograd.Value;
+import dev.graft.autograd.Weight;
+import dev.graft.nn.KvCache;
+import dev.graft.nn.TokenRun;
+import dev.graft.tensor.DType;
+import dev.graft.tensor.Device;
+import dev.graft.tensor.Tensor;
+import java.util.List;
+
+/// A decoder that reads tokens and gives a hidden state for each, and a head that turns hidden states into logits.
+///
+/// It holds its weights (and the files they are mapped from) until [#close].
+public interface LanguageModel extends AutoCloseable {
+    ModelConfig config();
+
+    DType computeType();
+
+    Device device();
+
+    /// Hidden states after the last norm.
+    ///
+    /// @return `[tokens, width]`
+    Value hidden(Tape tape, TokenRun run);
+
+    /// The output embedding, `[vocab, width]`.
+    Weight head();
+
+    /// A cache for decoding.
+    ///
+    /// @param slots tokens it has room for, all sequences together
+    KvCache cache(int slots);
+
+    int vocabularySize();
+
+    /// Longest document the model was made for, in tokens.
+    int maxPositions();
+
+    /// Everything that learns, in the order of the layers; empty for a model that only runs.
+    List<Parameter> parameters();
+
+    /// Elements of all weights of the base model, tied ones once.
+    long totalParameters();
+
+    /// Log-probability of each target given the hidden state before it.
+    ///
+    /// @param rows    rows of `hidden`
+    /// @param targets one token id for each
+    /// @return        float32 `[rows]`
+    default Value logProbs(Tape tape, Value hidden, int[] rows, int[] targets) {
+        return TokenLogProbs.apply(
+                tape, hidden, Tensor.of(rows).to(device()), head(), Tensor.of(targets).to(device()));
+    }
+
+    /// Scores of every token of the vocabulary after some rows of hidden states.
+    ///
+    /// @param hidden `[rows, width]`
+    /// @return       `[rows, vocab]`, in the computing type
+    default Tensor logits(Tensor hidden) {
+        return hidden.mm(head().value().t());
+    }
+
+    @Override
+    void close();
+}

@@ -1,0 +1,74 @@
+package dev.graft.nn;
+
+import dev.graft.autograd.Parameter;
+import dev.graft.autograd.Projection;
+import dev.graft.autograd.Weight;
+import dev.graft.tensor.Scope;
+import dev.graft.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+
+/// Makes a model's layers while it is built and so decides what they are: frozen, learning, quantised, adapted.
+/// Factories wrap one another; a model is written without knowing which it got.
+public interface LinearFactory {
+    /// Makes the linear layer whose tensors are `name + ".weight"` `[out, in]` and, where the source has it,
+    /// `name + ".bias"` `[out]`.
+    LinearLayer linear(String name, NamedTensors source);
+
+    /// Makes a weight that is not a linear layer's: an embedding table, a norm's gain.
+    ///
+    /// @param tensor full name, as in the file
+    Weight weight(String tensor, NamedTensors source);
+
+    /// Everything made so far that learns.
+    List<Parameter> parameters();
+
+    /// Frozen weights in the computing type, sharing the source's memory where the type allows.
+    static LinearFactory frozen() {
+        return new Direct(false);
+    }
+
+    /// Weights that all learn: full fine-tuning.
+    static LinearFactory trainable() {
+        return new Direct(true);
+    }
+
+    /// Makes weights as they are.
+    final class Direct implements LinearFactory {
+        private final boolean trainable;
+        private final List<Parameter> parameters = new ArrayList<>();
+
+        private Direct(boolean trainable) {
+            this.trainable = trainable;
+        }
+
+        @Override
+        public LinearLayer linear(String name, NamedTensors source) {
+            Weight weight = weight(name + ".weight", source);
+            Optional<Weight> bias =
+                    source.has(name + ".bias") ? Optional.of(weight(name + ".bias", source)) : Optional.empty();
+            return LinearLayer.of(new Projection(weight, bias, List.of()));
+        }
+
+        @Override
+        public Weight weight(String tensor, NamedTensors source) {
+            try (Scope scope = Scope.open()) {
+                if (!trainable) {
+                    Tensor values = source.computed(tensor);
+                    return new Weight.Frozen(values.retain());
+                }
+                Parameter parameter =
+                        new Parameter(tensor, source.stored(tensor).to(source.device()), source.computeType());
+                parameters.add(parameter);
+                return parameter;
+            }
+        }
+
+        @Override
+        public List<Parameter> parameters() {
+            return Collections.unmodifiableList(parameters);
+        }
+    }
+}

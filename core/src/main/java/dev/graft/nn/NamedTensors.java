@@ -1,0 +1,26 @@
+package dev.graft.nn;
+
+import dev.graft.tensor.DType;
+import dev.graft.tensor.Device;
+import dev.graft.tensor.Tensor;
+
+/// Where a model's weights come from while it is built: files, or random numbers.
+public interface NamedTensors {
+    boolean has(String name);
+
+    /// Shape of a tensor, without loading it.
+    long[] shape(String name);
+
+    /// The tensor as it is stored; belongs to the current scope, its memory to the source.
+    Tensor stored(String name);
+
+    /// Type in which layers compute.
+    DType computeType();
+
+    Device device();
+
+    /// The tensor in the computing type on the device; belongs to the current scope.
+    default Tensor computed(String name) {
+        return stored(name).to(computeType()).to(device());
+    }
+}
