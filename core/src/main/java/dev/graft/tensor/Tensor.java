@@ -547,6 +547,25 @@ public final class Tensor {
         }
     }
 
+    /// Adds each element of `source` where `index` says along `dim`, like PyTorch's `scatter_add_`.
+    public Tensor scatterAddInPlace(int dim, Tensor index, Tensor source) {
+        return inPlace(handle.scatter_add_(dim, index.handle, source.handle));
+    }
+
+    /// This tensor becomes `this + weight · (end − this)`.
+    public Tensor lerpInPlace(Tensor end, double weight) {
+        try (Scalar w = new Scalar(weight)) {
+            return inPlace(handle.lerp_(end.handle, w));
+        }
+    }
+
+    /// This tensor becomes `this + value · a / b`, element by element.
+    public Tensor addcdivInPlace(Tensor a, Tensor b, double value) {
+        try (Scalar v = new Scalar(value)) {
+            return inPlace(handle.addcdiv_(a.handle, b.handle, v));
+        }
+    }
+
     // ---------------------------------------------------------------- libtorch's autograd
 
     /// A leaf of libtorch's own gradient tape with the same memory; for objectives, escape hatches and tests.
