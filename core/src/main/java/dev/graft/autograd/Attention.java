@@ -72,8 +72,7 @@ public final class Attention {
             rowsOf(output, block).copyInPlace(byToken(p.bmm(keys(v, block)), block));
             saved.add(logSumExp);
         }
-        return tape.record(
-                wanted, output, saved, dY -> back(dY.contiguous(), output, saved.subList(4, saved.size())));
+        return tape.record(wanted, output, saved, dY -> back(dY.contiguous(), output, saved.subList(4, saved.size())));
     }
 
     private void back(Tensor dY, Tensor output, List<Tensor> logSumExps) {
@@ -90,8 +89,7 @@ public final class Attention {
         v.accumulate(dV.to(v.data().dtype()));
     }
 
-    private void backBlock(
-            Block block, Tensor dY, Tensor output, Tensor logSumExp, Tensor dQ, Tensor dK, Tensor dV) {
+    private void backBlock(Block block, Tensor dY, Tensor output, Tensor logSumExp, Tensor dQ, Tensor dK, Tensor dV) {
         Kernels kernels = tape.kernels();
         Tensor dO = byHead(dY, block);
         Tensor delta = kernels.rowDot(dO, byHead(output, block));
@@ -150,8 +148,10 @@ public final class Attention {
             int end = Math.min(tokens, start + size);
             int low = Arrays.stream(ranges.first(), start, end).min().orElseThrow();
             int high = Arrays.stream(ranges.end(), start, end).max().orElseThrow();
-            int[] first = Arrays.stream(ranges.first(), start, end).map(i -> i - low).toArray();
-            int[] last = Arrays.stream(ranges.end(), start, end).map(i -> i - low).toArray();
+            int[] first =
+                    Arrays.stream(ranges.first(), start, end).map(i -> i - low).toArray();
+            int[] last =
+                    Arrays.stream(ranges.end(), start, end).map(i -> i - low).toArray();
             result.add(new Block(start, low, high, new Ranges(first, last)));
         }
         return result;

@@ -8,7 +8,7 @@ import dev.graft.tensor.Tensor;
 /// a float32 gradient that the backward pass adds to.
 ///
 /// It holds its tensors itself, whatever scope is open, until [#close].
-public final class Parameter implements Weight, AutoCloseable {
+public final class Parameter implements Weight {
     private final String name;
     private final Tensor master;
     private final Tensor working;
@@ -22,8 +22,12 @@ public final class Parameter implements Weight, AutoCloseable {
         this.name = name;
         try (Scope scope = Scope.open()) {
             Tensor values = initial.to(DType.F32);
-            this.master = (values.dtype() == initial.dtype() ? initial.copy() : values).contiguous().retain();
-            this.working = computeType == DType.F32 ? master.retain() : master.to(computeType).retain();
+            this.master = (values.dtype() == initial.dtype() ? initial.copy() : values)
+                    .contiguous()
+                    .retain();
+            this.working = computeType == DType.F32
+                    ? master.retain()
+                    : master.to(computeType).retain();
         }
     }
 
@@ -85,7 +89,8 @@ public final class Parameter implements Weight, AutoCloseable {
     private Tensor freshGradient() {
         if (gradient == null) {
             try (Scope scope = Scope.open()) {
-                gradient = Tensor.empty(DType.F32, master.device(), master.shape()).retain();
+                gradient =
+                        Tensor.empty(DType.F32, master.device(), master.shape()).retain();
             }
         }
         hasGradient = true;

@@ -106,11 +106,7 @@ public final class Tape implements AutoCloseable {
     }
 
     /// Puts an operation with several results on the tape. `back` gets their gradients, `null` where none arrived.
-    List<Value> recordAll(
-            boolean wanted,
-            List<Tensor> results,
-            List<Tensor> saved,
-            Consumer<List<Tensor>> back) {
+    List<Value> recordAll(boolean wanted, List<Tensor> results, List<Tensor> saved, Consumer<List<Tensor>> back) {
         if (!wanted) {
             return results.stream().map(this::constant).toList();
         }

@@ -62,7 +62,10 @@ public final class TokenLogProbs {
         saved.add(picked);
         saved.add(logSumExp);
         return tape.record(
-                wanted, values, saved, dY -> backTrainable(kernels, hidden, rows, head, targets, picked, logSumExp, dY));
+                wanted,
+                values,
+                saved,
+                dY -> backTrainable(kernels, hidden, rows, head, targets, picked, logSumExp, dY));
     }
 
     private static void backTrainable(

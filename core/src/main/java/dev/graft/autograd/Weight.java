@@ -4,7 +4,7 @@ import dev.graft.tensor.Tensor;
 
 /// What a layer multiplies by: a [Parameter] that learns, a [Frozen] tensor, or packed numbers that are unpacked when
 /// asked for.
-public interface Weight {
+public interface Weight extends AutoCloseable {
     /// The values in the computing type, for use until the current scope closes. A packed weight unpacks here, so
     /// callers ask once per pass and do not keep what they get.
     Tensor value();
@@ -17,6 +17,10 @@ public interface Weight {
 
     /// Number of elements.
     long elements();
+
+    /// Frees its memory.
+    @Override
+    void close();
 
     /// A weight that does not learn.
     ///
@@ -35,6 +39,11 @@ public interface Weight {
         @Override
         public long elements() {
             return value.elements();
+        }
+
+        @Override
+        public void close() {
+            value.release();
         }
     }
 }

@@ -28,7 +28,12 @@ public final class Architectures {
                 .orElseThrow(() -> config.wrong(
                         "model_type",
                         "it is \"" + type + "\"",
-                        "one of " + String.join(", ", ALL.stream().map(Architecture::modelType).toList())));
+                        "one of "
+                                + String.join(
+                                        ", ",
+                                        ALL.stream()
+                                                .map(Architecture::modelType)
+                                                .toList())));
     }
 
     /// Loads a model from a Hugging Face directory; its weights stay in the memory-mapped files where their type is the
@@ -49,7 +54,8 @@ public final class Architectures {
 
     /// A model of this configuration with random weights, as Transformers initialises them: matrices from a normal
     /// distribution of standard deviation `initializer_range`, gains one, biases zero.
-    public static LanguageModel random(Path directory, LinearFactory factory, Device device, DType computeType, long seed) {
+    public static LanguageModel random(
+            Path directory, LinearFactory factory, Device device, DType computeType, long seed) {
         ModelConfig config = ModelConfig.read(directory);
         Architecture architecture = of(config);
         double deviation = config.number("initializer_range", 0.02);

@@ -53,7 +53,11 @@ public interface LanguageModel extends AutoCloseable {
     /// @return        float32 `[rows]`
     default Value logProbs(Tape tape, Value hidden, int[] rows, int[] targets) {
         return TokenLogProbs.apply(
-                tape, hidden, Tensor.of(rows).to(device()), head(), Tensor.of(targets).to(device()));
+                tape,
+                hidden,
+                Tensor.of(rows).to(device()),
+                head(),
+                Tensor.of(targets).to(device()));
     }
 
     /// Scores of every token of the vocabulary after some rows of hidden states.

@@ -22,7 +22,8 @@ import java.util.Map;
 
 /// Llama, Llama 2 and Llama 3.x: pre-norm decoder with rotary positions, grouped key-value heads and a gated unit.
 ///
-/// Touvron et al. 2023, <https://arxiv.org/abs/2302.13971>; Grattafiori et al. 2024, <https://arxiv.org/abs/2407.21783>.
+/// Touvron et al. 2023, <https://arxiv.org/abs/2302.13971>; Grattafiori et al. 2024,
+/// <https://arxiv.org/abs/2407.21783>.
 final class Llama implements Architecture {
     /// What `config.json` says, checked.
     private record Shape(
@@ -145,6 +146,7 @@ final class Llama implements Architecture {
         private final RotaryTable rotary;
         private final List<Parameter> parameters;
         private final long totalParameters;
+        private final LinearFactory factory;
         private final Runnable close;
 
         Model(
@@ -167,6 +169,7 @@ final class Llama implements Architecture {
             this.rotary = new RotaryTable(config.rotaryFrequencies(shape.headDim), device);
             this.parameters = List.copyOf(factory.parameters());
             this.totalParameters = totalParameters;
+            this.factory = factory;
             this.close = close;
         }
 
@@ -231,6 +234,7 @@ final class Llama implements Architecture {
         @Override
         public void close() {
             rotary.close();
+            factory.close();
             close.run();
         }
     }
@@ -277,8 +281,7 @@ final class Llama implements Architecture {
             Value k = Operations.rope(tape, projected.get(1), shape.keyHeads, turn.cos(), turn.sin());
             Value v = Operations.splitHeads(tape, projected.get(2), shape.keyHeads);
             if (run.cached().isPresent()) {
-                KvCache.KeysAndValues all =
-                        run.cached().get().cache().put(index, k.data(), v.data(), slots);
+                KvCache.KeysAndValues all = run.cached().get().cache().put(index, k.data(), v.data(), slots);
                 k = tape.constant(all.keys());
                 v = tape.constant(all.values());
             }

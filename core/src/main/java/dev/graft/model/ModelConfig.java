@@ -38,11 +38,16 @@ public final class ModelConfig {
         try {
             JsonNode root = JSON.readTree(file.toFile());
             if (root == null || !root.isObject()) {
-                throw new FormatException(file, "it holds no JSON object", "the model's configuration", "Download it again.");
+                throw new FormatException(
+                        file, "it holds no JSON object", "the model's configuration", "Download it again.");
             }
             return new ModelConfig(file, root);
         } catch (JacksonException e) {
-            throw new FormatException(file, "it is not valid JSON: " + e.getOriginalMessage(), "the model's configuration", "Download it again.");
+            throw new FormatException(
+                    file,
+                    "it is not valid JSON: " + e.getOriginalMessage(),
+                    "the model's configuration",
+                    "Download it again.");
         } catch (IOException e) {
             throw new UncheckedIOException("cannot read " + file, e);
         }
@@ -58,7 +63,8 @@ public final class ModelConfig {
     }
 
     public String modelType() {
-        return text("model_type").orElseThrow(() -> wrong("model_type", "it is missing", "a model type such as \"llama\""));
+        return text("model_type")
+                .orElseThrow(() -> wrong("model_type", "it is missing", "a model type such as \"llama\""));
     }
 
     public boolean has(String key) {

@@ -4,15 +4,13 @@ import dev.graft.autograd.Parameter;
 import dev.graft.autograd.Projection;
 import dev.graft.autograd.Weight;
 import dev.graft.tensor.Scope;
-import dev.graft.tensor.Tensor;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 
 /// Makes a model's layers while it is built and so decides what they are: frozen, learning, quantised, adapted.
 /// Factories wrap one another; a model is written without knowing which it got.
-public interface LinearFactory {
+public interface LinearFactory extends AutoCloseable {
     /// Makes the linear layer whose tensors are `name + ".weight"` `[out, in]` and, where the source has it,
     /// `name + ".bias"` `[out]`.
     LinearLayer linear(String name, NamedTensors source);
@@ -24,6 +22,10 @@ public interface LinearFactory {
 
     /// Everything made so far that learns.
     List<Parameter> parameters();
+
+    /// Frees every weight made so far; the model that was built with it does so when it is closed.
+    @Override
+    void close();
 
     /// Frozen weights in the computing type, sharing the source's memory where the type allows.
     static LinearFactory frozen() {
@@ -38,7 +40,7 @@ public interface LinearFactory {
     /// Makes weights as they are.
     final class Direct implements LinearFactory {
         private final boolean trainable;
-        private final List<Parameter> parameters = new ArrayList<>();
+        private final List<Weight> made = new ArrayList<>();
 
         private Direct(boolean trainable) {
             this.trainable = trainable;
@@ -55,20 +57,26 @@ public interface LinearFactory {
         @Override
         public Weight weight(String tensor, NamedTensors source) {
             try (Scope scope = Scope.open()) {
-                if (!trainable) {
-                    Tensor values = source.computed(tensor);
-                    return new Weight.Frozen(values.retain());
-                }
-                Parameter parameter =
-                        new Parameter(tensor, source.stored(tensor).to(source.device()), source.computeType());
-                parameters.add(parameter);
-                return parameter;
+                Weight weight = trainable
+                        ? new Parameter(tensor, source.stored(tensor).to(source.device()), source.computeType())
+                        : new Weight.Frozen(source.computed(tensor).retain());
+                made.add(weight);
+                return weight;
             }
         }
 
         @Override
         public List<Parameter> parameters() {
-            return Collections.unmodifiableList(parameters);
+            return made.stream()
+                    .filter(Parameter.class::isInstance)
+                    .map(Parameter.class::cast)
+                    .toList();
+        }
+
+        @Override
+        public void close() {
+            made.forEach(Weight::close);
+            made.clear();
         }
     }
 }

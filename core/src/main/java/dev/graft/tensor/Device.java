@@ -15,7 +15,8 @@ public record Device(Kind kind, int index) {
 
     public Device {
         if (index < 0 || (kind == Kind.CPU && index != 0)) {
-            throw new IllegalArgumentException("device index is %d; expected 0 for the CPU, 0 or more for CUDA".formatted(index));
+            throw new IllegalArgumentException(
+                    "device index is %d; expected 0 for the CPU, 0 or more for CUDA".formatted(index));
         }
     }
 

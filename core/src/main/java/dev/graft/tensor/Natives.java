@@ -32,8 +32,7 @@ final class Natives {
     static TensorOptions options(DType dtype, Device device) {
         return OPTIONS.computeIfAbsent(new Kind(dtype, device), kind -> {
             try (TensorOptions typed = new TensorOptions(scalarType(dtype))) {
-                return typed.device(
-                        new org.bytedeco.pytorch.DeviceOptional(device(device)));
+                return typed.device(new org.bytedeco.pytorch.DeviceOptional(device(device)));
             }
         });
     }

@@ -293,7 +293,8 @@ public final class Tensor {
         return new Tensor(handle.index_select(dim, index.handle));
     }
 
-    /// Gradient of picking rows `ids` from a table of `vocab` rows: this tensor's rows added up by id, `[vocab, width]`.
+    /// Gradient of picking rows `ids` from a table of `vocab` rows: this tensor's rows added up by id, `[vocab,
+    /// width]`.
     public Tensor embeddingBackward(Tensor ids, long vocab) {
         return new Tensor(torch.embedding_dense_backward(handle, ids.handle, vocab, -1, false));
     }

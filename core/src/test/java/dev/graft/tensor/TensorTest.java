@@ -31,7 +31,9 @@ class TensorTest {
                 lost = Tensor.of(new float[] {8});
             }
             assertThat(kept.item()).isEqualTo(7);
-            assertThatThrownBy(lost::item).isInstanceOf(IllegalStateException.class).hasMessageContaining("freed");
+            assertThatThrownBy(lost::item)
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("freed");
         }
     }
 
