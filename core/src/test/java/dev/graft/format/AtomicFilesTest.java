@@ -2,6 +2,7 @@ package dev.graft.format;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -29,6 +30,9 @@ class AtomicFilesTest {
 
     @Test
     void fileHasThePermissionsOfAnyNewFile() throws IOException {
+        assumeThat(Files.getFileStore(directory).supportsFileAttributeView("posix"))
+                .as("POSIX permissions are missing here")
+                .isTrue();
         Path plain = Files.createFile(directory.resolve("plain"));
         Path file = directory.resolve("atomic");
         AtomicFiles.writeString(file, "x");
