@@ -107,6 +107,8 @@ def full_fine_tuning(batch):
 
 
 def save_adapter(model, folder):
+    config = model.peft_config["default"]
+    config.target_modules = sorted(config.target_modules)  # a set, whose order PEFT would write as it happens to be
     model.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)
 
@@ -135,6 +137,15 @@ def lora(name, config, batch, sequence):
         weights = dict(merged.named_parameters())
         write_tensors(folder / "merged.safetensors", {module: weights[module] for module in MERGED_MODULES})
     return {"peak_learning_rate": learning_rate, **history, "float64_differs_by": errors}
+
+
+def first_gradients(name, batch):
+    """Loss and per-tensor gradient norms of a checkpoint as it is; a tied head's gradient is in the embedding's."""
+    repeatable(25)
+    model = LlamaForCausalLM.from_pretrained(name, dtype=torch.float32, attn_implementation="eager")
+    loss = loss_of(model, batch)
+    loss.backward()
+    return {"loss": loss.item(), "tensor_gradient_norms": {n: p.grad.norm().item() for n, p in model.named_parameters()}}
 
 
 def main():
@@ -166,6 +177,7 @@ def main():
         "documents": [{"ids": ids.tolist(), "labels": labels.tolist()} for ids, labels in batch],
         "counted_tokens": sum(int((labels[1:] != NOT_LABELLED).sum()) for _, labels in batch),
         "runs": runs,
+        "first_gradients_of_llama_tiny_tied": first_gradients("llama-tiny-tied", batch),
     })
     for name, run in runs.items():
         print(name, f"loss {run['loss'][0]:.4f} -> {run['loss_after_training']:.4f}, float64 differs by", run["float64_differs_by"])

@@ -69,8 +69,7 @@ final class SafetensorsHeader {
         try {
             header.read(json);
         } catch (JsonProcessingException e) {
-            String found = "its header is not the JSON of the format, at character %d: %s"
-                    .formatted(e.getLocation().getCharOffset(), e.getOriginalMessage());
+            String found = "its header is not the JSON of the format: " + describe(e);
             throw new FormatException(file, found, "one JSON object without duplicate keys", REPLACE, e);
         } catch (CharacterCodingException e) {
             throw new FormatException(file, "its header is not UTF-8", "JSON in UTF-8", REPLACE, e);
@@ -245,6 +244,17 @@ final class SafetensorsHeader {
 
     private FormatException refusal(String found, String expected) {
         return new FormatException(file, found, expected, REPLACE);
+    }
+
+    /// What the parser did not like, and where it says so.
+    static String describe(JsonProcessingException e) {
+        return e.getLocation() == null
+                ? e.getOriginalMessage()
+                : "%s at line %d, column %d"
+                        .formatted(
+                                e.getOriginalMessage(),
+                                e.getLocation().getLineNr(),
+                                e.getLocation().getColumnNr());
     }
 
     private static String describe(JsonToken token) {

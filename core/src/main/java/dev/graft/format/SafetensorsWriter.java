@@ -3,7 +3,9 @@ package dev.graft.format;
 import static dev.graft.format.FormatException.quote;
 
 import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonFactoryBuilder;
 import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.json.JsonWriteFeature;
 import dev.graft.tensor.DType;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -28,7 +30,9 @@ public final class SafetensorsWriter {
     /// What readers for PyTorch look for.
     private static final Map<String, String> PYTORCH = Map.of("format", "pt");
 
-    private static final JsonFactory JSON = new JsonFactory();
+    private static final JsonFactory JSON = new JsonFactoryBuilder()
+            .enable(JsonWriteFeature.COMBINE_UNICODE_SURROGATES_IN_UTF8)
+            .build();
 
     // a heap buffer is copied into a native one of its size on the way to the file: keep that small
     private static final int CHUNK_BYTES = 8 << 20;

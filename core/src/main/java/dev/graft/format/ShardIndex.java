@@ -42,8 +42,7 @@ record ShardIndex(Map<String, String> shardOf) {
         try {
             return JSON.readTree(Files.readAllBytes(index));
         } catch (JsonProcessingException e) {
-            String found = "it is not valid JSON, at line %d: %s"
-                    .formatted(e.getLocation() == null ? 0 : e.getLocation().getLineNr(), e.getOriginalMessage());
+            String found = "it is not valid JSON: " + SafetensorsHeader.describe(e);
             throw refusal(index, found, "one JSON object without duplicate keys", e);
         } catch (IOException e) {
             throw new UncheckedIOException("%s: cannot be read (%s)".formatted(index, e), e);
