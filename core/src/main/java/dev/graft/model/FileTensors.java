@@ -6,6 +6,7 @@ import dev.graft.nn.NamedTensors;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
 
 /// Weights in memory-mapped files.
 record FileTensors(WeightFiles files, Device device, DType computeType) implements NamedTensors {
@@ -22,6 +23,13 @@ record FileTensors(WeightFiles files, Device device, DType computeType) implemen
     @Override
     public Tensor stored(String name) {
         Entry entry = files.entry(name);
-        return Tensor.over(files.data(name), entry.dtype().orElseThrow(), entry.shape());
+        DType dtype = entry.dtype().orElseThrow();
+        MemorySegment data = files.data(name);
+        if (data.address() % dtype.bytes() == 0) {
+            return Tensor.over(data, dtype, entry.shape());
+        }
+        Tensor copy = Tensor.empty(dtype, Device.cpu(), entry.shape()); // old writers did not align
+        copy.memory().copyFrom(data);
+        return copy;
     }
 }
