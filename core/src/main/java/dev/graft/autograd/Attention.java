@@ -66,13 +66,18 @@ public final class Attention {
         Tensor output = Tensor.empty(q.data().dtype(), q.data().device(), tokens, (long) heads * headDim);
         List<Tensor> saved = new ArrayList<>(List.of(q.data(), k.data(), v.data(), output));
         for (Block block : blocks) {
-            Tensor p = scores(block);
-            Tensor logSumExp = Tensor.empty(DType.F32, p.device(), p.size(0), p.size(1));
-            tape.kernels().rangeSoftmaxInPlace(p, block.ranges, scale, logSumExp);
-            rowsOf(output, block).copyInPlace(byToken(p.bmm(keys(v, block)), block));
-            saved.add(logSumExp);
+            saved.add(Scope.local(() -> runBlock(block, output)));
         }
         return tape.record(wanted, output, saved, dY -> back(dY.contiguous(), output, saved.subList(4, saved.size())));
+    }
+
+    /// Fills the rows of a block and gives back the log-sum of each of its rows of scores.
+    private Tensor runBlock(Block block, Tensor output) {
+        Tensor p = scores(block);
+        Tensor logSumExp = Tensor.empty(DType.F32, p.device(), p.size(0), p.size(1));
+        tape.kernels().rangeSoftmaxInPlace(p, block.ranges, scale, logSumExp);
+        rowsOf(output, block).copyInPlace(byToken(p.bmm(keys(v, block)), block));
+        return logSumExp;
     }
 
     private void back(Tensor dY, Tensor output, List<Tensor> logSumExps) {
