@@ -81,20 +81,34 @@ public final class Attention {
     }
 
     private void back(Tensor dY, Tensor output, List<Tensor> logSumExps) {
-        Tensor dQ = Tensor.empty(q.data().dtype(), q.data().device(), q.data().shape());
-        Tensor dK = Tensor.zeros(DType.F32, k.data().device(), k.data().shape());
-        Tensor dV = Tensor.zeros(DType.F32, v.data().device(), v.data().shape());
+        Gradients gradients = new Gradients(
+                q.wantsGradient() ? sum(q, q.data().dtype()) : null,
+                k.wantsGradient() ? sum(k, DType.F32) : null,
+                v.wantsGradient() ? sum(v, DType.F32) : null);
         for (int i = 0; i < blocks.size(); i++) {
             try (var scope = Scope.open()) {
-                backBlock(blocks.get(i), dY, output, logSumExps.get(i), dQ, dK, dV);
+                backBlock(blocks.get(i), dY, output, logSumExps.get(i), gradients);
             }
         }
-        q.accumulate(dQ);
-        k.accumulate(dK.to(k.data().dtype()));
-        v.accumulate(dV.to(v.data().dtype()));
+        accumulate(q, gradients.dQ);
+        accumulate(k, gradients.dK);
+        accumulate(v, gradients.dV);
     }
 
-    private void backBlock(Block block, Tensor dY, Tensor output, Tensor logSumExp, Tensor dQ, Tensor dK, Tensor dV) {
+    /// Gradients that blocks add to; `null` where none is wanted.
+    private record Gradients(Tensor dQ, Tensor dK, Tensor dV) {}
+
+    private static Tensor sum(Value value, DType type) {
+        return Tensor.zeros(type, value.data().device(), value.data().shape());
+    }
+
+    private static void accumulate(Value value, Tensor gradient) {
+        if (gradient != null) {
+            value.accumulate(gradient.to(value.data().dtype()));
+        }
+    }
+
+    private void backBlock(Block block, Tensor dY, Tensor output, Tensor logSumExp, Gradients gradients) {
         Kernels kernels = tape.kernels();
         Tensor dO = byHead(dY, block);
         Tensor delta = kernels.rowDot(dO, byHead(output, block));
@@ -103,10 +117,16 @@ public final class Attention {
         Tensor dS = dO.bmm(keys(v, block).transpose(1, 2));
         kernels.rangeSoftmaxBackwardInPlace(p, dS, block.ranges, scale, logSumExp, delta);
         int width = block.high - block.low;
-        dV.narrow(1, block.low, width).addInPlace(p.transpose(1, 2).bmm(dO));
-        dK.narrow(1, block.low, width).addInPlace(dS.transpose(1, 2).bmm(queries));
-        Tensor part = dS.bmm(keys(k, block)); // [keyHeads, group · rows, headDim] is [heads, rows, headDim]
-        dQ.narrow(1, block.start, block.rows()).copyInPlace(part.view(heads, block.rows(), headDim));
+        if (gradients.dV != null) {
+            gradients.dV.narrow(1, block.low, width).addInPlace(p.transpose(1, 2).bmm(dO));
+        }
+        if (gradients.dK != null) {
+            gradients.dK.narrow(1, block.low, width).addInPlace(dS.transpose(1, 2).bmm(queries));
+        }
+        if (gradients.dQ != null) {
+            Tensor part = dS.bmm(keys(k, block)); // [keyHeads, group · rows, headDim] is [heads, rows, headDim]
+            gradients.dQ.narrow(1, block.start, block.rows()).copyInPlace(part.view(heads, block.rows(), headDim));
+        }
     }
 
     /// Raw scores `[keyHeads, group · rows, columns]`.
