@@ -11,10 +11,10 @@ import java.util.Map;
 
 /// How a model writes a conversation as one text: the Jinja template that comes with its tokenizer.
 ///
-/// Rendered as Transformers does (trimmed blocks, no escaping, no interpretation of what messages contain), with the
-/// functions `raise_exception` and `strftime_now`, Python's `tojson`, and `{% generation %}` as a block without effect.
-/// Anything the template engine reports stops the rendering: a template that renders partly would teach a model
-/// something its author did not write.
+/// Rendered as Transformers does (trimmed blocks, no escaping, no interpretation of what messages contain),
+/// with the functions `raise_exception` and `strftime_now`, Python's `tojson`, and `{% generation %}` as a
+/// block without effect. Anything the template engine reports stops the rendering: a template that renders
+/// partly would teach a model something its author did not write.
 public final class ChatTemplate {
     private static final Jinjava ENGINE = engine();
 

@@ -21,8 +21,9 @@ import java.util.Set;
 
 /// Text to token ids and back, by the rules in a model's `tokenizer.json`.
 ///
-/// The work is done by the Hugging Face tokenizers library itself, so ids are the ones the model was trained with.
-/// Texts are never cut or padded, whatever the file says. Safe for use by several threads until it is closed.
+/// The work is done by the Hugging Face tokenizers library itself, so ids are the ones the model was trained
+/// with. Texts are never cut or padded, whatever the file says. Safe for use by several threads until it is
+/// closed.
 ///
 /// {@snippet :
 /// try (var tokenizer = Tokenizer.load(Path.of("models/qwen"))) {
@@ -164,7 +165,8 @@ public final class Tokenizer implements AutoCloseable {
         return eosId;
     }
 
-    /// Every token at which generation ends: [#eosId] and those that `generation_config.json` and `config.json` name.
+    /// Every token at which generation ends: [#eosId] and those that `generation_config.json` and
+    /// `config.json` name.
     public Set<Integer> stopIds() {
         return stopIds;
     }

@@ -14,10 +14,11 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
-/// The small JSON files beside a `tokenizer.json`, read once: which tokens begin and end a text, and the chat template.
+/// The small JSON files beside a `tokenizer.json`, read once: which tokens begin and end a text, and the
+/// chat template.
 ///
-/// A special token is looked up in `tokenizer_config.json`, then `special_tokens_map.json` (both name it by its text),
-/// then `generation_config.json` and `config.json` (by its id).
+/// A special token is looked up in `tokenizer_config.json`, then `special_tokens_map.json` (both name it by
+/// its text), then `generation_config.json` and `config.json` (by its id).
 final class TokenizerFiles {
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -35,7 +36,8 @@ final class TokenizerFiles {
         config = readIfPresent("config.json");
     }
 
-    /// The token text of every named special token (`bos_token`, `eos_token`, `pad_token` …), as templates use them.
+    /// The token text of every named special token (`bos_token`, `eos_token`, `pad_token` …), as templates
+    /// use them.
     Map<String, String> specialTokens() {
         Map<String, String> tokens = new LinkedHashMap<>();
         for (JsonNode file : new JsonNode[] {specialTokensMap, tokenizerConfig}) {
@@ -48,7 +50,8 @@ final class TokenizerFiles {
         return tokens;
     }
 
-    /// The ids of the token called `name` (`bos` or `eos`), the tokenizer's own first; empty where no file names one.
+    /// The ids of the token called `name` (`bos` or `eos`), the tokenizer's own first; empty where no file
+    /// names one.
     Set<Integer> ids(String name, Map<String, Integer> vocabulary) {
         Set<Integer> ids = new LinkedHashSet<>();
         String text = specialTokens().get(name + "_token");
