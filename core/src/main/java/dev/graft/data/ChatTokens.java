@@ -28,8 +28,9 @@ final class ChatTokens {
     }
 
     private record Span(int start, int end) {
+        /// A token of spaces only may have lost its width: then it stands behind the spaces it was made of.
         boolean touches(int tokenStart, int tokenEnd) {
-            return tokenStart < tokenEnd && tokenEnd > start && tokenStart < end;
+            return tokenEnd > start && Math.min(tokenStart, tokenEnd - 1) < end;
         }
     }
 

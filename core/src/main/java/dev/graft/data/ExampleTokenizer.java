@@ -62,7 +62,7 @@ public final class ExampleTokenizer {
         while (first > 0 && encoded.ends()[first - 1] > seam) {
             first--;
         }
-        boolean fused = first < ids.length && encoded.starts()[first] < seam;
+        boolean fused = !Arrays.equals(promptIds(pair.prompt()), Arrays.copyOf(ids, first));
         return LabelledTokens.from(first, closed(ids), fused);
     }
 

@@ -5,7 +5,7 @@ import java.util.Arrays;
 
 /// All tokens of one row before anything is cut, and which are learnt.
 ///
-/// @param fused  whether one token holds both the end of the prompt and the start of the completion
+/// @param fused  whether the prompt has other tokens here than alone, as in generation
 record LabelledTokens(int[] ids, boolean[] labels, boolean fused) {
 
     /// Tokens that are learnt from `first` on; nothing comes before the first of all to predict it from.

@@ -7,8 +7,8 @@ import java.util.List;
 /// @param examples   in the order of the rows
 /// @param truncated  numbers of the rows that lost their end
 /// @param dropped    numbers of the rows that were left out
-/// @param fused      numbers of the rows in which one token holds the end of the prompt and the start of the
-///                   completion
+/// @param fused      numbers of the rows in which the end of the prompt fuses with the start of the completion,
+///                   so that the prompt alone, as in generation, has other tokens than in training
 public record Tokenization(
         List<Tokenized> examples, List<Integer> truncated, List<Integer> dropped, List<Integer> fused) {
 
@@ -39,7 +39,7 @@ public record Tokenization(
         }
         if (!fused.isEmpty()) {
             text.append(
-                    "; in %,d rows a token spans the end of the prompt and the start of the completion (begin the completion with the space instead of ending the prompt with it)"
+                    "; in %,d rows the end of the prompt fuses with the start of the completion (begin the completion with the space instead of ending the prompt with it)"
                             .formatted(fused.size()));
         }
         return text.toString();
