@@ -68,6 +68,31 @@ public final class TokenLogProbs {
                 dY -> backTrainable(kernels, hidden, rows, head, targets, picked, logSumExp, dY));
     }
 
+    /// Log-probabilities without a way back, and how often the target was the likeliest token.
+    public static Scores score(Tape tape, Tensor hidden, Tensor rows, Weight head, Tensor targets) {
+        Tensor weight = head.value();
+        long n = rows.elements();
+        Tensor values = Tensor.empty(DType.F32, hidden.device(), n);
+        long correct = 0;
+        for (long start = 0, step = chunk(weight.size(0)); start < n; start += step) {
+            long length = Math.min(step, n - start);
+            try (Scope scope = Scope.open()) {
+                Tensor logits =
+                        hidden.indexSelect(0, rows.narrow(0, start, length)).mm(weight.t());
+                Tensor chunkTargets = targets.narrow(0, start, length);
+                values.narrow(0, start, length)
+                        .copyInPlace(tape.kernels().logProbs(logits, chunkTargets).values());
+                Tensor own = logits.gather(1, chunkTargets.unsqueeze(1));
+                correct += (long) own.ge(logits.amax(1, true)).to(DType.F32).sum().item();
+            }
+        }
+        return new Scores(values, correct);
+    }
+
+    /// @param logProbs float32 `[rows]`
+    /// @param correct  rows whose target no other token beat
+    public record Scores(Tensor logProbs, long correct) {}
+
     private static void backTrainable(
             Kernels kernels,
             Value hidden,
