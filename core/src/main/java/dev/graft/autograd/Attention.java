@@ -66,30 +66,49 @@ public final class Attention {
         Tensor output = Tensor.empty(q.data().dtype(), q.data().device(), tokens, (long) heads * headDim);
         List<Tensor> saved = new ArrayList<>(List.of(q.data(), k.data(), v.data(), output));
         for (Block block : blocks) {
-            Tensor p = scores(block);
-            Tensor logSumExp = Tensor.empty(DType.F32, p.device(), p.size(0), p.size(1));
-            tape.kernels().rangeSoftmaxInPlace(p, block.ranges, scale, logSumExp);
-            rowsOf(output, block).copyInPlace(byToken(p.bmm(keys(v, block)), block));
-            saved.add(logSumExp);
+            saved.add(Scope.local(() -> runBlock(block, output)));
         }
         return tape.record(wanted, output, saved, dY -> back(dY.contiguous(), output, saved.subList(4, saved.size())));
     }
 
-    private void back(Tensor dY, Tensor output, List<Tensor> logSumExps) {
-        Tensor dQ = Tensor.empty(q.data().dtype(), q.data().device(), q.data().shape());
-        Tensor dK = Tensor.zeros(DType.F32, k.data().device(), k.data().shape());
-        Tensor dV = Tensor.zeros(DType.F32, v.data().device(), v.data().shape());
-        for (int i = 0; i < blocks.size(); i++) {
-            try (var scope = Scope.open()) {
-                backBlock(blocks.get(i), dY, output, logSumExps.get(i), dQ, dK, dV);
-            }
-        }
-        q.accumulate(dQ);
-        k.accumulate(dK.to(k.data().dtype()));
-        v.accumulate(dV.to(v.data().dtype()));
+    /// Fills the rows of a block and gives back the log-sum of each of its rows of scores.
+    private Tensor runBlock(Block block, Tensor output) {
+        Tensor p = scores(block);
+        Tensor logSumExp = Tensor.empty(DType.F32, p.device(), p.size(0), p.size(1));
+        tape.kernels().rangeSoftmaxInPlace(p, block.ranges, scale, logSumExp);
+        rowsOf(output, block).copyInPlace(byToken(p.bmm(keys(v, block)), block));
+        return logSumExp;
     }
 
-    private void backBlock(Block block, Tensor dY, Tensor output, Tensor logSumExp, Tensor dQ, Tensor dK, Tensor dV) {
+    private void back(Tensor dY, Tensor output, List<Tensor> logSumExps) {
+        Gradients gradients = new Gradients(
+                q.wantsGradient() ? sum(q, q.data().dtype()) : null,
+                k.wantsGradient() ? sum(k, DType.F32) : null,
+                v.wantsGradient() ? sum(v, DType.F32) : null);
+        for (int i = 0; i < blocks.size(); i++) {
+            try (var scope = Scope.open()) {
+                backBlock(blocks.get(i), dY, output, logSumExps.get(i), gradients);
+            }
+        }
+        accumulate(q, gradients.dQ);
+        accumulate(k, gradients.dK);
+        accumulate(v, gradients.dV);
+    }
+
+    /// Gradients that blocks add to; `null` where none is wanted.
+    private record Gradients(Tensor dQ, Tensor dK, Tensor dV) {}
+
+    private static Tensor sum(Value value, DType type) {
+        return Tensor.zeros(type, value.data().device(), value.data().shape());
+    }
+
+    private static void accumulate(Value value, Tensor gradient) {
+        if (gradient != null) {
+            value.accumulate(gradient.to(value.data().dtype()));
+        }
+    }
+
+    private void backBlock(Block block, Tensor dY, Tensor output, Tensor logSumExp, Gradients gradients) {
         Kernels kernels = tape.kernels();
         Tensor dO = byHead(dY, block);
         Tensor delta = kernels.rowDot(dO, byHead(output, block));
@@ -98,10 +117,16 @@ public final class Attention {
         Tensor dS = dO.bmm(keys(v, block).transpose(1, 2));
         kernels.rangeSoftmaxBackwardInPlace(p, dS, block.ranges, scale, logSumExp, delta);
         int width = block.high - block.low;
-        dV.narrow(1, block.low, width).addInPlace(p.transpose(1, 2).bmm(dO));
-        dK.narrow(1, block.low, width).addInPlace(dS.transpose(1, 2).bmm(queries));
-        Tensor part = dS.bmm(keys(k, block)); // [keyHeads, group · rows, headDim] is [heads, rows, headDim]
-        dQ.narrow(1, block.start, block.rows()).copyInPlace(part.view(heads, block.rows(), headDim));
+        if (gradients.dV != null) {
+            gradients.dV.narrow(1, block.low, width).addInPlace(p.transpose(1, 2).bmm(dO));
+        }
+        if (gradients.dK != null) {
+            gradients.dK.narrow(1, block.low, width).addInPlace(dS.transpose(1, 2).bmm(queries));
+        }
+        if (gradients.dQ != null) {
+            Tensor part = dS.bmm(keys(k, block)); // [keyHeads, group · rows, headDim] is [heads, rows, headDim]
+            gradients.dQ.narrow(1, block.start, block.rows()).copyInPlace(part.view(heads, block.rows(), headDim));
+        }
     }
 
     /// Raw scores `[keyHeads, group · rows, columns]`.
