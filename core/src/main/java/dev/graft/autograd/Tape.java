@@ -22,6 +22,7 @@ public final class Tape implements AutoCloseable {
     private final boolean recomputing;
     private final long seed;
     private final List<Record> records = new ArrayList<>();
+    private final List<Value> inputs = new ArrayList<>();
 
     private record Record(List<Value> outputs, List<Tensor> saved, Runnable back) {
         void free() {
@@ -79,9 +80,14 @@ public final class Tape implements AutoCloseable {
         return new Value(data, false);
     }
 
-    /// A value whose gradient is wanted, and kept after [#backward] until [#gradientOf] takes it.
+    /// A value whose gradient is wanted, and kept after [#backward] until [#gradientOf] takes it or the tape closes.
     public Value input(Tensor data) {
-        return new Value(data, recording);
+        return recording ? track(new Value(data, true)) : constant(data);
+    }
+
+    private Value track(Value input) {
+        inputs.add(input);
+        return input;
     }
 
     /// Whether an operation over these inputs and weights has to be recorded.
@@ -132,15 +138,20 @@ public final class Tape implements AutoCloseable {
             throw new IllegalStateException(
                     "nothing before this value wants a gradient; is every weight frozen, or the tape silent?");
         }
+        if (!inputs.contains(output) && records.stream().noneMatch(r -> r.outputs.contains(output))) {
+            throw new IllegalStateException(
+                    "this value is not on this tape; a tape goes back once, from one value");
+        }
         output.accumulate(gradient);
         while (!records.isEmpty()) {
             Record record = records.removeLast();
-            if (record.outputs.stream().anyMatch(Value::hasGradient)) {
-                try (Scope scope = Scope.open()) {
+            try (Scope scope = Scope.open()) {
+                if (record.outputs.stream().anyMatch(Value::hasGradient)) {
                     record.back.run();
                 }
+            } finally {
+                record.free();
             }
-            record.free();
         }
     }
 
@@ -161,6 +172,10 @@ public final class Tape implements AutoCloseable {
         if (recomputing) {
             return recompute(x, block);
         }
+        return scoped(x, block);
+    }
+
+    private Value scoped(Value x, BiFunction<Tape, Value, Value> block) {
         try (Scope scope = Scope.open()) {
             Value result = block.apply(this, x);
             scope.keep(result.data());
@@ -174,27 +189,30 @@ public final class Tape implements AutoCloseable {
     /// @param block reads nothing that wants a gradient but its input and weights
     public Value recompute(Value x, BiFunction<Tape, Value, Value> block) {
         if (!recording) {
-            return block.apply(this, x);
+            return scoped(x, block);
         }
         boolean[] wanted = new boolean[1];
         Tensor result = Scope.local(() -> {
             try (Tape once = new Tape(kernels, true, false, seed)) {
-                Value output = block.apply(once, new Value(x.data(), x.wantsGradient()));
+                Value output = block.apply(once, once.copyOf(x));
                 wanted[0] = output.wantsGradient();
                 return output.data();
             }
         });
         return record(wanted[0], result, List.of(x.data()), dY -> {
             try (Tape again = new Tape(kernels, true, false, seed)) {
-                Value inside = new Value(x.data(), x.wantsGradient());
-                Value output = block.apply(again, inside);
-                again.backward(output, dY);
+                Value inside = again.copyOf(x);
+                again.backward(block.apply(again, inside), dY);
                 if (inside.hasGradient()) {
                     x.accumulate(inside.gradientOrNull());
-                    inside.dropGradient();
                 }
             }
         });
+    }
+
+    /// A value of another tape as the beginning of this one.
+    private Value copyOf(Value x) {
+        return x.wantsGradient() ? input(x.data()) : constant(x.data());
     }
 
     /// Any libtorch expression as one operation; its backward is libtorch's own.
@@ -226,5 +244,7 @@ public final class Tape implements AutoCloseable {
     public void close() {
         records.reversed().forEach(Record::free);
         records.clear();
+        inputs.forEach(Value::dropGradient);
+        inputs.clear();
     }
 }

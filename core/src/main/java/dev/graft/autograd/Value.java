@@ -23,13 +23,14 @@ public final class Value {
         return wantsGradient;
     }
 
-    /// Adds to this value's gradient, when one is wanted.
+    /// Adds to this value's gradient, when one is wanted. Gradients that operations are given are contiguous.
     public void accumulate(Tensor part) {
         if (!wantsGradient) {
             return;
         }
         if (gradient == null) {
-            gradient = part.retain(); // may be shared with another value, so it is not changed in place
+            gradient = (part.isContiguous() ? part : part.contiguous()).retain();
+            gradientIsOurs = false; // it may be another value's too, so it is not changed in place
         } else if (gradientIsOurs) {
             gradient.addInPlace(part);
         } else {

@@ -282,6 +282,10 @@ final class Llama implements Architecture {
             Value k = Operations.rope(tape, projected.get(1), shape.keyHeads, turn.cos(), turn.sin());
             Value v = Operations.splitHeads(tape, projected.get(2), shape.keyHeads);
             if (run.cached().isPresent()) {
+                if (k.wantsGradient() || v.wantsGradient()) {
+                    throw new IllegalStateException(
+                            "gradients do not pass through a cache; run it with a silent tape, or without the cache");
+                }
                 KvCache.KeysAndValues all = run.cached().get().cache().put(index, k.data(), v.data(), slots);
                 k = tape.constant(all.keys());
                 v = tape.constant(all.values());

@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Scalar;
@@ -18,6 +19,8 @@ import org.bytedeco.pytorch.global.torch;
 /// [#retain] and [#release] add and end further holds. Views ([#narrow], [#transpose] …) share memory with their
 /// origin and keep it alive. Methods ending in `InPlace` change this tensor and return it; all others return a new one.
 public final class Tensor {
+    private static final AtomicLong LIVE = new AtomicLong();
+
     private final org.bytedeco.pytorch.Tensor handle;
     private int holders;
     private long[] shape;
@@ -28,6 +31,7 @@ public final class Tensor {
         this.handle = handle;
         this.holders = 1;
         Scope.current().add(this);
+        LIVE.incrementAndGet();
     }
 
     // ---------------------------------------------------------------- making
@@ -129,7 +133,18 @@ public final class Tensor {
         requireAlive();
         if (--holders == 0) {
             handle.close();
+            LIVE.decrementAndGet();
         }
+    }
+
+    /// Tensors of all threads that have not been freed; tests hold it still to show that nothing leaks.
+    static long live() {
+        return LIVE.get();
+    }
+
+    /// Whether somebody holds this tensor still.
+    boolean isAlive() {
+        return holders > 0;
     }
 
     private void requireAlive() {
