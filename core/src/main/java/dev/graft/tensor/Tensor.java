@@ -204,7 +204,9 @@ public final class Tensor {
         if (handle.is_cuda() || !handle.is_contiguous()) {
             throw new IllegalStateException("memory() needs a contiguous tensor on the CPU; this is " + this);
         }
-        return MemorySegment.ofAddress(Natives.address(handle)).reinterpret(bytes());
+        return elements() == 0
+                ? MemorySegment.NULL
+                : MemorySegment.ofAddress(Natives.address(handle)).reinterpret(bytes());
     }
 
     /// The value of a tensor of one element.
