@@ -162,7 +162,7 @@ public record Recipe(
 
     public enum Overlong {
         ERROR,
-        TRUNCATE,
+        TRUNCATE_END,
         DROP
     }
 
@@ -208,6 +208,9 @@ public record Recipe(
 
             @Key(or = "auto", help = "type computed in; auto takes bfloat16 where the machine is fast in it")
             Precision dtype,
+
+            @Key(or = "auto", help = "type a fully trained model is saved in; auto is that of the files it came from")
+            Precision saveDtype,
 
             @Key(or = "none", help = "block: keep only the input of each layer and compute it again; less memory, slower")
             Recompute recompute) {
