@@ -204,7 +204,10 @@ public final class Tensor {
         if (handle.is_cuda() || !handle.is_contiguous()) {
             throw new IllegalStateException("memory() needs a contiguous tensor on the CPU; this is " + this);
         }
-        return MemorySegment.ofAddress(Natives.address(handle)).reinterpret(bytes());
+        // libtorch gives an empty tensor no memory at all
+        return elements() == 0
+                ? MemorySegment.NULL
+                : MemorySegment.ofAddress(Natives.address(handle)).reinterpret(bytes());
     }
 
     /// The value of a tensor of one element.

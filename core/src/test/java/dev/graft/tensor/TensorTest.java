@@ -108,6 +108,15 @@ class TensorTest {
     }
 
     @Test
+    void anEmptyTensorHasNoElements() {
+        try (Scope scope = Scope.open()) {
+            assertThat(Tensor.of(new int[0]).toLongs()).isEmpty();
+            assertThat(Tensor.of(new float[0]).shape()).containsExactly(0);
+            assertThat(Tensor.of(new float[0]).memory().byteSize()).isZero();
+        }
+    }
+
+    @Test
     void versionsAreKnown() {
         assertThat(Torch.version()).startsWith("2.");
         assertThat(Torch.bestComputeType(Device.cpu())).isIn(DType.BF16, DType.F32);
