@@ -245,17 +245,12 @@ public record Recipe(
 
             @Key(or = "auto", help = "type computed in; auto takes bfloat16 where the machine is fast in it")
             Precision dtype,
-
-<<<<<<< HEAD
             @Key(or = "auto", help = "type a fully trained model is saved in; auto is that of the files it came from")
-            Precision saveDtype,
+                    Precision saveDtype,
 
-            @Key(or = "none", help = "block: keep only the input of each layer and compute it again; less memory, slower")
-=======
             @Key(
                     or = "none",
                     help = "block: keep only the input of each layer and compute it again; less memory, slower")
->>>>>>> cli
             Recompute recompute) {
 
         public Training {
