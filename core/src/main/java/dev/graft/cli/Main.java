@@ -2,6 +2,7 @@ package dev.graft.cli;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.util.Properties;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -18,7 +19,7 @@ import picocli.CommandLine.Spec;
 /// Entry point of the `graft` command: the list of commands, and how any of them ends.
 @Command(
         name = "graft",
-        subcommands = {HelpCommand.class},
+        subcommands = {TrainCommand.class, MergeCommand.class, HelpCommand.class},
         mixinStandardHelpOptions = true,
         versionProvider = Main.Version.class,
         synopsisSubcommandLabel = "COMMAND",
@@ -104,19 +105,26 @@ public final class Main implements Runnable {
                         + String.join(", ", spec.subcommands().keySet()));
     }
 
+    /// The version of the jar this runs from.
+    static String version() {
+        try (InputStream stored =
+                Main.class.getResourceAsStream("/META-INF/maven/dev.graft/graft-core/pom.properties")) {
+            var built = new Properties();
+            if (stored != null) {
+                built.load(stored);
+            }
+            return built.getProperty("version", "not packaged");
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read the version from the jar", e);
+        }
+    }
+
     /// The version of the jar this runs from, and of what runs it.
     static final class Version implements IVersionProvider {
         @Override
-        public String[] getVersion() throws IOException {
-            var built = new Properties();
-            try (InputStream stored =
-                    Main.class.getResourceAsStream("/META-INF/maven/dev.graft/graft-core/pom.properties")) {
-                if (stored != null) {
-                    built.load(stored);
-                }
-            }
+        public String[] getVersion() {
             return new String[] {
-                "graft " + built.getProperty("version", "not packaged"),
+                "graft " + version(),
                 "JDK %s (%s), %s %s"
                         .formatted(
                                 System.getProperty("java.vm.version"),
