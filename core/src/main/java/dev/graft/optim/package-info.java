@@ -2,5 +2,5 @@
 ///
 /// May import: `tensor`, `kernel`, `autograd`.
 ///
-/// To add to it: one class an optimizer, one case a schedule.
+/// To add to it: one class an optimizer; a schedule is one record in `Schedule`, with its name beside it.
 package dev.graft.optim;

@@ -1,0 +1,32 @@
+package dev.graft.data;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/// Everything that is wrong with the rows of a file, gathered to be said once.
+final class Faults {
+    private static final int SHOWN = 10;
+
+    private final List<String> lines = new ArrayList<>();
+
+    void add(int row, String reason) {
+        lines.add("row %d: %s".formatted(row, reason));
+    }
+
+    int count() {
+        return lines.size();
+    }
+
+    /// Throws when there is any fault: the heading, the first faults one a line, and what to do.
+    void throwIfAny(String heading, String advice) {
+        if (lines.isEmpty()) {
+            return;
+        }
+        var message = new StringBuilder(heading);
+        lines.stream().limit(SHOWN).forEach(line -> message.append("\n  ").append(line));
+        if (lines.size() > SHOWN) {
+            message.append("\n  … and %d more".formatted(lines.size() - SHOWN));
+        }
+        throw new IllegalArgumentException(message.append('\n').append(advice).toString());
+    }
+}

@@ -1,0 +1,43 @@
+package dev.graft.data;
+
+import java.io.Serial;
+import java.util.Arrays;
+
+/// All tokens of one row before anything is cut, and which are learnt.
+///
+/// @param fused  whether the prompt has other tokens here than alone, as in generation
+record LabelledTokens(int[] ids, boolean[] labels, boolean fused) {
+
+    /// Tokens that are learnt from `first` on; nothing comes before the first of all to predict it from.
+    static LabelledTokens from(int first, int[] ids, boolean fused) {
+        boolean[] labels = new boolean[ids.length];
+        Arrays.fill(labels, Math.max(1, Math.min(first, ids.length)), ids.length, true);
+        return new LabelledTokens(ids, labels, fused);
+    }
+
+    /// The same tokens, all learnt but the first.
+    LabelledTokens whole() {
+        return from(0, ids, fused);
+    }
+
+    int length() {
+        return ids.length;
+    }
+
+    /// Tokens `from` up to `to` as an example of their own.
+    Tokenized piece(int from, int to, int row) {
+        boolean[] labelled = Arrays.copyOfRange(labels, from, to);
+        labelled[0] = false;
+        return new Tokenized(Arrays.copyOfRange(ids, from, to), labelled, row);
+    }
+
+    /// A row of which nothing could be learnt; the message says why.
+    static final class NothingToTrain extends IllegalArgumentException {
+        @Serial
+        private static final long serialVersionUID = 1;
+
+        NothingToTrain(String reason) {
+            super(reason);
+        }
+    }
+}

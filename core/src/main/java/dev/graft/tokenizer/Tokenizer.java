@@ -1,0 +1,216 @@
+package dev.graft.tokenizer;
+
+import ai.djl.huggingface.tokenizers.Encoding;
+import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.huggingface.tokenizers.jni.CharSpan;
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+
+/// Text to token ids and back, by the rules in a model's `tokenizer.json`.
+///
+/// The work is done by the Hugging Face tokenizers library itself, so ids are the ones the model was trained
+/// with. Texts are never cut or padded, whatever the file says. Safe for use by several threads until it is
+/// closed.
+///
+/// {@snippet :
+/// try (var tokenizer = Tokenizer.load(Path.of("models/qwen"))) {
+///     int[] ids = tokenizer.encode("Once upon a time", true);
+///     String text = tokenizer.decode(ids, true);
+/// }
+/// }
+public final class Tokenizer implements AutoCloseable {
+    private static final Map<String, String> NEITHER_CUT_NOR_PADDED = Map.of("truncation", "false", "padding", "false");
+
+    static {
+        // the library below reports its use to its makers over the network unless told not to
+        System.setProperty("ai.djl.offline", "true");
+        System.setProperty("OPT_OUT_TRACKING", "true");
+    }
+
+    private final HuggingFaceTokenizer library;
+    private final Map<String, Integer> vocabulary;
+    private final int vocabularySize;
+    private final OptionalInt bosId;
+    private final OptionalInt eosId;
+    private final Set<Integer> stopIds;
+    private final Optional<ChatTemplate> chatTemplate;
+
+    private Tokenizer(HuggingFaceTokenizer library, Map<String, Integer> vocabulary, TokenizerFiles files) {
+        this.library = library;
+        this.vocabulary = vocabulary;
+        vocabularySize = 1 + Collections.max(vocabulary.values());
+        bosId = first(files.ids("bos", vocabulary));
+        Set<Integer> ends = files.ids("eos", vocabulary);
+        eosId = first(ends);
+        stopIds = Collections.unmodifiableSet(new LinkedHashSet<>(ends));
+        chatTemplate = files.chatTemplate();
+    }
+
+    /// Reads the tokenizer of a model.
+    ///
+    /// @param path  a model directory holding `tokenizer.json`, or that file itself; `tokenizer_config.json`
+    ///              and the other small files are read from beside it
+    public static Tokenizer load(Path path) {
+        Path file = Files.isDirectory(path) ? path.resolve("tokenizer.json") : path;
+        if (!Files.isRegularFile(file)) {
+            throw new IllegalArgumentException(missing(file));
+        }
+        String json = TokenizerFiles.read(file);
+        JsonNode parsed = TokenizerFiles.parse(file, json);
+        Map<String, Integer> vocabulary = TokenizerFiles.vocabulary(parsed);
+        if (vocabulary.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "%s holds no vocabulary (\"model\": {\"vocab\": …} is missing or empty); expected a tokenizer.json of the Hugging Face tokenizers library"
+                            .formatted(file));
+        }
+        HuggingFaceTokenizer library = open(file, json);
+        try {
+            Path directory = file.toAbsolutePath().getParent();
+            return new Tokenizer(library, vocabulary, new TokenizerFiles(directory));
+        } catch (RuntimeException e) {
+            library.close();
+            throw e;
+        }
+    }
+
+    private static HuggingFaceTokenizer open(Path file, String json) {
+        var bytes = new ByteArrayInputStream(json.getBytes(StandardCharsets.UTF_8));
+        try {
+            return HuggingFaceTokenizer.newInstance(bytes, NEITHER_CUT_NOR_PADDED);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read " + file, e);
+        } catch (RuntimeException e) {
+            throw new IllegalArgumentException(
+                    "%s cannot be used as a tokenizer: %s. Expected a tokenizer.json of the Hugging Face tokenizers library."
+                            .formatted(file, e.getMessage()),
+                    e);
+        }
+    }
+
+    private static String missing(Path file) {
+        Path directory = file.toAbsolutePath().getParent();
+        String message = "%s does not exist; a model directory needs its tokenizer there.".formatted(file);
+        return Files.isRegularFile(directory.resolve("tokenizer.model"))
+                ? message
+                        + " tokenizer.model beside it is a SentencePiece file, which is not read: save the tokenizer as tokenizer.json."
+                : message;
+    }
+
+    /// The ids of a text.
+    ///
+    /// @param addSpecialTokens  whether the tokenizer's post-processor adds what it puts around a text (such as
+    ///                          `<s>`); special tokens written in the text itself are recognised either way
+    public int[] encode(String text, boolean addSpecialTokens) {
+        return ints(library.encode(text, addSpecialTokens, false).getIds());
+    }
+
+    /// As [#encode], with the place of each token in the text.
+    public Encoded encodeWithOffsets(String text, boolean addSpecialTokens) {
+        Encoding encoding = library.encode(text, addSpecialTokens, false);
+        int[] ids = ints(encoding.getIds());
+        int[] starts = new int[ids.length];
+        int[] ends = new int[ids.length];
+        boolean[] special = new boolean[ids.length];
+        int[] charIndex = charIndices(text);
+        for (int i = 0; i < ids.length; i++) {
+            CharSpan span = encoding.getCharTokenSpans()[i];
+            special[i] = encoding.getSpecialTokenMask()[i] == 1;
+            starts[i] = span == null ? 0 : charIndex[span.getStart()];
+            ends[i] = span == null ? 0 : charIndex[span.getEnd()];
+        }
+        return new Encoded(ids, starts, ends, special);
+    }
+
+    /// The ids of many texts, in their order; quicker than one by one because the library uses all cores.
+    public List<int[]> encodeAll(List<String> texts, boolean addSpecialTokens) {
+        return texts.isEmpty()
+                ? List.of()
+                : Arrays.stream(library.batchEncode(texts, addSpecialTokens, false))
+                        .map(encoding -> ints(encoding.getIds()))
+                        .toList();
+    }
+
+    /// The text of the ids.
+    ///
+    /// @param skipSpecialTokens  leaves out tokens that the tokenizer marks as special
+    public String decode(int[] ids, boolean skipSpecialTokens) {
+        for (int id : ids) {
+            if (id < 0) {
+                throw new IllegalArgumentException("token id %d is negative; ids count from 0".formatted(id));
+            }
+        }
+        return library.decode(Arrays.stream(ids).asLongStream().toArray(), skipSpecialTokens);
+    }
+
+    /// The token that begins a text, where the model has one.
+    public OptionalInt bosId() {
+        return bosId;
+    }
+
+    /// The token that ends a text, where the model has one.
+    public OptionalInt eosId() {
+        return eosId;
+    }
+
+    /// Every token at which generation ends: [#eosId] and those that `generation_config.json` and
+    /// `config.json` name.
+    public Set<Integer> stopIds() {
+        return stopIds;
+    }
+
+    /// The id of one token, as it is written in the vocabulary (`"▁the"`, `"Ġthe"`).
+    public OptionalInt idOf(String token) {
+        Integer id = vocabulary.get(token);
+        return id == null ? OptionalInt.empty() : OptionalInt.of(id);
+    }
+
+    /// Rows that an embedding needs for this vocabulary: the largest id, added tokens included, plus one.
+    public int vocabularySize() {
+        return vocabularySize;
+    }
+
+    /// How this model writes a conversation, where it says so.
+    public Optional<ChatTemplate> chatTemplate() {
+        return chatTemplate;
+    }
+
+    @Override
+    public void close() {
+        library.close();
+    }
+
+    private static OptionalInt first(Set<Integer> ids) {
+        return ids.stream().mapToInt(Integer::intValue).findFirst();
+    }
+
+    private static int[] ints(long[] values) {
+        int[] result = new int[values.length];
+        for (int i = 0; i < values.length; i++) {
+            result[i] = Math.toIntExact(values[i]);
+        }
+        return result;
+    }
+
+    /// `result[k]` is the index of the `char` at which code point `k` begins: the library counts code points.
+    private static int[] charIndices(String text) {
+        int[] result = new int[text.codePointCount(0, text.length()) + 1];
+        for (int k = 0, at = 0; k < result.length; k++) {
+            result[k] = at;
+            at += at < text.length() ? Character.charCount(text.codePointAt(at)) : 0;
+        }
+        return result;
+    }
+}

@@ -1,0 +1,155 @@
+package dev.graft.tokenizer;
+
+import com.fasterxml.jackson.core.JacksonException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/// The small JSON files beside a `tokenizer.json`, read once: which tokens begin and end a text, and the
+/// chat template.
+///
+/// A special token is looked up in `tokenizer_config.json`, then `special_tokens_map.json` (both name it by
+/// its text), then `generation_config.json` and `config.json` (by its id).
+final class TokenizerFiles {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final Path directory;
+    private final JsonNode tokenizerConfig;
+    private final JsonNode specialTokensMap;
+    private final JsonNode generationConfig;
+    private final JsonNode config;
+
+    TokenizerFiles(Path directory) {
+        this.directory = directory;
+        tokenizerConfig = readIfPresent("tokenizer_config.json");
+        specialTokensMap = readIfPresent("special_tokens_map.json");
+        generationConfig = readIfPresent("generation_config.json");
+        config = readIfPresent("config.json");
+    }
+
+    /// The token text of every named special token (`bos_token`, `eos_token`, `pad_token` …), as templates
+    /// use them.
+    Map<String, String> specialTokens() {
+        Map<String, String> tokens = new LinkedHashMap<>();
+        for (JsonNode file : new JsonNode[] {specialTokensMap, tokenizerConfig}) {
+            file.properties().forEach(field -> {
+                if (field.getKey().endsWith("_token")) {
+                    tokenText(field.getValue()).ifPresent(text -> tokens.put(field.getKey(), text));
+                }
+            });
+        }
+        return tokens;
+    }
+
+    /// The ids of the token called `name` (`bos` or `eos`), the tokenizer's own first; empty where no file
+    /// names one.
+    Set<Integer> ids(String name, Map<String, Integer> vocabulary) {
+        Set<Integer> ids = new LinkedHashSet<>();
+        String text = specialTokens().get(name + "_token");
+        if (text != null) {
+            Integer id = vocabulary.get(text);
+            if (id == null) {
+                throw new IllegalArgumentException(
+                        "%s names \"%s\" as its %s_token, but tokenizer.json has no such token. Add it to the vocabulary there, or correct the name."
+                                .formatted(directory.resolve("tokenizer_config.json"), text, name));
+            }
+            ids.add(id);
+        }
+        for (JsonNode file : new JsonNode[] {generationConfig, config}) {
+            JsonNode value = file.path(name + "_token_id");
+            if (value.isInt()) {
+                ids.add(value.intValue());
+            } else {
+                value.forEach(id -> ids.add(id.intValue()));
+            }
+        }
+        return ids;
+    }
+
+    /// `chat_template.jinja`, or the `chat_template` of `chat_template.json` or `tokenizer_config.json`.
+    Optional<ChatTemplate> chatTemplate() {
+        Path own = directory.resolve("chat_template.jinja");
+        if (Files.isRegularFile(own)) {
+            return Optional.of(new ChatTemplate(read(own), specialTokens()));
+        }
+        JsonNode template = readIfPresent("chat_template.json").path("chat_template");
+        if (template.isMissingNode()) {
+            template = tokenizerConfig.path("chat_template");
+        }
+        return templateText(template).map(source -> new ChatTemplate(source, specialTokens()));
+    }
+
+    /// One template, or a list of `{"name", "template"}` of which `default` is for plain conversations.
+    private static Optional<String> templateText(JsonNode template) {
+        if (template.isTextual()) {
+            return Optional.of(template.textValue());
+        }
+        for (JsonNode named : template) {
+            if (named.path("name").asText().equals("default")) {
+                return Optional.of(named.path("template").asText());
+            }
+        }
+        return Optional.empty();
+    }
+
+    /// A token is written as `"<s>"` or as `{"content": "<s>", …}`.
+    private static Optional<String> tokenText(JsonNode value) {
+        JsonNode text = value.isObject() ? value.path("content") : value;
+        return text.isTextual() ? Optional.of(text.textValue()) : Optional.empty();
+    }
+
+    /// Every token of a parsed `tokenizer.json` with its id: the model's vocabulary and the tokens added to it.
+    static Map<String, Integer> vocabulary(JsonNode tokenizer) {
+        Map<String, Integer> vocabulary = new HashMap<>();
+        JsonNode vocab = tokenizer.path("model").path("vocab");
+        if (vocab.isObject()) {
+            vocab.properties()
+                    .forEach(entry ->
+                            vocabulary.put(entry.getKey(), entry.getValue().intValue()));
+        } else {
+            int id = 0; // a Unigram vocabulary is a list of [piece, score] in the order of the ids
+            for (JsonNode piece : vocab) {
+                vocabulary.put(piece.path(0).asText(), id++);
+            }
+        }
+        tokenizer
+                .path("added_tokens")
+                .forEach(token -> vocabulary.put(
+                        token.path("content").asText(), token.path("id").intValue()));
+        return vocabulary;
+    }
+
+    static JsonNode parse(Path file, String text) {
+        try {
+            return JSON.readTree(text);
+        } catch (JacksonException e) {
+            var where = e.getLocation();
+            throw new IllegalArgumentException(
+                    "%s is not valid JSON at line %d, column %d: %s. The file may be cut off or damaged; fetch it again."
+                            .formatted(file, where.getLineNr(), where.getColumnNr(), e.getOriginalMessage()),
+                    e);
+        }
+    }
+
+    static String read(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read %s: %s".formatted(file, e.getMessage()), e);
+        }
+    }
+
+    private JsonNode readIfPresent(String name) {
+        Path file = directory.resolve(name);
+        return Files.isRegularFile(file) ? parse(file, read(file)) : JSON.createObjectNode();
+    }
+}
