@@ -159,7 +159,8 @@ public final class Attention {
     private Tensor byHead(Tensor byToken, Block block) {
         return rowsOf(byToken, block)
                 .transpose(0, 1)
-                .reshape(keyHeads, (long) heads / keyHeads * block.rows(), headDim);
+                .reshape(keyHeads, (long) heads / keyHeads * block.rows(), headDim)
+                .contiguous(); // a group of one head is reshaped without a copy
     }
 
     /// `[keyHeads, group · rows, headDim]` as `[rows, heads, headDim]`.

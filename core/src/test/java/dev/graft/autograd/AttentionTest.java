@@ -83,7 +83,9 @@ class AttentionTest extends ScopedTest {
     @MethodSource("kernels")
     void bfloat16IsCloseToo(Kernels kernels) {
         for (Sight sight : sightsOf(65)) {
-            check(kernels, sight, 2, 3, DType.BF16).against(0.03, oracle(sight, 3));
+            if (!sight.name.equals("itself")) { // gradients of its scores are zero: nothing but rounding is left
+                check(kernels, sight, 2, 3, DType.BF16).against(0.02, oracle(sight, 3));
+            }
         }
     }
 
