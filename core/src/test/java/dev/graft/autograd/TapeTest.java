@@ -189,6 +189,20 @@ class TapeTest extends ScopedTest {
                 .against(2e-5, t -> t.get(0).silu().mul(t.get(1)).sum(1, false));
     }
 
+    @ParameterizedTest
+    @MethodSource("kernels")
+    void anExpressionMayTurnItsInputRound(Kernels kernels) {
+        GradientCheck.of(
+                        kernels,
+                        on -> {
+                            Value turned = on.tape().torch(List.of(on.value(0)), t -> t.getFirst().t());
+                            return Operations.swiGlu(on.tape(), turned, on.value(1));
+                        })
+                .value(true, 3, 5)
+                .value(true, 5, 3)
+                .against(2e-5, t -> t.get(0).t().silu().mul(t.get(1)));
+    }
+
     @Test
     void anExpressionOfOneValueTwiceAddsBothGradients() {
         try (Tape tape = Tape.recording(Device.cpu(), 0, false)) {
