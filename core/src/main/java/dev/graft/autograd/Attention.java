@@ -168,8 +168,13 @@ public final class Attention {
     }
 
     private List<Block> blocks(Ranges ranges) {
+        long keys = k.data().size(1);
         int longest = 1;
         for (int i = 0; i < tokens; i++) {
+            if (ranges.first()[i] < 0 || ranges.first()[i] >= ranges.end()[i] || ranges.end()[i] > keys) {
+                throw new IllegalArgumentException("query %d has the range [%d, %d); there are %d keys"
+                        .formatted(i, ranges.first()[i], ranges.end()[i], keys));
+            }
             longest = Math.max(longest, ranges.end()[i] - ranges.first()[i]);
         }
         // Short documents get short blocks, so that little of a block lies between documents.

@@ -42,9 +42,37 @@ public final class TokenLogProbs {
     /// @param targets int64 `[n]`, a token id for each row
     /// @return        float32 `[n]`
     public static Value apply(Tape tape, Value hidden, Tensor rows, Weight head, Tensor targets) {
+        return inChunks(tape, hidden, rows, head, targets, chunk(hidden, head));
+    }
+
+    private static int chunk(Value hidden, Weight head) {
         long vocab = head.elements() / hidden.data().size(1);
-        int chunk = Math.clamp(CHUNK_ELEMENTS / vocab, 32, 4096);
-        return inChunks(tape, hidden, rows, head, targets, chunk);
+        return Math.clamp(CHUNK_ELEMENTS / vocab, 32, 4096);
+    }
+
+    /// Log-probabilities without a way back, and how often the target was the likeliest token.
+    public static Scores score(Tape tape, Tensor hidden, Tensor rows, Weight head, Tensor targets) {
+        Value constant = tape.constant(hidden);
+        return new TokenLogProbs(tape, constant, rows, head, targets).score(chunk(constant, head));
+    }
+
+    /// @param logProbs float32 `[rows]`
+    /// @param correct  rows whose target no other token beat
+    public record Scores(Tensor logProbs, long correct) {}
+
+    private Scores score(int chunk) {
+        Tensor weight = head.value();
+        Tensor values = Tensor.empty(DType.F32, picked.device(), picked.size(0));
+        Tensor correct = Tensor.zeros(DType.F32, picked.device(), 1);
+        inChunks(chunk, (start, length) -> {
+            Tensor logits = picked.narrow(0, start, length).mm(weight.t());
+            Tensor chunkTargets = targets.narrow(0, start, length);
+            values.narrow(0, start, length)
+                    .copyInPlace(tape.kernels().logProbs(logits, chunkTargets).values());
+            Tensor own = logits.gather(1, chunkTargets.unsqueeze(1));
+            correct.addInPlace(own.ge(logits.amax(1, true)).to(DType.F32).sum());
+        });
+        return new Scores(values, (long) correct.item());
     }
 
     /// The same with at most `chunk` rows of logits at one time.

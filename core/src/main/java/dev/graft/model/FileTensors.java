@@ -23,8 +23,8 @@ record FileTensors(WeightFiles files, Device device, DType computeType) implemen
     @Override
     public Tensor stored(String name) {
         Entry entry = files.entry(name);
+        MemorySegment data = files.data(name); // refuses types Graft cannot compute with
         DType dtype = entry.dtype().orElseThrow();
-        MemorySegment data = files.data(name);
         if (data.address() % dtype.bytes() == 0) {
             return Tensor.over(data, dtype, entry.shape());
         }

@@ -169,6 +169,7 @@ final class Llama implements Architecture {
             this.norm = factory.weight("model.norm.weight", source);
             this.head = shape.tied ? embedding : factory.weight("lm_head.weight", source);
             this.rotary = new RotaryTable(shape.rotaryFrequencies, device);
+            factory.complete();
             this.parameters = List.copyOf(factory.parameters());
             this.totalParameters = totalParameters;
             this.factory = factory;

@@ -23,6 +23,9 @@ public interface LinearFactory extends AutoCloseable {
     /// Everything made so far that learns.
     List<Parameter> parameters();
 
+    /// Called once when the model is built; a factory that expected layers it was not asked for says so here.
+    default void complete() {}
+
     /// Frees every weight made so far; the model that was built with it does so when it is closed.
     @Override
     void close();

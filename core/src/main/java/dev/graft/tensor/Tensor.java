@@ -598,6 +598,11 @@ public final class Tensor {
         return new Tensor(handle.detach());
     }
 
+    /// Runs libtorch's backward from this tensor of one element.
+    public void backward() {
+        handle.backward();
+    }
+
     /// Runs libtorch's backward from this tensor.
     ///
     /// @param gradient of the loss with respect to this tensor, of its shape

@@ -29,6 +29,7 @@ final class ChatFunctions {
                 new ELFunctionDefinition("", "strftime_now", ChatFunctions.class, "strftimeNow", String.class));
         context.registerFilter(new ToJson());
         context.registerTag(new Generation());
+        context.registerTag(new FilteredFor());
     }
 
     /// A template's own objection to a conversation.
@@ -62,6 +63,9 @@ final class ChatFunctions {
 
         @Override
         public Object filter(Object value, JinjavaInterpreter interpreter, String... arguments) {
+            if (arguments.length > 0) {
+                throw new IllegalArgumentException("tojson with arguments is not supported");
+            }
             try {
                 return WRITER.writeValueAsString(value);
             } catch (JsonProcessingException e) {

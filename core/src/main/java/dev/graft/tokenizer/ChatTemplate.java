@@ -3,28 +3,36 @@ package dev.graft.tokenizer;
 import com.hubspot.jinjava.Jinjava;
 import com.hubspot.jinjava.JinjavaConfig;
 import com.hubspot.jinjava.LegacyOverrides;
+import com.hubspot.jinjava.el.JinjavaInterpreterResolver;
 import com.hubspot.jinjava.interpret.TemplateError;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import jinjava.javax.el.CompositeELResolver;
 
 /// How a model writes a conversation as one text: the Jinja template that comes with its tokenizer.
 ///
-/// Rendered as Transformers does (trimmed blocks, no escaping, no interpretation of what messages contain),
-/// with the functions `raise_exception` and `strftime_now`, Python's `tojson`, and `{% generation %}` as a
-/// block without effect. Anything the template engine reports stops the rendering: a template that renders
-/// partly would teach a model something its author did not write.
+/// Rendered as Transformers does: trimmed blocks, no escaping, messages never interpreted, the methods of
+/// Python's strings, loops with a condition, `tojson`, `raise_exception`, `strftime_now`, and
+/// `{% generation %}` as a block without effect. What the engine lacks or reports stops the rendering: a
+/// template that renders partly would teach a model something its author did not write.
 public final class ChatTemplate {
     private static final Jinjava ENGINE = engine();
 
     private final String source;
+    private final String stripped;
+    private final Optional<String> unsupported;
     private final Map<String, String> specialTokens;
 
     /// @param source         the Jinja source
     /// @param specialTokens  what the template may refer to: `bos_token` → `<s>`, `eos_token` → `</s>` …
     public ChatTemplate(String source, Map<String, String> specialTokens) {
         this.source = source;
+        TemplateCode code = new TemplateCode(source);
+        this.unsupported = code.unknown(ENGINE.getGlobalContext());
+        this.stripped = code.leftStripped();
         this.specialTokens = Map.copyOf(specialTokens);
     }
 
@@ -44,9 +52,14 @@ public final class ChatTemplate {
 
     /// As [#render(List, boolean)], for any variables the template reads.
     String render(Map<String, Object> variables) {
+        if (unsupported.isPresent()) {
+            throw new IllegalArgumentException(unsupported.get());
+        }
         Map<String, Object> bindings = new LinkedHashMap<>(specialTokens);
+        bindings.put("strftime_now", true); // templates ask whether it "is defined" before they call it
+        bindings.put("raise_exception", true);
         bindings.putAll(variables);
-        var result = ENGINE.renderForResult(source, bindings);
+        var result = ENGINE.renderForResult(stripped, bindings);
         if (!result.getErrors().isEmpty()) {
             throw failure(result.getErrors());
         }
@@ -90,11 +103,15 @@ public final class ChatTemplate {
                 .withUseTrimmingForNotesAndExpressions(true)
                 .withParseWhitespaceControlStrictly(true)
                 .build();
+        CompositeELResolver resolver = new CompositeELResolver();
+        resolver.add(new PythonStrings());
+        resolver.add(JinjavaInterpreterResolver.DEFAULT_RESOLVER_READ_ONLY);
         Jinjava engine = new Jinjava(JinjavaConfig.newBuilder()
                 .withTrimBlocks(true)
-                .withLstripBlocks(true)
+                .withLstripBlocks(false) // done by TemplateCode: the engine's own goes too far
                 .withNestedInterpretationEnabled(false) // a message that contains {{ … }} is text, not a template
                 .withLegacyOverrides(asJinja2)
+                .withElResolver(resolver)
                 .build());
         ChatFunctions.register(engine.getGlobalContext());
         return engine;

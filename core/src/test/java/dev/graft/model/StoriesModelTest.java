@@ -35,8 +35,8 @@ class StoriesModelTest {
 
     @BeforeEach
     void readGoldens() throws IOException {
-        goldens = JSON.readTree(
-                SharedData.file("models/stories260k/goldens.json").toFile());
+        goldens =
+                JSON.readTree(SharedData.file("models/stories260k/goldens.json").toFile());
     }
 
     private static LanguageModel load(LinearFactory factory) {
@@ -52,7 +52,8 @@ class StoriesModelTest {
                 int last = (ids.length - 1) * model.vocabularySize();
                 float[] expected = JSON.convertValue(text.get("logits_last_first16"), float[].class);
                 assertThat(Arrays.copyOfRange(logits, last, last + 16)).containsExactly(expected, within(2e-5f));
-                assertThat(largest(logits, last)).isEqualTo(text.get("logits_last_argmax").asInt());
+                assertThat(largest(logits, last))
+                        .isEqualTo(text.get("logits_last_argmax").asInt());
             }
         }
     }
@@ -84,7 +85,8 @@ class StoriesModelTest {
                 int[] expected = ints(story.get("ids"));
                 int limit = story.get("max_new_tokens").asInt();
                 int prompt = expected.length - limit; // none of them ended early
-                assertThat(greedy(model, Arrays.copyOf(expected, prompt), limit)).containsExactly(expected);
+                assertThat(greedy(model, Arrays.copyOf(expected, prompt), limit))
+                        .containsExactly(expected);
             }
         }
     }

@@ -18,6 +18,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ChatTemplateTest {
@@ -90,7 +91,10 @@ class ChatTemplateTest {
     @ValueSource(
             strings = {
                 "fine\n{{ messages | no_such_filter }}",
+                "fine\n{{ messages is no_such_test }}",
                 "fine\n{{ no_such_function(1) }}",
+                "fine\n{{ messages[0].content.no_such_method() }}",
+                "fine\n{{ messages | tojson(indent=4) }}",
                 "fine\n{% filter upper %}x{% endfilter %}",
                 "fine\n{% if messages %}never closed",
             })
@@ -104,5 +108,63 @@ class ChatTemplateTest {
     void messagesNeedRoleAndContent() {
         assertThatThrownBy(() -> new Message(" ", "x")).hasMessageContaining("no role");
         assertThatThrownBy(() -> new Message("user", null)).hasMessageContaining("\"user\" has no content");
+    }
+
+    @Test
+    void loopsWithAConditionSeeOnlyWhatFulfilsIt() {
+        List<Message> both = List.of(new Message("user", "a"), new Message("assistant", "b"), new Message("user", "c"));
+        assertThat(new ChatTemplate(
+                                "{% for m in messages if m.role == 'user' %}{{ m.content }}{{ loop.last }} {% endfor %}",
+                                Map.of())
+                        .render(both, false))
+                .isEqualTo("afalse ctrue ");
+        assertThat(new ChatTemplate(
+                                "{% for k, v in messages[0].items() if k != 'role' %}{{ k + v }}{% endfor %}", Map.of())
+                        .render(both, false))
+                .isEqualTo("contenta");
+    }
+
+    /// The right column is what Python 3 gives.
+    @ParameterizedTest
+    @CsvSource(
+            quoteCharacter = '`',
+            value = {
+                "'  a '.strip() | `a`",
+                "'xxaxx'.strip('x') | `a`",
+                "'xax'.lstrip('x') | `ax`",
+                "'xax'.rstrip('x') | `xa`",
+                "'a|b'.split('|')[-1] | `b`",
+                "' a  b '.split()[1] | `b`",
+                "'abc'.startswith('ab') and not 'abc'.endswith('ab') | `true`",
+                "'aBc'.upper() + 'aBc'.lower() | `ABCabc`",
+                "'hello wORLD'.title() | `Hello World`",
+                "'hELLO'.capitalize() | `Hello`",
+                "'a.b'.replace('.', '-') | `a-b`",
+                "'abc'.find('c') | `2`",
+                "'banana'.count('an') | `2`"
+            },
+            delimiterString = " | ")
+    void stringsHaveThePythonMethods(String expression, String expected) {
+        assertThat(new ChatTemplate("{{ %s }}".formatted(expression), Map.of()).render(HELLO, false))
+                .isEqualTo(expected);
+    }
+
+    @Test
+    void whatOnlyLooksLikeCodeIsNoFilter() {
+        String source = "a |b {# x | nope #}{{ '| nope }}' }}{{ {'k': 1}['k'] }} | nope";
+        assertThat(new ChatTemplate(source, Map.of()).render(HELLO, false)).isEqualTo("a |b | nope }}1 | nope");
+    }
+
+    @Test
+    void templatesFindTheFunctionsDefined() {
+        assertThat(new ChatTemplate("{{ 'yes' if strftime_now is defined else 'no' }}", Map.of()).render(HELLO, false))
+                .isEqualTo("yes");
+    }
+
+    @Test
+    void spacesBeforeBlocksGoOnlyAtTheStartOfALine() {
+        String source = "  {% if true %}\n  a {{ 'b' }} {% endif %} c\n\t{# note #}\n  {{ 'd' }}";
+        // rendered by Python's Jinja2 3.1.6 with trim_blocks and lstrip_blocks
+        assertThat(new ChatTemplate(source, Map.of()).render(HELLO, false)).isEqualTo("  a b  c\n  d");
     }
 }

@@ -1,0 +1,118 @@
+package dev.graft.cli;
+
+import dev.graft.cli.Recipe.Modules;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+
+/// Turns what YAML holds for one key into the type the key has.
+///
+/// @param key    the key the value is for
+/// @param folder relative paths belong here
+record RecipeValue(RecipeKey key, Path folder) {
+
+    /// @throws IllegalArgumentException naming place, key, what was found and what was expected
+    Object of(YamlNode node) {
+        Class<?> type = key.type();
+        if (type == int.class || type == long.class) {
+            return whole(node);
+        }
+        if (type == double.class) {
+            return number(node);
+        }
+        if (type == boolean.class) {
+            return switch (text(node, "true or false")) {
+                case "true" -> true;
+                case "false" -> false;
+                default -> throw wrong(node, "true or false");
+            };
+        }
+        if (type == Path.class) {
+            return path(node);
+        }
+        if (type == List.class) {
+            return names(node, "a list such as [lm_head, embed_tokens]");
+        }
+        if (type == Modules.class) {
+            return modules(node);
+        }
+        return choice(node);
+    }
+
+    private Object whole(YamlNode node) {
+        boolean isInt = key.type() == int.class;
+        String expected = isInt ? "a whole number" : "a whole number of at most 64 bits";
+        String digits = text(node, expected).replace("_", "");
+        try {
+            return isInt ? (Object) Integer.valueOf(digits) : (Object) Long.valueOf(digits);
+        } catch (NumberFormatException other) {
+            throw wrong(node, digits.matches("[+-]?\\d{10,}") ? "a smaller whole number" : expected);
+        }
+    }
+
+    private double number(YamlNode node) {
+        String digits = text(node, "a number").replace("_", "");
+        // Java would also take "1f", "0x1p3" and "NaN"
+        if (!digits.matches("[+-]?(\\d+\\.?\\d*|\\.\\d+)([eE][+-]?\\d+)?")) {
+            throw wrong(node, "a number");
+        }
+        double number = Double.parseDouble(digits);
+        if (Double.isInfinite(number)) {
+            throw wrong(node, "a number a double can hold");
+        }
+        return number;
+    }
+
+    private Path path(YamlNode node) {
+        try {
+            return folder.resolve(text(node, "a path")).toAbsolutePath().normalize();
+        } catch (InvalidPathException invalid) {
+            throw wrong(node, "a path");
+        }
+    }
+
+    private List<String> names(YamlNode node, String expected) {
+        if (!(node instanceof YamlNode.Items list)) {
+            throw wrong(node, expected);
+        }
+        return list.items().stream().map(item -> text(item, expected)).toList();
+    }
+
+    private Modules modules(YamlNode node) {
+        String expected = "all-linear, a list such as [q_proj, v_proj], or a regular expression";
+        if (node instanceof YamlNode.Items) {
+            return new Modules.Named(names(node, expected));
+        }
+        String text = text(node, expected);
+        if (text.equals("all-linear")) {
+            return new Modules.AllLinear();
+        }
+        try {
+            return new Modules.Matching(text);
+        } catch (IllegalArgumentException broken) {
+            throw new IllegalArgumentException("%s: %s: %s".formatted(node.place(), key.path(), broken.getMessage()));
+        }
+    }
+
+    private Object choice(YamlNode node) {
+        String expected = "one of " + RecipeKey.choices(key.type());
+        String text = text(node, expected);
+        return Arrays.stream(key.type().getEnumConstants())
+                .filter(constant -> RecipeWriter.name((Enum<?>) constant).equals(text))
+                .findFirst()
+                .orElseThrow(() -> wrong(node, expected));
+    }
+
+    private String text(YamlNode node, String expected) {
+        if (node instanceof YamlNode.Scalar scalar) {
+            return scalar.text();
+        }
+        throw wrong(node, expected);
+    }
+
+    private IllegalArgumentException wrong(YamlNode node, String expected) {
+        return new IllegalArgumentException(
+                "%s: %s must be %s; found %s".formatted(node.place(), key.path(), expected, node.described()));
+    }
+}

@@ -1,0 +1,41 @@
+package dev.graft.train;
+
+import java.nio.file.Path;
+
+/// What happens in a run, for those who show or keep it.
+public sealed interface TrainingEvent {
+    /// One update of the weights.
+    ///
+    /// @param step            counted from 1
+    /// @param loss            mean over the labelled tokens of the step, before the update
+    /// @param learningRate    of this update
+    /// @param gradientNorm    L2 norm of the mean gradient, before clipping
+    /// @param tokens          tokens processed in this step
+    /// @param labelledTokens  those that carried loss
+    /// @param tokensPerSecond tokens of this step by its time
+    /// @param totalTokens     tokens processed so far
+    /// @param seconds         since training began, evaluations left out
+    record Stepped(
+            int step,
+            int steps,
+            double loss,
+            double learningRate,
+            double gradientNorm,
+            long tokens,
+            long labelledTokens,
+            double tokensPerSecond,
+            long totalTokens,
+            double seconds)
+            implements TrainingEvent {}
+
+    /// A held-out loss on the way.
+    record Evaluated(int step, double loss) implements TrainingEvent {}
+
+    /// A checkpoint that is whole on disk.
+    record Saved(int step, Path directory) implements TrainingEvent {}
+
+    /// Receives events, on the thread that trains.
+    interface Listener {
+        void on(TrainingEvent event);
+    }
+}

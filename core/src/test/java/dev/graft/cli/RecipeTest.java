@@ -1,0 +1,284 @@
+package dev.graft.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import dev.graft.cli.Recipe.Modules;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
+import java.util.stream.Stream;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.DoubleRange;
+import net.jqwik.api.constraints.IntRange;
+import net.jqwik.api.constraints.NotBlank;
+import net.jqwik.api.constraints.Scale;
+import net.jqwik.api.constraints.Size;
+import net.jqwik.api.constraints.StringLength;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class RecipeTest {
+    private static final Path FOLDER = Path.of("/recipes").toAbsolutePath();
+    private static final String SMALLEST = """
+            model: base
+            output_dir: out
+            data:
+              train: rows.jsonl
+            """;
+
+    @Test
+    void whatIsNotGivenTakesItsDefault() {
+        Recipe recipe = read(SMALLEST);
+
+        assertThat(recipe.seed()).isEqualTo(42);
+        assertThat(recipe.adapter().targetModules()).isEqualTo(new Modules.AllLinear());
+        assertThat(recipe.training().learningRate()).isEqualTo(2e-4);
+        assertThat(recipe.training().epochs()).isEqualTo(OptionalDouble.of(1));
+        assertThat(recipe.training().maxSteps()).isEmpty();
+        assertThat(recipe.data().evalFraction()).isEqualTo(OptionalDouble.of(0.05));
+        assertThat(recipe.maxLength()).isEqualTo(recipe.training().perDeviceBatchTokens());
+    }
+
+    @Test
+    void pathsOfTheFileBelongToItsFolderAndTheOutputToTheWorkingDirectory() {
+        Recipe recipe = read("""
+                model: ../base
+                output_dir: out
+                data: {train: rows.jsonl, eval: /elsewhere/held-out.jsonl}
+                """);
+
+        assertThat(recipe.model()).isEqualTo(FOLDER.resolveSibling("base"));
+        assertThat(recipe.data().train()).isEqualTo(FOLDER.resolve("rows.jsonl"));
+        assertThat(recipe.data().eval())
+                .contains(Path.of("/elsewhere/held-out.jsonl").toAbsolutePath());
+        assertThat(recipe.outputDir()).isEqualTo(Path.of("out").toAbsolutePath());
+    }
+
+    @Test
+    void pathsOfAnOverrideBelongToTheWorkingDirectory() {
+        assertThat(read(SMALLEST, "model=base").model())
+                .isEqualTo(Path.of("base").toAbsolutePath());
+    }
+
+    @Test
+    void overridesAreReadAsYamlAndWinOverTheFile() {
+        Recipe recipe = read(
+                SMALLEST + "training: {learning_rate: 1}\n",
+                "training.learning_rate=5e-5",
+                "adapter.target_modules=[q_proj, v_proj]",
+                "adapter.modules_to_save=[lm_head]",
+                "training.lr_scheduler_type=constant_with_warmup");
+
+        assertThat(recipe.training().learningRate()).isEqualTo(5e-5);
+        assertThat(recipe.adapter().targetModules()).isEqualTo(new Modules.Named(List.of("q_proj", "v_proj")));
+        assertThat(recipe.adapter().modulesToSave()).containsExactly("lm_head");
+        assertThat(recipe.training().lrSchedulerType()).isEqualTo(Recipe.Scheduler.CONSTANT_WITH_WARMUP);
+    }
+
+    @Test
+    void anOverrideReplacesTheKeyThatExcludesIt() {
+        Recipe recipe = read(SMALLEST + "training: {epochs: 3}\n", "training.max_steps=10");
+
+        assertThat(recipe.training().maxSteps()).isEqualTo(OptionalInt.of(10));
+        assertThat(recipe.training().epochs()).isEmpty();
+    }
+
+    @Test
+    void aFileOfHeldOutRowsReplacesTheDefaultShare() {
+        Recipe recipe = read(SMALLEST + "  eval: held-out.jsonl\n");
+
+        assertThat(recipe.data().eval()).contains(FOLDER.resolve("held-out.jsonl"));
+        assertThat(recipe.data().evalFraction()).isEmpty();
+    }
+
+    @Test
+    void nullAndEmptySectionsMeanNotGiven() {
+        Recipe recipe = read(SMALLEST + """
+                  eval: null
+                adapter:
+                training:
+                  epochs:
+                  max_steps: ~
+                """);
+
+        assertThat(recipe).isEqualTo(read(SMALLEST));
+    }
+
+    @Test
+    void theResolvedRecipeNamesEveryKey() {
+        String yaml = read(SMALLEST).toYaml();
+
+        assertThat(RecipeKey.ALL).hasSizeGreaterThan(40);
+        assertThat(RecipeKey.ALL)
+                .allSatisfy(key -> assertThat(yaml).containsPattern("(?m)^ *" + leaf(key.path()) + ":"));
+        assertThat(yaml).contains("learning_rate: 0.0002\n", "lora_alpha: 32\n", "target_modules: all-linear\n");
+    }
+
+    @Property(tries = 100)
+    void theResolvedRecipeReadsBackAsTheSame(
+            @ForAll @Size(min = 1, max = 3) List<@NotBlank @StringLength(max = 12) String> modules,
+            @ForAll @DoubleRange(min = 1e-12, max = 10) @Scale(15) double rate,
+            @ForAll @IntRange(min = 2, max = 5000) int length,
+            @ForAll long seed) {
+        Recipe base = read(SMALLEST);
+        var adapter = base.adapter();
+        Recipe recipe = new Recipe(
+                base.model(),
+                Recipe.Init.RANDOM,
+                base.outputDir(),
+                seed,
+                base.objective(),
+                new Recipe.Adapter(
+                        Recipe.AdapterType.NONE,
+                        3,
+                        rate,
+                        0.5,
+                        new Modules.Named(modules),
+                        new Modules.Matching(".*layers\\.[0-3]\\..*: #"),
+                        true,
+                        modules,
+                        Recipe.LoraInit.GAUSSIAN),
+                new Recipe.Data(
+                        FOLDER.resolve("a b: c"),
+                        Optional.of(FOLDER.resolve("true")),
+                        OptionalDouble.empty(),
+                        OptionalInt.of(Math.min(length, base.training().perDeviceBatchTokens())),
+                        Recipe.Overlong.DROP,
+                        Recipe.TrainOn.ALL),
+                base.training(),
+                base.evaluation());
+
+        assertThat(adapter).isNotEqualTo(recipe.adapter());
+        assertThat(RecipeReader.parse(recipe.toYaml(), "recipe.yaml", Path.of("/other"), List.of()))
+                .isEqualTo(recipe);
+    }
+
+    @Test
+    void readsAFile(@TempDir Path folder) throws IOException {
+        Path file = Files.writeString(folder.resolve("recipe.yaml"), SMALLEST);
+
+        assertThat(RecipeReader.read(file, List.of()).model())
+                .isEqualTo(folder.toAbsolutePath().normalize().resolve("base"));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> RecipeReader.read(folder.resolve("missing.yaml"), List.of()))
+                .withMessageContaining("missing.yaml does not exist");
+    }
+
+    static Stream<Arguments> faults() {
+        return Stream.of(
+                // a mistyped key
+                fault("seeed: 1\n", "recipe.yaml:5:1: there is no key seeed; did you mean seed?"),
+                fault("training:\n  lerning_rate: 1\n", "recipe.yaml:6:3", "did you mean training.learning_rate?"),
+                fault("training:\n  num_train_epochs: 1\n", "did you mean training.epochs?"),
+                fault("adapter: {alpha: 1}\n", "did you mean adapter.lora_alpha?"),
+                fault("learning_rate: 1\n", "did you mean training.learning_rate?"),
+                fault("evaluation: {zzzzzzzz: 1}\n", "evaluation has samples, max_new_tokens, exact_match_rows"),
+                fault("zzzzzzzz: 1\n", "a recipe has model, init, output_dir"),
+                // a value of another type
+                fault("seed: often\n", "recipe.yaml:5:7: seed must be a whole number", "found \"often\""),
+                fault("training: {learning_rate: fast}\n", "recipe.yaml:5:27", "must be a number; found \"fast\""),
+                fault("training: {learning_rate: .nan}\n", "must be a number; found \".nan\""),
+                fault("training: {max_steps: 99999999999}\n", "must be a smaller whole number"),
+                fault("training: {max_steps: 1.5}\n", "must be a whole number; found \"1.5\""),
+                fault("training: {lr_scheduler_type: cosin}\n", "one of constant | linear | cosine"),
+                fault("adapter: {use_rslora: yes}\n", "must be true or false; found \"yes\""),
+                fault("adapter: {modules_to_save: lm_head}\n", "must be a list such as", "found \"lm_head\""),
+                fault("adapter: {r: [1, 2]}\n", "must be a whole number; found the list [\"1\", \"2\"]"),
+                fault("adapter: {target_modules: '*.q'}\n", "adapter.target_modules", "not a regular expression"),
+                fault("adapter: lora\n", "adapter is a section with the keys type, r, lora_alpha", "found \"lora\""),
+                // a value out of range
+                fault("adapter:\n  r: 0\n", "recipe.yaml:6:6: adapter.r is 0; it must be at least 1"),
+                fault(
+                        "adapter: {target_modules: []}\n",
+                        "adapter.target_modules is []; it must be all-linear, or name"),
+                fault("training: {learning_rate: -1}\n", "training.learning_rate is -1.0; it must be above 0"),
+                fault("training: {per_device_batch_tokens: 1}\n", "it must be at least 2"),
+                fault("training: {epochs: 1, max_steps: 2}\n", "training.epochs and training.max_steps are both given"),
+                // not the YAML of a recipe
+                fault("seed: 1\nseed: 2\n", "recipe.yaml:6:1: the key seed was already given at recipe.yaml:5:1"),
+                fault("seed: [1\n", "recipe.yaml:5:9: this is not valid YAML"),
+                fault("seed: &a 1\ntraining: {max_steps: *a}\n", "aliases (*a) are not supported"),
+                fault("---\nseed: 1\n", "a second document"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("faults")
+    void aFaultIsNamedWithItsPlaceAndTheWayOut(String added, List<String> expected) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> read(SMALLEST + added))
+                .satisfies(refused -> assertThat(refused.getMessage()).contains(expected));
+    }
+
+    static Stream<Arguments> faultyOverrides() {
+        return Stream.of(
+                fault(
+                        "training.learning_rat=1",
+                        "--set training.learning_rat=1",
+                        "did you mean training.learning_rate?"),
+                fault("training.learning_rate", "it must be key=value"),
+                fault("training.learning_rate=fast", "--set training.learning_rate: ", "must be a number"),
+                fault("training.learning_rate=0", "--set training.learning_rate: ", "it must be above 0"),
+                fault("adapter=none", "adapter is a section; set one of its keys: type, r"),
+                fault("seed=[1", "--set seed: this is not valid YAML"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("faultyOverrides")
+    void aFaultyOverrideIsNamedAsTyped(String override, List<String> expected) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> read(SMALLEST, override))
+                .satisfies(refused -> assertThat(refused.getMessage()).contains(expected));
+    }
+
+    @Test
+    void allFaultsAreNamedAtOnce() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> read(SMALLEST + "seeed: 1\ntraining: {max_stops: 1}\n"))
+                .withMessageContainingAll("recipe.yaml has 2 faults", "seeed", "training.max_stops");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> read(SMALLEST + "seed: x\nadapter: {r: y}\n"))
+                .withMessageContainingAll("recipe.yaml has 2 faults", "seed must", "adapter.r must");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> read(""))
+                .withMessageContainingAll("model is missing", "output_dir is missing", "data.train is missing");
+    }
+
+    @Test
+    void aRowLongerThanABatchIsRefused() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> read(SMALLEST + "  max_length: 4096\n"))
+                .withMessageContainingAll(
+                        "recipe.yaml:5:15: data.max_length is 4096", "per_device_batch_tokens (2048)");
+    }
+
+    @Test
+    void theTableOfKeysShowsEachWithDefaultAndMeaning() {
+        String table = RecipeHelp.table(120);
+
+        assertThat(table.lines()).allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(120));
+        assertThat(table).containsPattern("\ntraining:\n").containsPattern("  learning_rate +2e-4 +learning rate");
+        assertThat(table).containsPattern("(?m)^model +required ");
+        assertThat(RecipeKey.ALL).allSatisfy(key -> assertThat(table).contains(leaf(key.path())));
+    }
+
+    private static Arguments fault(String added, String... expected) {
+        return Arguments.of(added, List.of(expected));
+    }
+
+    private static String leaf(String path) {
+        return path.substring(path.lastIndexOf('.') + 1);
+    }
+
+    private static Recipe read(String yaml, String... overrides) {
+        return RecipeReader.parse(yaml, "recipe.yaml", FOLDER, List.of(overrides));
+    }
+}
