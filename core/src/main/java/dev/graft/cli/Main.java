@@ -65,7 +65,7 @@ public final class Main implements Runnable {
         try {
             return commandLine.execute(args);
         } catch (Throwable thrown) { // Errors: picocli hands only exceptions to its handler
-            return Faults.report(thrown, commandLine.getErr(), commandLine.getColorScheme(), true);
+            return Faults.report(thrown, commandLine.getErr(), true);
         }
     }
 
@@ -77,8 +77,8 @@ public final class Main implements Runnable {
                 .setUsageHelpWidth(Math.clamp(Console.stdout().width(), 80, 120))
                 .setUsageHelpLongOptionsMaxWidth(30)
                 .setParameterExceptionHandler(Faults::badUsage)
-                .setExecutionExceptionHandler((thrown, command, _) ->
-                        Faults.report(thrown, command.getErr(), command.getColorScheme(), wantsStacktrace(command)));
+                .setExecutionExceptionHandler(
+                        (thrown, command, _) -> Faults.report(thrown, command.getErr(), wantsStacktrace(command)));
     }
 
     /// Green for what is typed, dimmed for what stands for something else.
@@ -88,7 +88,6 @@ public final class Main implements Runnable {
                 .options(Ansi.Style.fg_green)
                 .parameters(Ansi.Style.fg_yellow)
                 .optionParams(Ansi.Style.fg_yellow)
-                .errors(Ansi.Style.bold, Ansi.Style.fg_red)
                 .build();
     }
 
