@@ -1,5 +1,6 @@
 package dev.graft.cli;
 
+import dev.graft.format.FormatException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -76,7 +77,7 @@ final class Faults {
             // the two below are thrown by the JDK for faults of the code that called it
             case NumberFormatException _ -> null;
             case java.util.concurrent.CancellationException _ -> null;
-            case IllegalArgumentException _, IllegalStateException _ -> thrown.getMessage();
+            case IllegalArgumentException _, IllegalStateException _, FormatException _ -> thrown.getMessage();
             default -> null;
         };
     }
