@@ -118,10 +118,16 @@ public final class Attention {
         kernels.rangeSoftmaxBackwardInPlace(p, dS, block.ranges, scale, logSumExp, delta);
         int width = block.high - block.low;
         if (gradients.dV != null) {
-            gradients.dV.narrow(1, block.low, width).addInPlace(p.transpose(1, 2).bmm(dO));
+            gradients
+                    .dV
+                    .narrow(1, block.low, width)
+                    .addInPlace(p.transpose(1, 2).bmm(dO));
         }
         if (gradients.dK != null) {
-            gradients.dK.narrow(1, block.low, width).addInPlace(dS.transpose(1, 2).bmm(queries));
+            gradients
+                    .dK
+                    .narrow(1, block.low, width)
+                    .addInPlace(dS.transpose(1, 2).bmm(queries));
         }
         if (gradients.dQ != null) {
             Tensor part = dS.bmm(keys(k, block)); // [keyHeads, group · rows, headDim] is [heads, rows, headDim]

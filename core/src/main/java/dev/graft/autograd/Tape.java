@@ -139,8 +139,7 @@ public final class Tape implements AutoCloseable {
                     "nothing before this value wants a gradient; is every weight frozen, or the tape silent?");
         }
         if (!inputs.contains(output) && records.stream().noneMatch(r -> r.outputs.contains(output))) {
-            throw new IllegalStateException(
-                    "this value is not on this tape; a tape goes back once, from one value");
+            throw new IllegalStateException("this value is not on this tape; a tape goes back once, from one value");
         }
         output.accumulate(gradient);
         while (!records.isEmpty()) {

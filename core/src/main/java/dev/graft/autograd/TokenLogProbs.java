@@ -105,8 +105,7 @@ public final class TokenLogProbs {
                     List.of(rows, unit),
                     dY -> spread(unit.mul(dY.unsqueeze(1)).to(unit.dtype())));
         }
-        return tape.record(
-                wanted, values, List.of(rows, targets, picked, logSumExp), dY -> backThroughHead(dY, chunk));
+        return tape.record(wanted, values, List.of(rows, targets, picked, logSumExp), dY -> backThroughHead(dY, chunk));
     }
 
     private void backThroughHead(Tensor dY, int chunk) {

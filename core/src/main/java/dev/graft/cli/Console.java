@@ -45,8 +45,8 @@ final class Console {
 
     /// Lets `System.err` write to the terminal itself where the launcher put a filter between the JVM and it.
     ///
-    /// The launcher names the terminal in `graft.terminal.device`. Without that, or when it cannot be opened, errors go
-    /// through the filter: late by a moment, but they arrive.
+    /// The launcher names the terminal in `graft.terminal.device`. Without that, or when it cannot be opened,
+    /// errors go through the filter: late by a moment, but they arrive.
     static void useTerminalDevice() {
         String device = System.getProperty("graft.terminal.device");
         if (device != null) {
@@ -61,9 +61,8 @@ final class Console {
 
     private static Console of(PrintStream stream, String property) {
         String told = System.getProperty(property);
-        boolean isTerminal = told == null
-                ? System.console() != null && System.console().isTerminal()
-                : Boolean.parseBoolean(told);
+        boolean isTerminal =
+                told == null ? System.console() != null && System.console().isTerminal() : Boolean.parseBoolean(told);
         boolean colour = wantsColour(isTerminal, System.getenv("NO_COLOR"), System.getenv("TERM"));
         Style style = colour ? Style.COLOURED : Style.PLAIN;
         boolean canRewrite = isTerminal && !"dumb".equals(System.getenv("TERM"));

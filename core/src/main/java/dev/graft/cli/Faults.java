@@ -46,8 +46,8 @@ final class Faults {
         if (sentence != null) {
             err.println(colours.errorText("error: ") + sentence);
         } else {
-            err.println(colours.errorText("error: ") + "%s. This is a bug in Graft; please report it with what follows."
-                    .formatted(summary(thrown)));
+            err.println(colours.errorText("error: ")
+                    + "%s. This is a bug in Graft; please report it with what follows.".formatted(summary(thrown)));
         }
         if (sentence == null || stacktrace) {
             thrown.printStackTrace(err);
@@ -84,16 +84,15 @@ final class Faults {
 
     /// The JDK puts only a path into the message of most file errors; the class says what happened.
     private static String withReason(String message, IOException cause) {
-        String reason =
-                switch (cause) {
-                    case NoSuchFileException _ -> "no such file or folder";
-                    case AccessDeniedException _ -> "permission denied";
-                    case FileAlreadyExistsException _ -> "it already exists";
-                    case DirectoryNotEmptyException _ -> "the folder is not empty";
-                    case NotDirectoryException _ -> "it is not a folder";
-                    case FileSystemException other -> other.getReason();
-                    default -> cause.getMessage();
-                };
+        String reason = switch (cause) {
+            case NoSuchFileException _ -> "no such file or folder";
+            case AccessDeniedException _ -> "permission denied";
+            case FileAlreadyExistsException _ -> "it already exists";
+            case DirectoryNotEmptyException _ -> "the folder is not empty";
+            case NotDirectoryException _ -> "it is not a folder";
+            case FileSystemException other -> other.getReason();
+            default -> cause.getMessage();
+        };
         String path = cause instanceof FileSystemException file ? file.getFile() : null;
         String subject = message;
         // a message that only repeats its cause says nothing of its own

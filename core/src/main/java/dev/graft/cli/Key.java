@@ -21,7 +21,8 @@ import java.lang.annotation.Target;
     /// The name in the file where it is not the component's own in snake case.
     String name() default "";
 
-    /// The key of the same section that takes the place of this one: only one of the two can be given, and when it is the
+    /// The key of the same section that takes the place of this one: only one of the two can be given, and when it is
+    /// the
     /// other one, the default here does not count.
     String unless() default "";
 

@@ -46,7 +46,10 @@ public final class Main implements Runnable {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--stacktrace", scope = ScopeType.INHERIT, description = "When it fails, also show where in the code.")
+    @Option(
+            names = "--stacktrace",
+            scope = ScopeType.INHERIT,
+            description = "When it fails, also show where in the code.")
     private boolean stacktrace;
 
     private Main() {}
@@ -68,15 +71,13 @@ public final class Main implements Runnable {
     /// The commands, with their exit codes and their way to report a fault.
     static CommandLine commandLine() {
         boolean colour = Console.stdout().isColoured();
-        var commandLine = new CommandLine(new Main());
-        commandLine.registerConverter(Recipe.Precision.class, RecipeValue::precision);
-        return commandLine
+        return new CommandLine(new Main())
                 .setColorScheme(style(colour))
                 .setUsageHelpWidth(Math.clamp(Console.stdout().width(), 80, 120))
                 .setUsageHelpLongOptionsMaxWidth(30)
                 .setParameterExceptionHandler(Faults::badUsage)
-                .setExecutionExceptionHandler((thrown, command, _) -> Faults.report(
-                        thrown, command.getErr(), command.getColorScheme(), wantsStacktrace(command)));
+                .setExecutionExceptionHandler((thrown, command, _) ->
+                        Faults.report(thrown, command.getErr(), command.getColorScheme(), wantsStacktrace(command)));
     }
 
     /// Green for what is typed, dimmed for what stands for something else.
@@ -98,7 +99,9 @@ public final class Main implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(
-                spec.commandLine(), "a command is missing; it is one of " + String.join(", ", spec.subcommands().keySet()));
+                spec.commandLine(),
+                "a command is missing; it is one of "
+                        + String.join(", ", spec.subcommands().keySet()));
     }
 
     /// The version of the jar this runs from, and of what runs it.
@@ -106,7 +109,8 @@ public final class Main implements Runnable {
         @Override
         public String[] getVersion() throws IOException {
             var built = new Properties();
-            try (InputStream stored = Main.class.getResourceAsStream("/META-INF/maven/dev.graft/graft-core/pom.properties")) {
+            try (InputStream stored =
+                    Main.class.getResourceAsStream("/META-INF/maven/dev.graft/graft-core/pom.properties")) {
                 if (stored != null) {
                     built.load(stored);
                 }

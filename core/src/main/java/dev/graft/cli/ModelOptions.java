@@ -1,9 +1,12 @@
 package dev.graft.cli;
 
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Optional;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.TypeConversionException;
 
 /// The model a command works on: `MODEL [--adapter DIR] [--dtype D]`. A command takes it as a `@Mixin`.
 final class ModelOptions {
@@ -23,8 +26,22 @@ final class ModelOptions {
             names = "--dtype",
             paramLabel = "TYPE",
             defaultValue = "auto",
-            description = "Type to compute in: auto, float32 or bfloat16 (default: ${DEFAULT-VALUE}, the fastest here).")
+            converter = Dtype.class,
+            description =
+                    "Type to compute in: auto, float32 or bfloat16 (default: ${DEFAULT-VALUE}, the fastest here).")
     private Recipe.Precision dtype;
+
+    /// Writes the types as a recipe does: in lower case.
+    static final class Dtype implements ITypeConverter<Recipe.Precision> {
+        @Override
+        public Recipe.Precision convert(String text) {
+            return Arrays.stream(Recipe.Precision.values())
+                    .filter(precision -> RecipeWriter.name(precision).equals(text))
+                    .findFirst()
+                    .orElseThrow(() -> new TypeConversionException(
+                            "\"%s\" is not one of %s".formatted(text, RecipeKey.choices(Recipe.Precision.class))));
+        }
+    }
 
     Path model() {
         return model;

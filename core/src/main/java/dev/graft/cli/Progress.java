@@ -79,7 +79,8 @@ record Progress(
     }
 
     private static int length(String head, List<String> facts) {
-        return head.length() + facts.stream().mapToInt(fact -> 2 + fact.length()).sum();
+        return head.length()
+                + facts.stream().mapToInt(fact -> 2 + fact.length()).sum();
     }
 
     private String bar(int cells, Style style, boolean unicode) {

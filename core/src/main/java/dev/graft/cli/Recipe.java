@@ -18,7 +18,8 @@ import java.util.regex.PatternSyntaxException;
 /// System.out.println(recipe.toYaml());                    // the whole recipe, as the run directory keeps it
 /// }
 public record Recipe(
-        @Key(help = "folder of the base model: config.json, tokenizer.json, *.safetensors") Path model,
+        @Key(help = "folder of the base model: config.json, tokenizer.json, *.safetensors")
+        Path model,
 
         @Key(or = "pretrained", help = "start from the stored weights, or from random ones that need only config.json")
         Init init,
@@ -26,9 +27,11 @@ public record Recipe(
         @Key(help = "folder that receives the run; relative to the working directory", inWorkingDirectory = true)
         Path outputDir,
 
-        @Key(or = "42", help = "seed of everything random: initial weights, dropout, order, split") long seed,
+        @Key(or = "42", help = "seed of everything random: initial weights, dropout, order, split")
+        long seed,
 
-        @Key(or = "sft", help = "what is minimised: sft is cross-entropy of the labelled tokens") Objective objective,
+        @Key(or = "sft", help = "what is minimised: sft is cross-entropy of the labelled tokens")
+        Objective objective,
 
         Adapter adapter,
         Data data,
@@ -37,8 +40,13 @@ public record Recipe(
 
     public Recipe {
         int batch = training.perDeviceBatchTokens();
-        data.maxLength().ifPresent(length -> require(length <= batch, "data.max_length", length,
-                "at most training.per_device_batch_tokens (%d), or the row would fit no batch".formatted(batch)));
+        data.maxLength()
+                .ifPresent(length -> require(
+                        length <= batch,
+                        "data.max_length",
+                        length,
+                        "at most training.per_device_batch_tokens (%d), or the row would fit no batch"
+                                .formatted(batch)));
     }
 
     /// The longest row in tokens: `data.max_length`, or what a batch holds.
@@ -62,11 +70,14 @@ public record Recipe(
 
     /// What is trained: an adapter on a frozen model, or with `type: none` the model itself.
     public record Adapter(
-            @Key(or = "lora", help = "lora, or none to train every weight of the model") AdapterType type,
+            @Key(or = "lora", help = "lora, or none to train every weight of the model")
+            AdapterType type,
 
-            @Key(or = "16", name = "r", help = "rank of the two factors") int rank,
+            @Key(or = "16", name = "r", help = "rank of the two factors")
+            int rank,
 
-            @Key(or = "32", help = "the adapter's output is scaled by lora_alpha / r") double loraAlpha,
+            @Key(or = "32", help = "the adapter's output is scaled by lora_alpha / r")
+            double loraAlpha,
 
             @Key(or = "0.0", help = "probability with which an input of the adapter is dropped while training")
             double loraDropout,
@@ -74,9 +85,11 @@ public record Recipe(
             @Key(or = "all-linear", help = "all-linear, a list such as [q_proj, v_proj], or a regular expression")
             Modules targetModules,
 
-            @Key(or = "[]", help = "modules left out again: a list or a regular expression") Modules excludeModules,
+            @Key(or = "[]", help = "modules left out again: a list or a regular expression")
+            Modules excludeModules,
 
-            @Key(or = "false", help = "scale by lora_alpha / sqrt(r) instead") boolean useRslora,
+            @Key(or = "false", help = "scale by lora_alpha / sqrt(r) instead")
+            boolean useRslora,
 
             @Key(or = "[]", help = "modules trained whole and saved with the adapter, such as [lm_head]")
             List<String> modulesToSave,
@@ -88,9 +101,15 @@ public record Recipe(
             require(rank >= 1, "adapter.r", rank, "at least 1");
             require(loraAlpha > 0, "adapter.lora_alpha", loraAlpha, "above 0");
             require(loraDropout >= 0 && loraDropout < 1, "adapter.lora_dropout", loraDropout, "at least 0 and below 1");
-            require(!targetModules.equals(new Modules.Named(List.of())), "adapter.target_modules", "[]",
+            require(
+                    !targetModules.equals(new Modules.Named(List.of())),
+                    "adapter.target_modules",
+                    "[]",
                     "all-linear, or name at least one module");
-            require(!(excludeModules instanceof Modules.AllLinear), "adapter.exclude_modules", "all-linear",
+            require(
+                    !(excludeModules instanceof Modules.AllLinear),
+                    "adapter.exclude_modules",
+                    "all-linear",
                     "a list or a regular expression");
             modulesToSave = List.copyOf(modulesToSave);
         }
@@ -137,14 +156,17 @@ public record Recipe(
 
     /// What is learnt from, and what is held out.
     public record Data(
-            @Key(help = "JSONL file of {\"prompt\", \"completion\"}, {\"messages\": […]} or {\"text\"} rows") Path train,
+            @Key(help = "JSONL file of {\"prompt\", \"completion\"}, {\"messages\": […]} or {\"text\"} rows")
+            Path train,
 
-            @Key(help = "held-out rows in a file of their own, instead of eval_fraction") Optional<Path> eval,
+            @Key(help = "held-out rows in a file of their own, instead of eval_fraction")
+            Optional<Path> eval,
 
             @Key(or = "0.05", unless = "eval", help = "share of the training rows that is held out; 0 holds none out")
             OptionalDouble evalFraction,
 
-            @Key(help = "longest row in tokens; without it, what a batch holds") OptionalInt maxLength,
+            @Key(help = "longest row in tokens; without it, what a batch holds")
+            OptionalInt maxLength,
 
             @Key(or = "error", help = "what to do with a longer row: stop, cut it off, or leave it out")
             Overlong overlong,
@@ -154,15 +176,15 @@ public record Recipe(
 
         public Data {
             exactlyOne("data.eval", eval.isPresent(), "data.eval_fraction", evalFraction.isPresent());
-            evalFraction.ifPresent(share ->
-                    require(share >= 0 && share < 1, "data.eval_fraction", share, "at least 0 and below 1"));
+            evalFraction.ifPresent(
+                    share -> require(share >= 0 && share < 1, "data.eval_fraction", share, "at least 0 and below 1"));
             maxLength.ifPresent(length -> require(length >= 2, "data.max_length", length, "at least 2"));
         }
     }
 
     public enum Overlong {
         ERROR,
-        TRUNCATE,
+        TRUNCATE_END,
         DROP
     }
 
@@ -176,40 +198,59 @@ public record Recipe(
             @Key(or = "1", unless = "max_steps", help = "passes over the training rows; may be a fraction")
             OptionalDouble epochs,
 
-            @Key(help = "number of steps, instead of epochs") OptionalInt maxSteps,
+            @Key(help = "number of steps, instead of epochs")
+            OptionalInt maxSteps,
 
-            @Key(or = "2048", help = "tokens a packed micro-batch holds at most") int perDeviceBatchTokens,
+            @Key(or = "2048", help = "tokens a packed micro-batch holds at most")
+            int perDeviceBatchTokens,
 
-            @Key(or = "1", help = "micro-batches a step adds up") int gradientAccumulationSteps,
+            @Key(or = "1", help = "micro-batches a step adds up")
+            int gradientAccumulationSteps,
 
-            @Key(or = "2e-4", help = "learning rate at its peak") double learningRate,
+            @Key(or = "2e-4", help = "learning rate at its peak")
+            double learningRate,
 
-            @Key(or = "cosine", help = "how it goes on after the warm-up; constant has none") Scheduler lrSchedulerType,
+            @Key(or = "cosine", help = "how it goes on after the warm-up; constant has none")
+            Scheduler lrSchedulerType,
 
-            @Key(or = "0.03", help = "share of the steps over which the learning rate rises from 0") double warmupRatio,
+            @Key(or = "0.03", help = "share of the steps over which the learning rate rises from 0")
+            double warmupRatio,
 
-            @Key(or = "0.0", help = "AdamW's decoupled weight decay") double weightDecay,
+            @Key(or = "0.0", help = "AdamW's decoupled weight decay")
+            double weightDecay,
 
-            @Key(or = "0.9", help = "AdamW's decay of the mean of gradients") double adamBeta1,
+            @Key(or = "0.9", help = "AdamW's decay of the mean of gradients")
+            double adamBeta1,
 
-            @Key(or = "0.999", help = "AdamW's decay of the mean of squared gradients") double adamBeta2,
+            @Key(or = "0.999", help = "AdamW's decay of the mean of squared gradients")
+            double adamBeta2,
 
-            @Key(or = "1e-8", help = "AdamW's term against division by zero") double adamEpsilon,
+            @Key(or = "1e-8", help = "AdamW's term against division by zero")
+            double adamEpsilon,
 
-            @Key(or = "1.0", help = "gradients are clipped to this L2 norm; 0 leaves them") double maxGradNorm,
+            @Key(or = "1.0", help = "gradients are clipped to this L2 norm; 0 leaves them")
+            double maxGradNorm,
 
-            @Key(or = "10", help = "steps between two rows of metrics.jsonl") int loggingSteps,
+            @Key(or = "10", help = "steps between two rows of metrics.jsonl")
+            int loggingSteps,
 
-            @Key(or = "0", help = "steps between two evaluations; 0 evaluates before and after only") int evalSteps,
+            @Key(or = "0", help = "steps between two evaluations; 0 evaluates before and after only")
+            int evalSteps,
 
-            @Key(or = "0", help = "steps between two checkpoints; 0 writes one at the end only") int saveSteps,
+            @Key(or = "0", help = "steps between two checkpoints; 0 writes one at the end only")
+            int saveSteps,
 
-            @Key(or = "2", help = "checkpoints kept, the latest ones; 0 keeps all") int saveTotalLimit,
+            @Key(or = "2", help = "checkpoints kept, the latest ones; 0 keeps all")
+            int saveTotalLimit,
 
             @Key(or = "auto", help = "type computed in; auto takes bfloat16 where the machine is fast in it")
             Precision dtype,
+            @Key(or = "auto", help = "type a fully trained model is saved in; auto is that of the files it came from")
+                    Precision saveDtype,
 
-            @Key(or = "none", help = "block: keep only the input of each layer and compute it again; less memory, slower")
+            @Key(
+                    or = "none",
+                    help = "block: keep only the input of each layer and compute it again; less memory, slower")
             Recompute recompute) {
 
         public Training {
@@ -217,7 +258,10 @@ public record Recipe(
             epochs.ifPresent(count -> require(count > 0, "training.epochs", count, "above 0"));
             maxSteps.ifPresent(count -> require(count >= 1, "training.max_steps", count, "at least 1"));
             require(perDeviceBatchTokens >= 2, "training.per_device_batch_tokens", perDeviceBatchTokens, "at least 2");
-            require(gradientAccumulationSteps >= 1, "training.gradient_accumulation_steps", gradientAccumulationSteps,
+            require(
+                    gradientAccumulationSteps >= 1,
+                    "training.gradient_accumulation_steps",
+                    gradientAccumulationSteps,
                     "at least 1");
             require(learningRate > 0, "training.learning_rate", learningRate, "above 0");
             require(warmupRatio >= 0 && warmupRatio <= 1, "training.warmup_ratio", warmupRatio, "between 0 and 1");
@@ -253,11 +297,14 @@ public record Recipe(
 
     /// What is shown of the model before and after.
     public record Evaluation(
-            @Key(or = "5", help = "held-out prompts shown with the answers of base and trained model") int samples,
+            @Key(or = "5", help = "held-out prompts shown with the answers of base and trained model")
+            int samples,
 
-            @Key(or = "64", help = "tokens an answer may have") int maxNewTokens,
+            @Key(or = "64", help = "tokens an answer may have")
+            int maxNewTokens,
 
-            @Key(or = "100", help = "held-out rows whose answers are compared with the expected ones") int exactMatchRows) {
+            @Key(or = "100", help = "held-out rows whose answers are compared with the expected ones")
+            int exactMatchRows) {
 
         public Evaluation {
             require(samples >= 0, "evaluation.samples", samples, "at least 0");

@@ -50,7 +50,8 @@ record RecipeKey(String path, Class<?> type, boolean optional, Key about) {
             if (component.getType().isRecord()) {
                 keys.addAll(collect(component.getType(), path + "."));
             } else {
-                keys.add(new RecipeKey(path, valueType(component), isOptional(component), component.getAnnotation(Key.class)));
+                keys.add(new RecipeKey(
+                        path, valueType(component), isOptional(component), component.getAnnotation(Key.class)));
             }
         }
         return List.copyOf(keys);
@@ -82,7 +83,8 @@ record RecipeKey(String path, Class<?> type, boolean optional, Key about) {
     /// Whether this key and `other` exclude each other.
     boolean excludes(RecipeKey other) {
         return section(path).equals(section(other.path))
-                && (about.unless().equals(leaf(other.path)) || other.about.unless().equals(leaf(path)));
+                && (about.unless().equals(leaf(other.path))
+                        || other.about.unless().equals(leaf(path)));
     }
 
     /// `constant | linear | …` for a closed set of values, empty otherwise.

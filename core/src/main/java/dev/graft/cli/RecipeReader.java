@@ -68,8 +68,8 @@ public final class RecipeReader {
             case YamlNode.Section root -> readSection(root, "", folder);
             case YamlNode.Nothing _ -> {} // an empty file: whatever is missing is reported below
             case YamlNode node ->
-                throw new IllegalArgumentException(
-                        "%s: a recipe is made of lines \"key: value\"; found %s".formatted(node.place(), node.described()));
+                throw new IllegalArgumentException("%s: a recipe is made of lines \"key: value\"; found %s"
+                        .formatted(node.place(), node.described()));
         }
     }
 
@@ -121,7 +121,8 @@ public final class RecipeReader {
         String known = RecipeKey.SECTIONS.contains(section)
                 ? "%s has %s".formatted(section, keysOf(section))
                 : "a recipe has " + keysOf("");
-        String advice = RecipeKey.nearest(path).map("did you mean %s?"::formatted).orElse(known);
+        String advice =
+                RecipeKey.nearest(path).map("did you mean %s?"::formatted).orElse(known);
         return "there is no key %s; %s".formatted(path, advice);
     }
 
@@ -163,8 +164,8 @@ public final class RecipeReader {
                 .map(other -> given.get(other.path()))
                 .anyMatch(other -> other != null && !(other.value() instanceof YamlNode.Nothing));
         if (key.isRequired()) {
-            throw new IllegalArgumentException(
-                    "%s: %s is missing; it is the %s".formatted(source, key.path(), key.about().help()));
+            throw new IllegalArgumentException("%s: %s is missing; it is the %s"
+                    .formatted(source, key.path(), key.about().help()));
         }
         if (key.about().or().isEmpty() || replaced) {
             return Optional.empty();

@@ -5,7 +5,6 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import picocli.CommandLine.TypeConversionException;
 
 /// Turns what YAML holds for one key into the type the key has.
 ///
@@ -39,15 +38,6 @@ record RecipeValue(RecipeKey key, Path folder) {
             return modules(node);
         }
         return choice(node);
-    }
-
-    /// The `--dtype` of a command line, written as in a recipe.
-    static Recipe.Precision precision(String text) {
-        return Arrays.stream(Recipe.Precision.values())
-                .filter(precision -> RecipeWriter.name(precision).equals(text))
-                .findFirst()
-                .orElseThrow(() -> new TypeConversionException(
-                        "\"%s\" is not one of %s".formatted(text, RecipeKey.choices(Recipe.Precision.class))));
     }
 
     private Object whole(YamlNode node) {

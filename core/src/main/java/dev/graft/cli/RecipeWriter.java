@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.StreamWriteFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
+import com.fasterxml.jackson.dataformat.yaml.util.StringQuotingChecker;
 import dev.graft.cli.Recipe.Modules;
 import java.lang.reflect.RecordComponent;
 import java.math.BigDecimal;
@@ -24,7 +25,20 @@ final class RecipeWriter {
             .enable(YAMLGenerator.Feature.MINIMIZE_QUOTES)
             .enable(YAMLGenerator.Feature.ALWAYS_QUOTE_NUMBERS_AS_STRINGS)
             .enable(StreamWriteFeature.WRITE_BIGDECIMAL_AS_PLAIN)
+            .stringQuotingChecker(new Quoting())
             .build());
+
+    /// Jackson leaves text without quotes that YAML reads otherwise, such as U+0085, a line break to YAML.
+    private static final class Quoting extends StringQuotingChecker.Default {
+        private static final long serialVersionUID = 1;
+
+        @Override
+        public boolean needToQuoteValue(String value) {
+            return super.needToQuoteValue(value)
+                    || !value.codePoints()
+                            .allMatch(c -> c == ' ' || Character.isLetterOrDigit(c) || c > ' ' && c < 127);
+        }
+    }
 
     private RecipeWriter() {}
 
@@ -42,8 +56,7 @@ final class RecipeWriter {
         for (RecordComponent component : section.getClass().getRecordComponents()) {
             try {
                 tree.put(
-                        RecipeKey.name(component),
-                        plain(component.getAccessor().invoke(section)));
+                        RecipeKey.name(component), plain(component.getAccessor().invoke(section)));
             } catch (ReflectiveOperationException impossible) {
                 throw new AssertionError("accessors of a public record are public", impossible);
             }

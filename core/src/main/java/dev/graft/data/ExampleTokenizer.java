@@ -1,6 +1,7 @@
 package dev.graft.data;
 
 import dev.graft.data.LabelledTokens.NothingToTrain;
+import dev.graft.data.TokenizationOptions.TrainOn;
 import dev.graft.tokenizer.Encoded;
 import dev.graft.tokenizer.Tokenizer;
 import java.util.ArrayList;
@@ -126,7 +127,8 @@ public final class ExampleTokenizer {
             }
         }
 
-        private void whole(int row, LabelledTokens all) {
+        private void whole(int row, LabelledTokens marked) {
+            LabelledTokens all = options.trainOn() == TrainOn.ALL ? marked.whole() : marked;
             int length = all.length();
             longest = Math.max(longest, length);
             if (length > limit) {

@@ -15,6 +15,11 @@ record LabelledTokens(int[] ids, boolean[] labels, boolean fused) {
         return new LabelledTokens(ids, labels, fused);
     }
 
+    /// The same tokens, all learnt but the first.
+    LabelledTokens whole() {
+        return from(0, ids, fused);
+    }
+
     int length() {
         return ids.length;
     }

@@ -70,6 +70,9 @@ record Axis(double low, double high, double pixelLow, double pixelHigh, List<Dou
     }
 
     private static String plain(double value) {
-        return new BigDecimal(value).round(new MathContext(6)).stripTrailingZeros().toPlainString();
+        return new BigDecimal(value)
+                .round(new MathContext(6))
+                .stripTrailingZeros()
+                .toPlainString();
     }
 }

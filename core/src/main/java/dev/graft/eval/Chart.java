@@ -1,12 +1,12 @@
 package dev.graft.eval;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /// Lines over steps, drawn as an SVG that takes its colours from the page around it.
 ///
@@ -38,14 +38,14 @@ record Chart(String name, List<Series> series, boolean fromZero) {
             for (int from = 0; from < values.size(); from += run) {
                 List<Value> part = values.subList(from, Math.min(values.size(), from + run));
                 Value least = part.getFirst();
-                Value most1 = part.getFirst();
+                Value greatest = part.getFirst();
                 for (Value value : part) {
                     least = value.y() < least.y() ? value : least;
-                    most1 = value.y() > most1.y() ? value : most1;
+                    greatest = value.y() > greatest.y() ? value : greatest;
                 }
-                kept.add(least.step() <= most1.step() ? least : most1);
-                if (least.step() != most1.step()) {
-                    kept.add(least.step() <= most1.step() ? most1 : least);
+                kept.add(least.step() <= greatest.step() ? least : greatest);
+                if (least.step() != greatest.step()) {
+                    kept.add(least.step() <= greatest.step() ? greatest : least);
                 }
             }
             return kept;
@@ -125,9 +125,8 @@ record Chart(String name, List<Series> series, boolean fromZero) {
         svg.append("<line class=\"base\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/>"
                 .formatted(LEFT, width - RIGHT, height - BOTTOM, height - BOTTOM));
         for (double tick : x.ticks()) {
-            String anchor = x.pixel(tick) > width - RIGHT - 12 ? "end" : "middle";
-            svg.append("<text x=\"%s\" y=\"%d\" text-anchor=\"%s\">%s</text>"
-                    .formatted(at(x.pixel(tick)), height - BOTTOM + 18, anchor, x.label(tick)));
+            svg.append("<text x=\"%s\" y=\"%d\" text-anchor=\"middle\">%s</text>"
+                    .formatted(at(x.pixel(tick)), height - BOTTOM + 18, x.label(tick)));
         }
     }
 
@@ -173,17 +172,31 @@ record Chart(String name, List<Series> series, boolean fromZero) {
         return String.format(Locale.ROOT, "%.1f", pixel);
     }
 
-    /// The moving mean of a noisy line: exponential, corrected for its start, over about a twentieth of the values.
+    /// A noisy line without its noise: each value is the mean of those around it, weighted by a bell whose width is a
+    /// fiftieth of the line. It reaches equally far to both sides, so the line neither lags nor bends at its ends.
     static List<Value> smoothed(List<Value> values) {
-        double keep = 1 - 1 / (1 + values.size() / 25.0);
-        double[] sum = new double[2]; // weighted values, weights
-        return values.stream()
-                .map(value -> {
-                    if (Double.isFinite(value.y())) {
-                        Arrays.setAll(sum, i -> keep * sum[i] + (1 - keep) * (i == 0 ? value.y() : 1));
-                    }
-                    return new Value(value.step(), sum[1] == 0 ? Double.NaN : sum[0] / sum[1]);
+        double width = Math.max(1, values.size() / 50.0);
+        int last = values.size() - 1;
+        return IntStream.rangeClosed(0, last)
+                .mapToObj(i -> {
+                    int reach = Math.min((int) Math.ceil(2.5 * width), Math.min(i, last - i));
+                    return new Value(values.get(i).step(), around(values, i, width, reach));
                 })
                 .toList();
+    }
+
+    private static double around(List<Value> values, int center, double width, int reach) {
+        double sum = 0;
+        double weights = 0;
+        for (int i = center - reach; i <= center + reach; i++) {
+            double y = values.get(i).y();
+            if (Double.isFinite(y)) {
+                double away = (i - center) / width;
+                double weight = Math.exp(-away * away / 2);
+                sum += weight * y;
+                weights += weight;
+            }
+        }
+        return sum / weights; // NaN, a gap, where nothing around is finite
     }
 }

@@ -84,14 +84,23 @@ public final class HtmlReport {
         double share = parameters.trainable() / (double) parameters.total();
         page.append("<header><p class=\"kind\">Graft run report</p><h1>%s</h1>\n<dl class=\"facts\">\n"
                 .formatted(Html.escaped(report.title())));
-        fact("Trained weights", Html.number(parameters.trainable()), Html.percentage(share) + " of "
-                + Html.number(parameters.total()));
-        fact("Steps", Integer.toString(report.points().stream().mapToInt(Point::step).max().orElse(0)), "");
+        fact(
+                "Trained weights",
+                Html.number(parameters.trainable()),
+                Html.percentage(share) + " of " + Html.number(parameters.total()));
+        fact(
+                "Steps",
+                Integer.toString(
+                        report.points().stream().mapToInt(Point::step).max().orElse(0)),
+                "");
         fact("Duration", Html.duration(report.seconds()), "");
         fact("Speed", Html.number(report.tokensPerSecond()), "tokens/s");
         double memory =
                 report.points().stream().mapToDouble(Point::peakMegabytes).max().orElse(Double.NaN);
-        fact("Peak memory", memory < 1024 ? Html.number(memory) : Html.number(memory / 1024), memory < 1024 ? "MB" : "GB");
+        fact(
+                "Peak memory",
+                memory < 1024 ? Html.number(memory) : Html.number(memory / 1024),
+                memory < 1024 ? "MB" : "GB");
         page.append("</dl></header>\n");
     }
 
@@ -137,7 +146,7 @@ public final class HtmlReport {
         String unit = isShare ? "points" : "%";
         String look = change == 0 ? "same" : change > 0 == headline.higherIsBetter() ? "better" : "worse";
         String size = Double.isFinite(amount) ? String.format(Locale.ROOT, "%.1f", Math.abs(amount)) : "–";
-        return "<p class=\"difference %s\">%s%s %s <span>%s</span></p>"
+        return "<p class=\"difference %s\">%s%s %s, %s</p>"
                 .formatted(look, sign, size, unit, look.equals("same") ? "no change" : look);
     }
 
@@ -148,8 +157,9 @@ public final class HtmlReport {
                 .map(point -> new Value(point.step(), point.evalLoss().getAsDouble()))
                 .toList();
         List<Series> series = new ArrayList<>();
-        String legend = "<span class=\"key mean\">training, smoothed</span><span class=\"key raw\">training, each logged"
-                + " step</span>";
+        String legend =
+                "<span class=\"key mean\">training, smoothed</span><span class=\"key raw\">training, each logged"
+                        + " step</span>";
         series.add(new Series("training", "raw", false, loss));
         series.add(new Series("smoothed", "mean", false, Chart.smoothed(loss)));
         if (!evalLoss.isEmpty()) {
@@ -164,18 +174,23 @@ public final class HtmlReport {
                 .append("</div>\n<div class=\"narrow\">")
                 .append(lossChart.svg(360, 260))
                 .append("</div></figure>\n<div class=\"small-charts\">\n");
-        smallChart("Learning rate", Point::learningRate);
-        smallChart("Gradient norm", Point::gradientNorm);
-        smallChart("Tokens per second", Point::tokensPerSecond);
+        smallChart("Learning rate", List.of(new Series("learning rate", "mean", false, line(Point::learningRate))));
+        smallChart("Gradient norm", noisy("gradient norm", Point::gradientNorm));
+        smallChart("Tokens per second", noisy("tokens/s", Point::tokensPerSecond));
         page.append("</div>\n");
         rows();
         page.append("</section>\n");
     }
 
-    private void smallChart(String name, ToDoubleFunction<Point> value) {
-        var series = new Series(name.toLowerCase(Locale.ROOT), "mean", false, line(value));
+    private void smallChart(String name, List<Series> series) {
         page.append("<figure><figcaption>%s</figcaption>\n%s</figure>\n"
-                .formatted(name, new Chart(name + " over steps", List.of(series), true).svg(340, 200)));
+                .formatted(name, new Chart(name + " over steps", series, true).svg(340, 200)));
+    }
+
+    private List<Series> noisy(String label, ToDoubleFunction<Point> value) {
+        List<Value> line = line(value);
+        return List.of(
+                new Series(label, "raw", false, line), new Series("smoothed", "mean", false, Chart.smoothed(line)));
     }
 
     private List<Value> line(ToDoubleFunction<Point> value) {
@@ -187,8 +202,9 @@ public final class HtmlReport {
     /// The numbers behind the charts, thinned when there are many; `metrics.jsonl` has them all.
     private void rows() {
         int every = Math.ceilDiv(Math.max(1, report.points().size()), MOST_ROWS);
-        page.append("<details><summary>The numbers%s</summary>\n<div class=\"scroll\"><table class=\"numbers\">\n<thead><tr>"
-                .formatted(every == 1 ? "" : " (one row of " + every + "; all of them are in metrics.jsonl)"));
+        page.append(
+                "<details><summary>The numbers%s</summary>\n<div class=\"scroll\"><table class=\"numbers\">\n<thead><tr>"
+                        .formatted(every == 1 ? "" : " (one row of " + every + "; all of them are in metrics.jsonl)"));
         for (String name :
                 List.of("Step", "Loss", "Held-out loss", "Learning rate", "Gradient norm", "Tokens/s", "Peak MB")) {
             page.append("<th scope=\"col\">").append(name).append("</th>");
@@ -201,7 +217,9 @@ public final class HtmlReport {
                         .formatted(
                                 point.step(),
                                 Html.number(point.loss()),
-                                point.evalLoss().isPresent() ? Html.number(point.evalLoss().getAsDouble()) : "",
+                                point.evalLoss().isPresent()
+                                        ? Html.number(point.evalLoss().getAsDouble())
+                                        : "",
                                 Html.number(point.learningRate()),
                                 Html.number(point.gradientNorm()),
                                 Html.number(point.tokensPerSecond()),
@@ -254,14 +272,14 @@ public final class HtmlReport {
         if (values.isEmpty()) {
             return;
         }
-        page.append("<table>");
+        page.append("<div class=\"group\">");
         if (!name.isEmpty()) {
-            page.append("<caption>").append(Html.escaped(name)).append("</caption>");
+            page.append("<h3>").append(Html.escaped(name)).append("</h3>");
         }
-        page.append("<tbody>\n");
-        values.forEach((key, value) -> page.append("<tr><th scope=\"row\">%s</th><td>%s</td></tr>\n"
-                .formatted(Html.escaped(key), Html.escaped(value))));
-        page.append("</tbody></table>\n");
+        page.append("<table><tbody>\n");
+        values.forEach((key, value) -> page.append(
+                "<tr><th scope=\"row\">%s</th><td>%s</td></tr>\n".formatted(Html.escaped(key), Html.escaped(value))));
+        page.append("</tbody></table></div>\n");
     }
 
     private static String resource(String name) {

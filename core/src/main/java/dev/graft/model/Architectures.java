@@ -47,6 +47,7 @@ public final class Architectures {
             NamedTensors source = new FileTensors(files, device, computeType);
             return architecture.build(config, source, factory, files::close);
         } catch (RuntimeException e) {
+            factory.close();
             files.close();
             throw e;
         }
@@ -72,6 +73,9 @@ public final class Architectures {
             } else if (!Arrays.equals(files.entry(name).shape(), shape)) {
                 faults.add("%s: shape %s; expected %s"
                         .formatted(name, Arrays.toString(files.entry(name).shape()), Arrays.toString(shape)));
+            } else if (files.entry(name).dtype().filter(DType::isFloating).isEmpty()) {
+                faults.add("%s: type %s; expected a floating type (F32, BF16, F16, F64)"
+                        .formatted(name, files.entry(name).dtypeName()));
             }
         });
         for (String name : new TreeSet<>(files.names())) {

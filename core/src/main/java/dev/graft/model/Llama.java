@@ -36,6 +36,7 @@ final class Llama implements Architecture {
             int vocab,
             int maxPositions,
             double epsilon,
+            double[] rotaryFrequencies,
             boolean attentionBias,
             boolean mlpBias,
             boolean tied) {
@@ -64,6 +65,7 @@ final class Llama implements Architecture {
                     config.size("vocab_size"),
                     config.optionalSize("max_position_embeddings").orElse(2048),
                     config.number("rms_norm_eps", 1e-6),
+                    config.rotaryFrequencies(headDim),
                     config.flag("attention_bias", false),
                     config.flag("mlp_bias", false),
                     config.flag("tie_word_embeddings", false));
@@ -166,7 +168,7 @@ final class Llama implements Architecture {
             }
             this.norm = factory.weight("model.norm.weight", source);
             this.head = shape.tied ? embedding : factory.weight("lm_head.weight", source);
-            this.rotary = new RotaryTable(config.rotaryFrequencies(shape.headDim), device);
+            this.rotary = new RotaryTable(shape.rotaryFrequencies, device);
             factory.complete();
             this.parameters = List.copyOf(factory.parameters());
             this.totalParameters = totalParameters;

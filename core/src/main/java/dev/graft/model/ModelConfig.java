@@ -127,7 +127,8 @@ public final class ModelConfig {
     /// Angles per position of each rotary pair, `[headDim / 2]`, with the scaling the file names: older files keep
     /// `rope_theta` and `rope_scaling` apart, newer ones join them in `rope_parameters`.
     public double[] rotaryFrequencies(int headDim) {
-        JsonNode rope = has("rope_parameters") ? root.get("rope_parameters") : root.get("rope_scaling");
+        String key = has("rope_parameters") ? "rope_parameters" : "rope_scaling";
+        JsonNode rope = root.get(key);
         JsonNode scaling = rope == null || rope.isNull() ? JSON.createObjectNode() : rope;
         double theta = number(scaling, "rope_theta", number("rope_theta", 10_000));
         double[] frequencies = new double[headDim / 2];
@@ -139,7 +140,7 @@ public final class ModelConfig {
             case "default" -> frequencies;
             case "linear" -> linear(frequencies, number(scaling, "factor", 1));
             case "llama3" -> llama3(frequencies, scaling);
-            default -> throw wrong("rope_scaling", "its type is \"" + type + "\"", "one of default, linear, llama3");
+            default -> throw wrong(key, "its type is \"" + type + "\"", "one of default, linear, llama3");
         };
     }
 

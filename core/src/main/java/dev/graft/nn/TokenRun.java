@@ -45,4 +45,18 @@ public record TokenRun(int[] ids, int[] positions, Ranges ranges, Optional<Cache
     public static TokenRun document(int[] ids) {
         return documents(ids, new int[] {0, ids.length});
     }
+
+    /// Tokens of sequences that each own a stretch of a cache, where the token at position `p` lies `p` slots after the
+    /// stretch's first: each attends to its own sequence up to itself.
+    ///
+    /// @param firstSlots for each token the first slot of its sequence
+    public static TokenRun inCache(int[] ids, int[] positions, int[] firstSlots, KvCache cache) {
+        int[] slots = new int[ids.length];
+        int[] end = new int[ids.length];
+        for (int i = 0; i < ids.length; i++) {
+            slots[i] = firstSlots[i] + positions[i];
+            end[i] = slots[i] + 1;
+        }
+        return new TokenRun(ids, positions, new Ranges(firstSlots, end), Optional.of(new Cached(cache, slots)));
+    }
 }

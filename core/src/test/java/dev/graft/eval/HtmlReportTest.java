@@ -3,6 +3,7 @@ package dev.graft.eval;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.graft.eval.RunReport.Headline;
 import dev.graft.eval.RunReport.Parameters;
@@ -61,7 +62,8 @@ class HtmlReportTest {
         Document page = parsed(withText("<script>alert(1)</script>&\"'" + text));
 
         assertThat(page.getElementsByTagName("script").getLength()).isEqualTo(1);
-        assertThat(page.getElementsByTagName("h1").item(0).getTextContent()).startsWith("<script>alert(1)</script>&\"'");
+        assertThat(page.getElementsByTagName("h1").item(0).getTextContent())
+                .startsWith("<script>alert(1)</script>&\"'");
     }
 
     @Test
@@ -95,6 +97,19 @@ class HtmlReportTest {
     }
 
     @Test
+    void theSmoothedLineOfARampIsTheRamp() {
+        var ramp = IntStream.range(0, 500)
+                .mapToObj(step -> new Chart.Value(step, 100 - 0.1 * step))
+                .toList();
+
+        var smoothed = Chart.smoothed(ramp);
+        assertThat(IntStream.range(0, 500))
+                .allSatisfy(i -> assertThat(smoothed.get(i).y()).isCloseTo(100 - 0.1 * i, within(1e-9)));
+        assertThat(Chart.smoothed(List.of(new Chart.Value(1, 2), new Chart.Value(2, 2))))
+                .containsExactly(new Chart.Value(1, 2), new Chart.Value(2, 2));
+    }
+
+    @Test
     void aChangeIsCalledByItsDirection() {
         String page = HtmlReport.page(report(
                 List.of(),
@@ -105,7 +120,9 @@ class HtmlReportTest {
                         Headline.tokenAccuracy(0.5, 0.5))));
 
         assertThat(page)
-                .contains("better\">−50.0 % ", "better\">+93.0 points ", "worse\">+50.0 % ", "same\">±0.0 points ");
+                .contains(
+                        "better\">−50.0 %, ",
+                        "better\">+93.0 points, ", "worse\">+50.0 %, ", "same\">±0.0 points, no ");
     }
 
     @Test
@@ -151,9 +168,7 @@ class HtmlReportTest {
     }
 
     private static Document parse(String page) throws Exception {
-        return DocumentBuilderFactory.newInstance()
-                .newDocumentBuilder()
-                .parse(new InputSource(new StringReader(page)));
+        return DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(new InputSource(new StringReader(page)));
     }
 
     private static RunReport withText(String text) {
@@ -170,8 +185,7 @@ class HtmlReportTest {
     }
 
     private static RunReport report(List<Point> points, List<Headline> headlines) {
-        return new RunReport(
-                "t", Map.of(), points, headlines, new Parameters(1, 2), 1, 1, List.of(), Map.of());
+        return new RunReport("t", Map.of(), points, headlines, new Parameters(1, 2), 1, 1, List.of(), Map.of());
     }
 
     private static Point point(int step, double loss) {
@@ -184,7 +198,8 @@ class HtmlReportTest {
         var points = IntStream.rangeClosed(1, steps)
                 .mapToObj(step -> {
                     double done = step / (double) steps;
-                    double rate = 3e-3 * (step < steps / 20 ? step / (steps / 20.0) : 0.5 * (1 + Math.cos(Math.PI * done)));
+                    double rate =
+                            3e-3 * (step < steps / 20 ? step / (steps / 20.0) : 0.5 * (1 + Math.cos(Math.PI * done)));
                     double held = 0.4 + 2.1 * Math.exp(-5 * done);
                     return new Point(
                             step,
@@ -200,14 +215,37 @@ class HtmlReportTest {
         settings.put("recipe", ordered("model", "examples/quickstart/model", "objective", "sft", "seed", "42"));
         settings.put(
                 "adapter",
-                ordered("type", "lora", "r", "16", "lora_alpha", "32", "lora_dropout", "0", "target_modules", "all-linear"));
+                ordered(
+                        "type",
+                        "lora",
+                        "r",
+                        "16",
+                        "lora_alpha",
+                        "32",
+                        "lora_dropout",
+                        "0",
+                        "target_modules",
+                        "all-linear"));
         settings.put(
-                "data", ordered("train", "examples/quickstart/train.jsonl", "eval_fraction", "0.05", "train_on", "completion"));
+                "data",
+                ordered("train", "examples/quickstart/train.jsonl", "eval_fraction", "0.05", "train_on", "completion"));
         settings.put(
                 "training",
                 ordered(
-                        "max_steps", String.valueOf(steps), "per_device_batch_tokens", "2048", "learning_rate", "0.003",
-                        "lr_scheduler_type", "cosine", "warmup_ratio", "0.05", "max_grad_norm", "1", "dtype", "bfloat16"));
+                        "max_steps",
+                        String.valueOf(steps),
+                        "per_device_batch_tokens",
+                        "2048",
+                        "learning_rate",
+                        "0.003",
+                        "lr_scheduler_type",
+                        "cosine",
+                        "warmup_ratio",
+                        "0.05",
+                        "max_grad_norm",
+                        "1",
+                        "dtype",
+                        "bfloat16"));
         return new RunReport(
                 "Reversing words with LoRA",
                 settings,
@@ -230,8 +268,18 @@ class HtmlReportTest {
                                 "yranidroatxe, 13 letters",
                                 false)),
                 ordered(
-                        "Machine", "2 cores, AMD EPYC 9B45, 24 GB", "Graft", "0.1.0", "JDK 25.0.3 (Temurin)", "Linux amd64",
-                        "libtorch", "2.10.0", "Started", "2026-11-21 23:10:04"));
+                        "Machine",
+                        "2 cores, AMD EPYC, 24 GB",
+                        "System",
+                        "Linux amd64",
+                        "Graft",
+                        "0.1.0",
+                        "Java",
+                        "JDK 25.0.3 (Temurin)",
+                        "libtorch",
+                        "2.10.0",
+                        "Started",
+                        "2026-11-21 23:10:04"));
     }
 
     private static Map<String, String> ordered(String... pairs) {

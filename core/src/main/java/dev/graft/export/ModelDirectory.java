@@ -1,0 +1,155 @@
+package dev.graft.export;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.graft.format.AtomicFiles;
+import dev.graft.format.Json;
+import dev.graft.format.SafetensorsWriter;
+import dev.graft.tensor.DType;
+import dev.graft.tensor.Device;
+import dev.graft.tensor.Scope;
+import dev.graft.tensor.Tensor;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.WritableByteChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+
+/// Writes a Hugging Face model directory: weights in safetensors, configuration and tokenizer of the model it came from.
+/// One tensor is in memory at a time; models beyond the shard size are split and get an index.
+public final class ModelDirectory {
+    private static final long SHARD_BYTES = 5_000_000_000L;
+    private static final List<String> BESIDE_THE_WEIGHTS = List.of(
+            "generation_config.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "special_tokens_map.json",
+            "added_tokens.json",
+            "vocab.json",
+            "merges.txt",
+            "tokenizer.model",
+            "chat_template.jinja",
+            "LICENSE");
+
+    private ModelDirectory() {}
+
+    /// A tensor to write: its shape and type, and how to make it, asked once, inside a scope.
+    public record Weight(DType dtype, long[] shape, Supplier<Tensor> values) {
+        public Weight {
+            shape = shape.clone();
+        }
+
+        public long[] shape() {
+            return shape.clone();
+        }
+
+        long bytes() {
+            long product = dtype.bytes();
+            for (long size : shape) {
+                product = Math.multiplyExact(product, size);
+            }
+            return product;
+        }
+    }
+
+    /// @param target   folder to create; must not exist
+    /// @param source   model directory that configuration and tokenizer are copied from
+    /// @param weights  every tensor by name
+    /// @param saveType type named in `config.json`
+    public static void write(Path target, Path source, Map<String, Weight> weights, DType saveType) {
+        AtomicFiles.directory(target, folder -> {
+            AtomicFiles.writeString(folder.resolve("config.json"), config(source, saveType));
+            for (String name : BESIDE_THE_WEIGHTS) {
+                copy(source.resolve(name), folder.resolve(name));
+            }
+            writeWeights(folder, weights, SHARD_BYTES);
+        });
+    }
+
+    private static String config(Path source, DType saveType) {
+        ObjectNode config = ((ObjectNode) Json.readObject(source.resolve("config.json"), "the model's configuration"))
+                .deepCopy();
+        String name =
+                switch (saveType) {
+                    case BF16 -> "bfloat16";
+                    case F16 -> "float16";
+                    default -> "float32";
+                };
+        // Transformers 5 calls it "dtype", older versions "torch_dtype".
+        config.put(config.has("dtype") ? "dtype" : "torch_dtype", name);
+        JsonNode ordered = config;
+        return Json.pretty(ordered) + "\n";
+    }
+
+    private static void copy(Path from, Path to) {
+        if (!Files.isRegularFile(from)) {
+            return;
+        }
+        try {
+            Files.copy(from, to);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot copy %s to %s".formatted(from, to), e);
+        }
+    }
+
+    static void writeWeights(Path folder, Map<String, Weight> weights, long shardBytes) {
+        List<Map<String, Weight>> shards = new ArrayList<>();
+        long room = 0;
+        for (Map.Entry<String, Weight> entry : weights.entrySet()) {
+            long bytes = entry.getValue().bytes();
+            if (shards.isEmpty() || bytes > room) {
+                shards.add(new LinkedHashMap<>());
+                room = shardBytes;
+            }
+            shards.getLast().put(entry.getKey(), entry.getValue());
+            room -= bytes;
+        }
+        if (shards.size() == 1) {
+            writeShard(folder.resolve("model.safetensors"), shards.getFirst());
+            return;
+        }
+        Map<String, String> map = new LinkedHashMap<>();
+        for (int i = 0; i < shards.size(); i++) {
+            String name = "model-%05d-of-%05d.safetensors".formatted(i + 1, shards.size());
+            writeShard(folder.resolve(name), shards.get(i));
+            shards.get(i).keySet().forEach(tensor -> map.put(tensor, name));
+        }
+        long total = weights.values().stream().mapToLong(Weight::bytes).sum();
+        AtomicFiles.writeString(
+                folder.resolve("model.safetensors.index.json"),
+                Json.pretty(Map.of("metadata", Map.of("total_size", total), "weight_map", map)));
+    }
+
+    private static void writeShard(Path file, Map<String, Weight> weights) {
+        List<SafetensorsWriter.Part> parts = new ArrayList<>();
+        weights.forEach((name, weight) -> parts.add(new SafetensorsWriter.Part(
+                name, weight.dtype(), weight.shape(), channel -> write(name, weight, channel))));
+        SafetensorsWriter.write(file, parts);
+    }
+
+    private static void write(String name, Weight weight, WritableByteChannel channel) throws IOException {
+        try (Scope scope = Scope.open()) {
+            Tensor values = weight.values().get();
+            if (!values.allFinite()) {
+                throw new IllegalStateException(
+                        "%s holds numbers that are not finite; nothing was written".formatted(name));
+            }
+            Tensor plain = values.to(Device.cpu()).to(weight.dtype()).contiguous();
+            long bytes = plain.bytes();
+            for (long from = 0, step = 1 << 28; from < bytes; from += step) {
+                ByteBuffer piece = plain.memory()
+                        .asSlice(from, Math.min(step, bytes - from))
+                        .asByteBuffer();
+                while (piece.hasRemaining()) {
+                    channel.write(piece);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+package dev.graft.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.graft.tensor.DType;
+import dev.graft.tensor.Device;
+import dev.graft.tensor.Scope;
+import dev.graft.tensor.Tensor;
+import java.lang.foreign.ValueLayout;
+import java.util.Random;
+import jdk.incubator.vector.FloatVector;
+import org.junit.jupiter.api.Test;
+
+class LanesTest {
+    private static final int N = 64 * 1024;
+
+    @Test
+    void roundingToBfloat16IsLibtorchs() {
+        Random random = new Random(3);
+        float[] values = new float[N];
+        for (int i = 0; i < N; i++) {
+            // all exponents with mantissas that often lie half way between two bfloat16 numbers
+            values[i] = Float.intBitsToFloat(random.nextInt() & (i % 2 == 0 ? ~0 : 0xffff8000));
+            if (Float.isNaN(values[i])) {
+                values[i] = 1; // the bits of a NaN are nobody's promise
+            }
+        }
+        values[0] = Float.POSITIVE_INFINITY;
+        values[1] = -Float.MAX_VALUE;
+        values[2] = Float.MIN_VALUE;
+        try (Scope scope = Scope.open()) {
+            Tensor source = Tensor.of(values);
+            Tensor expected = source.to(DType.BF16);
+            Tensor actual = Tensor.empty(DType.BF16, Device.cpu(), N);
+            long from = source.memory().address();
+            long to = actual.memory().address();
+            for (int i = 0; i < N; i += Lanes.COUNT) {
+                Lanes.store(Lanes.load(Lanes.at(from, i, false), false), Lanes.at(to, i, true), true);
+            }
+            assertThat(actual.memory().toArray(ValueLayout.JAVA_SHORT))
+                    .containsExactly(expected.memory().toArray(ValueLayout.JAVA_SHORT));
+            for (int i = 0; i < N; i++) {
+                Lanes.put(values[i], Lanes.at(to, i, true), true);
+            }
+            assertThat(actual.toFloats()).containsExactly(expected.toFloats());
+            Lanes.store(Lanes.all(Float.NaN), to, true);
+            assertThat(Lanes.get(to, true)).isNaN();
+        }
+    }
+
+    @Test
+    void exponentialIsWithinTwoUnitsInTheLastPlace() {
+        for (float start = -90; start < 90; start += 0.0037f) {
+            FloatVector x = Lanes.all(start).add(FloatVector.zero(Lanes.FLOATS).addIndex(1).mul(0.0001f));
+            float[] in = x.toArray();
+            float[] out = Lanes.exp(x).toArray();
+            for (int i = 0; i < in.length; i++) {
+                float expected = (float) Math.exp(in[i]);
+                if (expected < Float.MIN_NORMAL) {
+                    assertThat(out[i]).as("exp(%s)", in[i]).isBetween(0f, Float.MIN_NORMAL);
+                } else if (Math.abs(expected) > Float.MAX_VALUE) {
+                    assertThat(out[i]).isEqualTo(Float.POSITIVE_INFINITY);
+                } else if (!(Math.abs(out[i] - expected) <= 2 * Math.ulp(expected))) {
+                    throw new AssertionError("exp(%s) is %s; expected %s".formatted(in[i], out[i], expected));
+                }
+            }
+        }
+    }
+
+    @Test
+    void exponentialOfExtremesIsZeroInfiniteOrNoNumber() {
+        assertThat(exp(Float.NEGATIVE_INFINITY)).isZero();
+        assertThat(exp(-1e30f)).isZero();
+        assertThat(exp(0)).isEqualTo(1);
+        assertThat(exp(1e30f)).isEqualTo(Float.POSITIVE_INFINITY);
+        assertThat(exp(Float.POSITIVE_INFINITY)).isEqualTo(Float.POSITIVE_INFINITY);
+        assertThat(exp(Float.NaN)).isNaN();
+    }
+
+    private static float exp(float x) {
+        return Lanes.exp(Lanes.all(x)).lane(0);
+    }
+}

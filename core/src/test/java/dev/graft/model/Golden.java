@@ -1,0 +1,123 @@
+package dev.graft.model;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.graft.autograd.Tape;
+import dev.graft.autograd.Value;
+import dev.graft.format.Safetensors;
+import dev.graft.format.SafetensorsWriter;
+import dev.graft.format.SafetensorsWriter.Part;
+import dev.graft.nn.LinearFactory;
+import dev.graft.nn.TokenRun;
+import dev.graft.tensor.DType;
+import dev.graft.tensor.Device;
+import dev.graft.tensor.Scope;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
+
+/// A tiny model under `goldens/` with the logits that Transformers gives for some sequences; made by
+/// `scripts/goldens_llama.py`.
+record Golden(Path directory) {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    static Golden named(String name) {
+        return new Golden(Path.of("src/test/resources/goldens", name));
+    }
+
+    LanguageModel load(LinearFactory factory, DType computeType) {
+        return Architectures.load(directory, factory, Device.cpu(), computeType);
+    }
+
+    LanguageModel frozen() {
+        return load(LinearFactory.frozen(), DType.F32);
+    }
+
+    List<int[]> sequences() {
+        try {
+            JsonNode root = JSON.readTree(directory.resolve("logits.json").toFile());
+            return List.of(JSON.convertValue(root.get("sequences"), int[][].class));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /// Logits of one sequence, `[time · vocab]`.
+    float[] logits(int sequence) {
+        try (Safetensors file = Safetensors.open(directory.resolve("logits.safetensors"))) {
+            MemorySegment data = file.data("logits." + sequence);
+            return data.toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
+        }
+    }
+
+    /// All sequences, one after another.
+    int[] joined() {
+        return sequences().stream().flatMapToInt(java.util.Arrays::stream).toArray();
+    }
+
+    /// Offsets of the sequences in [#joined], and its length.
+    int[] starts() {
+        int[] starts = new int[sequences().size() + 1];
+        for (int i = 0; i < sequences().size(); i++) {
+            starts[i + 1] = starts[i] + sequences().get(i).length;
+        }
+        return starts;
+    }
+
+    /// All golden logits, one sequence after another.
+    float[] joinedLogits() {
+        float[] all = new float[0];
+        for (int i = 0; i < sequences().size(); i++) {
+            float[] part = logits(i);
+            float[] longer = java.util.Arrays.copyOf(all, all.length + part.length);
+            System.arraycopy(part, 0, longer, all.length, part.length);
+            all = longer;
+        }
+        return all;
+    }
+
+    /// Logits of a run without recording.
+    static float[] logits(LanguageModel model, TokenRun run) {
+        try (Scope scope = Scope.open();
+                Tape tape = Tape.silent(Device.cpu())) {
+            Value hidden = model.hidden(tape, run);
+            return model.logits(hidden.data()).toFloats();
+        }
+    }
+
+    /// A copy of the model elsewhere, with another configuration.
+    Golden withConfig(Path target, Consumer<ObjectNode> change) {
+        return copy(target, change, UnaryOperator.identity());
+    }
+
+    /// A copy of the model elsewhere, with other tensors.
+    Golden withTensors(Path target, UnaryOperator<List<Part>> change) {
+        return copy(target, config -> {}, change);
+    }
+
+    private Golden copy(Path target, Consumer<ObjectNode> config, UnaryOperator<List<Part>> tensors) {
+        try (Safetensors file = Safetensors.open(directory.resolve("model.safetensors"))) {
+            ObjectNode root =
+                    (ObjectNode) JSON.readTree(directory.resolve("config.json").toFile());
+            config.accept(root);
+            Files.createDirectories(target);
+            JSON.writeValue(target.resolve("config.json").toFile(), root);
+            List<Part> parts = new ArrayList<>();
+            file.entries()
+                    .forEach((name, entry) ->
+                            parts.add(new Part(name, entry.dtype().orElseThrow(), entry.shape(), file.data(name))));
+            SafetensorsWriter.write(target.resolve("model.safetensors"), tensors.apply(parts));
+            return new Golden(target);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
