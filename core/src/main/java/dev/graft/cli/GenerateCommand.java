@@ -44,7 +44,7 @@ import picocli.CommandLine.Spec;
             "  graft generate models/base --adapter runs/mine/adapter --prompt \"Q: 2+2? A:\" --max-new-tokens 8",
             "  graft generate models/stories --prompt - --temperature 0.8 --top-p 0.9 --json < prompt.txt"
         })
-final class Generate implements Runnable {
+final class GenerateCommand implements Runnable {
     @Spec
     private CommandSpec spec;
 

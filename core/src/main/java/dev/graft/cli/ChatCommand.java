@@ -22,7 +22,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "chat",
         mixinStandardHelpOptions = true,
-        defaultValueProvider = Chat.Defaults.class,
+        defaultValueProvider = ChatCommand.Defaults.class,
         header = "Talks with a model.%n",
         description = {
             "%nOn a terminal: Ctrl-C stops an answer, Ctrl-D leaves, @|bold /help|@ lists commands. In a pipe every line"
@@ -37,7 +37,7 @@ import picocli.CommandLine.Spec;
             "  graft chat models/qwen --system \"You answer in one sentence.\"",
             "  graft chat models/base --adapter runs/mine/adapter --temperature 0 < questions.txt > answers.txt"
         })
-final class Chat implements Runnable {
+final class ChatCommand implements Runnable {
     private static final String HELP =
             """
             /reset  starts a new conversation

@@ -46,7 +46,7 @@ import picocli.CommandLine.Spec;
             "  {\"id\":7,\"text\":\"Once upon a time\",\"token_ids\":[1,403,407,261,378],",
             "   \"logprobs\":[null,-0.24374,-0.01751,-0.01211,-0.00072]}"
         })
-final class Score implements Runnable {
+final class ScoreCommand implements Runnable {
     /// Enough for full matrix products, few enough for little memory.
     private static final int RUN_TOKENS = 2048;
 

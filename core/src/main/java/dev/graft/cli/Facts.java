@@ -1,0 +1,54 @@
+package dev.graft.cli;
+
+import java.io.PrintWriter;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+
+/// Names and values for the eye, one pair a line, values in one column.
+final class Facts {
+    private final Map<String, String> rows = new LinkedHashMap<>();
+
+    /// @param format as in [String#format], in the same numbers everywhere
+    Facts add(String name, String format, Object... values) {
+        rows.put(name, String.format(Locale.ROOT, format, values));
+        return this;
+    }
+
+    boolean isEmpty() {
+        return rows.isEmpty();
+    }
+
+    void print(PrintWriter out, Style style) {
+        int width = rows.keySet().stream().mapToInt(String::length).max().orElse(0);
+        rows.forEach((name, value) -> {
+            String label = "  " + name + " ".repeat(width - name.length() + 2);
+            String indent = "\n" + " ".repeat(width + 4);
+            out.println(style.dim(label) + TerminalText.safe(value).replace("\n", indent));
+        });
+    }
+
+    /// `812 bytes`, `1.4 MB`: units of 1024.
+    static String bytes(long bytes) {
+        if (bytes < 1024) {
+            return bytes == 1 ? "1 byte" : bytes + " bytes";
+        }
+        double value = bytes;
+        int unit = -1;
+        while (value >= 1023.95) { // what would be shown as 1024.0 is one of the next unit
+            value /= 1024;
+            unit++;
+        }
+        return String.format(Locale.ROOT, "%.1f %sB", value, "KMGTPE".charAt(unit));
+    }
+
+    /// `1,234`
+    static String count(long number) {
+        return String.format(Locale.ROOT, "%,d", number);
+    }
+
+    /// `1 row`, `1,234 rows`
+    static String count(long number, String thing) {
+        return count(number) + " " + thing + (number == 1 ? "" : "s");
+    }
+}
