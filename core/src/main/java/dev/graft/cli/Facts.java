@@ -20,12 +20,33 @@ final class Facts {
     }
 
     void print(PrintWriter out, Style style) {
-        int width = rows.keySet().stream().mapToInt(String::length).max().orElse(0);
+        print(out, style, Integer.MAX_VALUE);
+    }
+
+    /// @param width columns there are; longer values go on in the next line, after a comma
+    void print(PrintWriter out, Style style, int width) {
+        int names = rows.keySet().stream().mapToInt(String::length).max().orElse(0);
+        String indent = "\n" + " ".repeat(names + 4);
         rows.forEach((name, value) -> {
-            String label = "  " + name + " ".repeat(width - name.length() + 2);
-            String indent = "\n" + " ".repeat(width + 4);
-            out.println(style.dim(label) + TerminalText.safe(value).replace("\n", indent));
+            String label = "  " + name + " ".repeat(names - name.length() + 2);
+            String text = wrapped(TerminalText.safe(value), width - names - 4);
+            out.println(style.dim(label) + text.replace("\n", indent));
         });
+    }
+
+    private static String wrapped(String text, int width) {
+        var lines = new StringBuilder();
+        int column = 0;
+        for (String part : text.split("(?<=, )")) {
+            if (column > 0 && column + part.stripTrailing().length() > width) {
+                lines.setLength(lines.length() - 1);
+                lines.append('\n');
+                column = 0;
+            }
+            lines.append(part);
+            column += part.length();
+        }
+        return lines.toString();
     }
 
     /// `812 bytes`, `1.4 MB`: units of 1024.
