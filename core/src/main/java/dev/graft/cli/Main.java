@@ -19,7 +19,16 @@ import picocli.CommandLine.Spec;
 /// Entry point of the `graft` command: the list of commands, and how any of them ends.
 @Command(
         name = "graft",
-        subcommands = {TrainCommand.class, MergeCommand.class, HelpCommand.class},
+        subcommands = {
+            TrainCommand.class,
+            EvalCommand.class,
+            GenerateCommand.class,
+            ChatCommand.class,
+            ScoreCommand.class,
+            MergeCommand.class,
+            InspectCommand.class,
+            HelpCommand.class
+        },
         mixinStandardHelpOptions = true,
         versionProvider = Main.Version.class,
         synopsisSubcommandLabel = "COMMAND",

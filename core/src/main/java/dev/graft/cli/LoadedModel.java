@@ -1,0 +1,105 @@
+package dev.graft.cli;
+
+import dev.graft.format.FormatException;
+import dev.graft.model.Architectures;
+import dev.graft.model.LanguageModel;
+import dev.graft.nn.LinearFactory;
+import dev.graft.peft.Adapters;
+import dev.graft.tensor.DType;
+import dev.graft.tensor.Device;
+import dev.graft.tensor.Torch;
+import dev.graft.tokenizer.Tokenizer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/// The model of a command line, ready to run: weights, adapter and tokenizer, freed together.
+final class LoadedModel implements AutoCloseable {
+    private final Path directory;
+    private final LanguageModel model;
+    private Tokenizer tokenizer;
+
+    private LoadedModel(Path directory, LanguageModel model) {
+        this.directory = directory;
+        this.model = model;
+    }
+
+    /// Loads what `MODEL [--adapter DIR] [--dtype D]` name, on the card where there is one.
+    static LoadedModel of(ModelOptions options) {
+        requireModel(options.model());
+        options.adapter().ifPresent(LoadedModel::requireAdapter);
+        Device device = Torch.cudaAvailable() ? Device.cuda(0) : Device.cpu();
+        DType dtype = computeType(options.dtype(), device);
+        Optional<Adapters> adapters = options.adapter().map(Adapters::read);
+        LinearFactory frozen = LinearFactory.frozen();
+        LinearFactory factory = adapters.map(a -> a.over(frozen)).orElse(frozen);
+        LanguageModel model = Architectures.load(options.model(), factory, device, dtype);
+        try {
+            adapters.ifPresent(a -> a.load(options.adapter().orElseThrow()));
+            return new LoadedModel(options.model(), model);
+        } catch (RuntimeException | Error e) {
+            model.close();
+            throw e;
+        }
+    }
+
+    static DType computeType(Recipe.Precision precision, Device device) {
+        return switch (precision) {
+            case AUTO -> Torch.bestComputeType(device);
+            case FLOAT32 -> DType.F32;
+            case BFLOAT16 -> DType.BF16;
+        };
+    }
+
+    private static void requireModel(Path directory) {
+        if (Files.exists(directory.resolve("adapter_config.json")) && !Files.exists(directory.resolve("config.json"))) {
+            throw new FormatException(
+                    directory,
+                    "this is an adapter",
+                    "the folder of a model",
+                    "Give its base model as MODEL and this folder with --adapter.");
+        }
+    }
+
+    private static void requireAdapter(Path directory) {
+        Path inside = directory.resolve("adapter");
+        if (!Files.exists(directory.resolve("adapter_config.json")) && Files.isDirectory(inside)) {
+            throw new FormatException(
+                    directory,
+                    "there is no adapter_config.json in it",
+                    "the folder of an adapter",
+                    "Its folder \"adapter\" may be meant: --adapter " + inside);
+        }
+    }
+
+    LanguageModel model() {
+        return model;
+    }
+
+    /// The tokenizer beside the weights, read when it is first asked for: token ids can be scored without one.
+    Tokenizer tokenizer() {
+        if (tokenizer == null) {
+            tokenizer = Tokenizer.load(directory);
+        }
+        return tokenizer;
+    }
+
+    /// What is wrong with these ids for this model; empty when each is in its vocabulary.
+    Optional<String> unknownId(int[] ids) {
+        for (int id : ids) {
+            if (id < 0 || id >= model.vocabularySize()) {
+                return Optional.of("the token id %d is not in the vocabulary of this model, which goes from 0 to %d"
+                        .formatted(id, model.vocabularySize() - 1));
+            }
+        }
+        return Optional.empty();
+    }
+
+    @Override
+    public void close() {
+        model.close();
+        if (tokenizer != null) {
+            tokenizer.close();
+        }
+    }
+}
