@@ -14,7 +14,7 @@ static final int DOCUMENTS = 40_000;
 static final int TRAIN_ROWS = 1_200;
 static final int EVAL_ROWS = 200;
 
-static final int VOCAB_SIZE = 1536;
+static final int VOCAB_SIZE = 1024;
 static final String END = "<|endoftext|>";
 
 static final String CHAT_TEMPLATE =
@@ -91,7 +91,8 @@ String document(Grammar grammar, RandomGenerator random) {
 }
 
 void makeBase(Path directory, List<String> documents) throws IOException {
-    var vocabulary = new BpeTrainer(VOCAB_SIZE, List.of(END, "<|im_start|>", "<|im_end|>")).train(documents);
+    List<String> specialTokens = List.of(END, "<|im_start|>", "<|im_end|>");
+    var vocabulary = new BpeTrainer(VOCAB_SIZE, specialTokens, BpeTrainer.BARE_WORDS).train(documents);
     vocabulary.save(directory, CHAT_TEMPLATE.strip());
     Files.writeString(directory.resolve("config.json"), CONFIG.formatted(vocabulary.tokens().size()));
     Files.writeString(directory.resolve("generation_config.json"), GENERATION_CONFIG);
