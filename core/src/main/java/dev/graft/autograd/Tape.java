@@ -220,9 +220,8 @@ public final class Tape implements AutoCloseable {
     public Value torch(List<Value> inputs, Function<List<Tensor>, Tensor> expression) {
         boolean wanted = wants(inputs, List.of());
         if (!wanted) {
-            return constant(expression
-                    .apply(inputs.stream().map(Value::data).toList())
-                    .contiguous());
+            return constant(
+                    expression.apply(inputs.stream().map(Value::data).toList()).contiguous());
         }
         List<Tensor> leaves = inputs.stream()
                 .map(v -> v.wantsGradient() ? v.data().leaf() : v.data())

@@ -192,12 +192,11 @@ class TapeTest extends ScopedTest {
     @ParameterizedTest
     @MethodSource("kernels")
     void anExpressionMayTurnItsInputRound(Kernels kernels) {
-        GradientCheck.of(
-                        kernels,
-                        on -> {
-                            Value turned = on.tape().torch(List.of(on.value(0)), t -> t.getFirst().t());
-                            return Operations.swiGlu(on.tape(), turned, on.value(1));
-                        })
+        GradientCheck.of(kernels, on -> {
+                    Value turned = on.tape()
+                            .torch(List.of(on.value(0)), t -> t.getFirst().t());
+                    return Operations.swiGlu(on.tape(), turned, on.value(1));
+                })
                 .value(true, 3, 5)
                 .value(true, 5, 3)
                 .against(2e-5, t -> t.get(0).t().silu().mul(t.get(1)));

@@ -66,6 +66,22 @@ class TokenLogProbsTest extends ScopedTest {
         }
     }
 
+    @ParameterizedTest
+    @MethodSource("kernels")
+    void scoringCountsTheTargetsNoOtherTokenBeats(Kernels kernels) {
+        // logits of the rows are the hidden states themselves; the last row is a draw of both tokens
+        Tensor hidden = Tensor.of(new float[] {3, 1, 1, 3, 2, 2}, 3, 2);
+        Weight head = new Weight.Frozen(Tensor.of(new float[] {1, 0, 0, 1}, 2, 2));
+        Tensor rows = Tensor.of(new int[] {0, 1, 2});
+        Tensor targets = Tensor.of(new int[] {0, 0, 1});
+        try (Tape tape = Tape.over(kernels, 0)) {
+            TokenLogProbs.Scores scores = TokenLogProbs.score(tape, hidden, rows, head, targets);
+            assertThat(scores.correct()).isEqualTo(2);
+            Value same = TokenLogProbs.apply(tape, tape.constant(hidden), rows, head, targets);
+            assertThat(scores.logProbs().toFloats()).containsExactly(same.data().toFloats());
+        }
+    }
+
     @Test
     void noRowsGiveNoLogProbabilities() {
         Parameter head = new Parameter("head", GradientCheck.random(1, 5, 2), DType.F32);

@@ -9,7 +9,6 @@ import dev.graft.SharedData;
 import dev.graft.autograd.Parameter;
 import dev.graft.autograd.Tape;
 import dev.graft.autograd.Value;
-import dev.graft.kernel.Kernels.Ranges;
 import dev.graft.nn.KvCache;
 import dev.graft.nn.LinearFactory;
 import dev.graft.nn.TokenRun;
@@ -21,7 +20,6 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -111,13 +109,8 @@ class StoriesModelTest {
 
     private static TokenRun next(KvCache cache, List<Integer> ids, int done) {
         int[] places = IntStream.range(done, ids.size()).toArray();
-        return new TokenRun(
-                Arrays.stream(places).map(ids::get).toArray(),
-                places,
-                new Ranges(
-                        new int[places.length],
-                        Arrays.stream(places).map(i -> i + 1).toArray()),
-                Optional.of(new TokenRun.Cached(cache, places)));
+        int[] newest = Arrays.stream(places).map(ids::get).toArray();
+        return TokenRun.inCache(newest, places, new int[places.length], cache);
     }
 
     @Test
