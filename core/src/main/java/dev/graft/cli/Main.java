@@ -18,7 +18,14 @@ import picocli.CommandLine.Spec;
 /// Entry point of the `graft` command: the list of commands, and how any of them ends.
 @Command(
         name = "graft",
-        subcommands = {ChatCommand.class, EvalCommand.class, GenerateCommand.class, InspectCommand.class, ScoreCommand.class, HelpCommand.class},
+        subcommands = {
+            ChatCommand.class,
+            EvalCommand.class,
+            GenerateCommand.class,
+            InspectCommand.class,
+            ScoreCommand.class,
+            HelpCommand.class
+        },
         mixinStandardHelpOptions = true,
         versionProvider = Main.Version.class,
         synopsisSubcommandLabel = "COMMAND",
