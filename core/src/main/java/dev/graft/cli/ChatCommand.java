@@ -38,8 +38,7 @@ import picocli.CommandLine.Spec;
             "  graft chat models/base --adapter runs/mine/adapter --temperature 0 < questions.txt > answers.txt"
         })
 final class ChatCommand implements Runnable {
-    private static final String HELP =
-            """
+    private static final String HELP = """
             /reset  starts a new conversation
             /exit   leaves, as Ctrl-D does
             /help   shows this
@@ -127,13 +126,15 @@ final class ChatCommand implements Runnable {
 
         void greet() {
             if (input.isInteractive()) {
-                String name = String.valueOf(options.model().toAbsolutePath().normalize().getFileName());
+                String name = String.valueOf(
+                        options.model().toAbsolutePath().normalize().getFileName());
                 notice(name + options.adapter().map(a -> " with " + a).orElse("") + " · /help");
             }
             if (!hasTemplate) {
-                notice(noTemplate
-                        ? "Without template: each message is a text to be continued, on its own."
-                        : "This model has no chat template: each message is a text to be continued, on its own.");
+                notice(
+                        noTemplate
+                                ? "Without template: each message is a text to be continued, on its own."
+                                : "This model has no chat template: each message is a text to be continued, on its own.");
             }
         }
 
@@ -191,7 +192,8 @@ final class ChatCommand implements Runnable {
         /// Writes an answer as it comes.
         private String write(int[] prompt) {
             StringBuilder text = new StringBuilder();
-            GenerationSettings own = settings.withSeed(settings.seed() + answers++); // or a repeated question repeats its answer
+            GenerationSettings own =
+                    settings.withSeed(settings.seed() + answers++); // or a repeated question repeats its answer
             String remark = "";
             input.listenForStop();
             try {
@@ -203,7 +205,9 @@ final class ChatCommand implements Runnable {
                         throw new Stopped();
                     }
                 });
-                remark = completion.stopped() ? "" : "(the answer was cut after %d tokens)".formatted(completion.ids().length);
+                remark = completion.stopped()
+                        ? ""
+                        : "(the answer was cut after %d tokens)".formatted(completion.ids().length);
             } catch (Stopped byUser) {
                 remark = "(stopped)";
             }

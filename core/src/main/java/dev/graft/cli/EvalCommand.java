@@ -112,7 +112,10 @@ final class EvalCommand implements Runnable {
             Tokenization tokens = tokenizer.apply(rows);
             requireKnownIds(loaded, tokens);
             List<Question> questions = questions(tokenizer, rows, tokens);
-            show(console, "measuring the loss of %s …", Facts.count(tokens.examples().size(), "row"));
+            show(
+                    console,
+                    "measuring the loss of %s …",
+                    Facts.count(tokens.examples().size(), "row"));
             HeldOut heldOut = HeldOut.of(loaded.model(), batches(tokens));
             show(console, "answering %s …", Facts.count(questions.size(), "prompt"));
             Answers answers = Answers.of(loaded.model(), loaded.tokenizer(), questions, maxNewTokens);
@@ -159,9 +162,8 @@ final class EvalCommand implements Runnable {
     private void requireKnownIds(LoadedModel loaded, Tokenization tokens) {
         for (Tokenized example : tokens.examples()) {
             loaded.unknownId(example.ids()).ifPresent(fault -> {
-                throw new IllegalArgumentException(
-                        "%s row %d: %s; the tokenizer beside the model is another model's"
-                                .formatted(data, example.row(), fault));
+                throw new IllegalArgumentException("%s row %d: %s; the tokenizer beside the model is another model's"
+                        .formatted(data, example.row(), fault));
             });
         }
     }
@@ -181,7 +183,8 @@ final class EvalCommand implements Runnable {
     }
 
     private static List<PackedBatch> batches(Tokenization tokens) {
-        OptionalInt longest = tokens.examples().stream().mapToInt(Tokenized::tokens).max();
+        OptionalInt longest =
+                tokens.examples().stream().mapToInt(Tokenized::tokens).max();
         return new Batches(tokens.examples(), Math.max(BATCH_TOKENS, longest.orElseThrow()), 0).inOrder();
     }
 
@@ -216,7 +219,11 @@ final class EvalCommand implements Runnable {
             all.put("dropped_rows", measured.tokens.dropped().size());
         }
         if (samples != null) {
-            all.put("samples", first(measured.answers, samples).stream().map(EvalCommand::described).toList());
+            all.put(
+                    "samples",
+                    first(measured.answers, samples).stream()
+                            .map(EvalCommand::described)
+                            .toList());
         }
         return all;
     }
@@ -254,7 +261,8 @@ final class EvalCommand implements Runnable {
                     measured.tokens.dropped().size());
         }
         facts.add("time", "%.1f s", measured.seconds).print(out, style);
-        for (Answers.Answer answer : first(measured.answers, Optional.ofNullable(samples).orElse(SAMPLES))) {
+        for (Answers.Answer answer :
+                first(measured.answers, Optional.ofNullable(samples).orElse(SAMPLES))) {
             out.println();
             new Facts()
                     .add("prompt", "%s", answer.question().prompt().strip())

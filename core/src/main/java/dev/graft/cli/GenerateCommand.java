@@ -100,8 +100,10 @@ final class GenerateCommand implements Runnable {
         all.put("prompt", prompt);
         all.put("completion", completion.text());
         all.put("text", prompt + completion.text());
-        all.put("token_ids", IntStream.concat(IntStream.of(completion.promptIds()), IntStream.of(completion.ids()))
-                .toArray());
+        all.put(
+                "token_ids",
+                IntStream.concat(IntStream.of(completion.promptIds()), IntStream.of(completion.ids()))
+                        .toArray());
         all.put("new_token_ids", completion.ids());
         all.put("stopped", completion.stopped());
         all.put("seconds", seconds);

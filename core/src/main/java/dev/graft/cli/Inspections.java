@@ -55,8 +55,8 @@ final class Inspections {
         if (has(directory, "config.json")) {
             return ModelInspection.of(directory);
         }
-        throw new IllegalArgumentException("%s holds none of what can be inspected (%s); %s"
-                .formatted(directory, contents(directory), KNOWN));
+        throw new IllegalArgumentException(
+                "%s holds none of what can be inspected (%s); %s".formatted(directory, contents(directory), KNOWN));
     }
 
     private static Inspection ofFile(Path file) {
@@ -88,8 +88,7 @@ final class Inspections {
         }
         Path pickle = directory.resolve("adapter_model.bin");
         Path file = directory.resolve("adapter_model.safetensors");
-        try (WeightFiles weights =
-                WeightFiles.openFile(Files.exists(file) || !Files.exists(pickle) ? file : pickle)) {
+        try (WeightFiles weights = WeightFiles.openFile(Files.exists(file) || !Files.exists(pickle) ? file : pickle)) {
             return found.addTensors("parameters", entries(weights));
         }
     }
@@ -103,8 +102,9 @@ final class Inspections {
                 WeightFiles moments = WeightFiles.openFile(optimizer)) {
             found.add(
                     "optimizer",
-                    "%s, %s".formatted(
-                            Facts.count(moments.names().size(), "tensor"), Facts.bytes(moments.totalBytes())),
+                    "%s, %s"
+                            .formatted(
+                                    Facts.count(moments.names().size(), "tensor"), Facts.bytes(moments.totalBytes())),
                     Map.of("tensors", moments.names().size(), "bytes", moments.totalBytes()));
             return found.addTensors("parameters", entries(weights));
         }

@@ -44,7 +44,9 @@ final class ModelInspection {
         Optional<String> refusal = refusal();
         found.add(
                 "architecture",
-                type + refusal.map(reason -> ", which Graft does not run (" + reason + ")").orElse(""),
+                type
+                        + refusal.map(reason -> ", which Graft does not run (" + reason + ")")
+                                .orElse(""),
                 type);
         List<String> parts = new ArrayList<>();
         addPart(parts, "num_hidden_layers", "%s layers");
@@ -55,7 +57,10 @@ final class ModelInspection {
         if (!parts.isEmpty()) {
             found.add("shape", String.join(", ", parts), numbers());
         }
-        addNumber("vocabulary", "vocab_size", config.json().path("tie_word_embeddings").asBoolean() ? ", head tied to the embedding" : "");
+        addNumber(
+                "vocabulary",
+                "vocab_size",
+                config.json().path("tie_word_embeddings").asBoolean() ? ", head tied to the embedding" : "");
         addNumber("context", "max_position_embeddings", "");
     }
 
@@ -65,7 +70,8 @@ final class ModelInspection {
             Architectures.of(config).tensors(config);
             return Optional.empty();
         } catch (FormatException e) {
-            return Optional.of(e.getMessage().replaceFirst("^.*?config\\.json: ", "").replaceFirst("\\. Graft cannot.*", ""));
+            return Optional.of(
+                    e.getMessage().replaceFirst("^.*?config\\.json: ", "").replaceFirst("\\. Graft cannot.*", ""));
         }
     }
 
@@ -121,7 +127,12 @@ final class ModelInspection {
             String files = weights.files().size() == 1
                     ? weights.files().getFirst().getFileName().toString()
                     : Facts.count(weights.files().size(), "file");
-            found.add("weights", files, weights.files().stream().map(file -> file.getFileName().toString()).toList());
+            found.add(
+                    "weights",
+                    files,
+                    weights.files().stream()
+                            .map(file -> file.getFileName().toString())
+                            .toList());
             found.addTensors("parameters", Inspections.entries(weights));
         }
     }

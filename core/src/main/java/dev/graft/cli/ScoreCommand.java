@@ -91,7 +91,9 @@ final class ScoreCommand implements Runnable {
         if (!Files.isDirectory(folder) || !Files.isWritable(folder)) {
             throw new IllegalArgumentException("%s cannot be written: %s %s"
                     .formatted(
-                            output, folder, Files.isDirectory(folder) ? "is not writable" : "is not an existing folder"));
+                            output,
+                            folder,
+                            Files.isDirectory(folder) ? "is not writable" : "is not an existing folder"));
         }
     }
 
@@ -203,6 +205,10 @@ final class ScoreCommand implements Runnable {
         return scored == 0
                 ? read + "; every row is one token, which nothing predicts"
                 : String.format(
-                        Locale.ROOT, "%s, mean logprob %.4f, perplexity %.4f", read, sum / scored, Math.exp(-sum / scored));
+                        Locale.ROOT,
+                        "%s, mean logprob %.4f, perplexity %.4f",
+                        read,
+                        sum / scored,
+                        Math.exp(-sum / scored));
     }
 }

@@ -54,7 +54,8 @@ record ScoreRows(Path file, List<Row> rows, List<String> faults) {
     static ScoreRows read(Path file) {
         byte[] bytes = bytes(file);
         ScoreRows all = new ScoreRows(file, new ArrayList<>(), new ArrayList<>());
-        boolean marked = bytes.length >= 3 && bytes[0] == (byte) 0xEF && bytes[1] == (byte) 0xBB && bytes[2] == (byte) 0xBF;
+        boolean marked =
+                bytes.length >= 3 && bytes[0] == (byte) 0xEF && bytes[1] == (byte) 0xBB && bytes[2] == (byte) 0xBF;
         int number = 1;
         for (int from = marked ? 3 : 0, to; from < bytes.length; from = to + 1, number++) {
             to = from;
@@ -90,7 +91,9 @@ record ScoreRows(Path file, List<Row> rows, List<String> faults) {
         } catch (CharacterCodingException e) {
             fault(number, "it is not UTF-8 text");
         } catch (JacksonException e) {
-            String column = e.getLocation() == null ? "" : " at column " + e.getLocation().getColumnNr();
+            String column = e.getLocation() == null
+                    ? ""
+                    : " at column " + e.getLocation().getColumnNr();
             fault(number, "it is not valid JSON%s: %s".formatted(column, e.getOriginalMessage()));
         } catch (IllegalArgumentException e) {
             fault(number, e.getMessage());
@@ -159,7 +162,9 @@ record ScoreRows(Path file, List<Row> rows, List<String> faults) {
         }
         var message = new StringBuilder("%s: %,d %s cannot be scored; nothing was written:"
                 .formatted(file, faults.size(), faults.size() == 1 ? "row" : "rows"));
-        faults.stream().limit(FAULTS_SHOWN).forEach(line -> message.append("\n  ").append(line));
+        faults.stream()
+                .limit(FAULTS_SHOWN)
+                .forEach(line -> message.append("\n  ").append(line));
         if (faults.size() > FAULTS_SHOWN) {
             message.append("\n  … and %,d more".formatted(faults.size() - FAULTS_SHOWN));
         }

@@ -11,7 +11,8 @@ import java.util.Map;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 
-/// Tensors as lines for the eye: those whose names differ in a layer's number alone, with one type and shape, share one.
+/// Tensors as lines for the eye: those whose names differ in numbers alone (of layers, of experts), with one type and
+/// shape, share one.
 ///
 /// ```
 /// model.layers.{0…23}.self_attn.q_proj.weight    24 × BF16 [896, 896]    36.8 MB
@@ -120,7 +121,8 @@ final class TensorTable {
                     Facts.bytes(group.bytes)));
         }
         int[] widths = new int[5];
-        cells.forEach(row -> Arrays.setAll(widths, i -> Math.max(widths[i], row.get(i).length())));
+        cells.forEach(row ->
+                Arrays.setAll(widths, i -> Math.max(widths[i], row.get(i).length())));
         return cells.stream()
                 .map(row -> "  " + left(row.get(0), widths[0] + 2)
                         + style.dim(right(row.get(1), widths[1])) + left(row.get(2), widths[2] + 1)

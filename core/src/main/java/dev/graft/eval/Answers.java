@@ -1,8 +1,8 @@
 package dev.graft.eval;
 
 import dev.graft.data.Question;
-import dev.graft.generate.GenerationSettings;
 import dev.graft.generate.Generated;
+import dev.graft.generate.GenerationSettings;
 import dev.graft.generate.Generator;
 import dev.graft.model.LanguageModel;
 import dev.graft.tokenizer.Tokenizer;
@@ -32,7 +32,8 @@ public record Answers(List<Answer> answers) {
     public static Answers of(LanguageModel model, Tokenizer tokenizer, List<Question> questions, int maxNewTokens) {
         Generator generator = new Generator(model, tokenizer.stopIds());
         List<int[]> prompts = questions.stream().map(Question::promptIds).toList();
-        List<Generated> results = generator.generate(prompts, GenerationSettings.defaults().withTemperature(0).withMaxNewTokens(maxNewTokens));
+        List<Generated> results = generator.generate(
+                prompts, GenerationSettings.defaults().withTemperature(0).withMaxNewTokens(maxNewTokens));
         List<Answer> answers = new ArrayList<>();
         for (int i = 0; i < questions.size(); i++) {
             String text = tokenizer.decode(results.get(i).ids(), true);
