@@ -217,25 +217,31 @@ final class TrainingRun {
             AdamWSettings settings = new AdamWSettings(
                     training.adamBeta1(), training.adamBeta2(), training.adamEpsilon(), training.weightDecay());
             Checkpoints checkpoints = new Checkpoints(directory.checkpoints(), identity(), this::saveAdapterInto);
-            try (AdamW optimizer = new AdamW(model.parameters(), settings, AdamW.everyParameter())) {
-                Trainer trainer = new Trainer(
-                        config(steps),
-                        model,
-                        new CrossEntropy(),
-                        optimizer,
-                        schedule(steps),
-                        batches,
-                        heldOut,
-                        Optional.of(checkpoints),
-                        this::on);
-                try (Interruption interruption = new Interruption(trainer)) {
-                    TrainingResult result = resume ? trainer.resume() : start(trainer, before);
-                    if (result.interrupted()) {
-                        throw interrupted(result);
-                    }
-                    return result;
+            AdamW optimizer = new AdamW(model.parameters(), settings, AdamW.everyParameter());
+            try (Trainer trainer = new Trainer(
+                            config(steps),
+                            model,
+                            new CrossEntropy(),
+                            optimizer,
+                            schedule(steps),
+                            batches,
+                            heldOut,
+                            Optional.of(checkpoints),
+                            this::on);
+                    Interruption interruption = new Interruption(trainer)) {
+                TrainingResult result = resume ? resume(trainer, checkpoints) : start(trainer, before);
+                if (result.interrupted()) {
+                    throw interrupted(result);
                 }
+                return result;
             }
+        }
+
+        private TrainingResult resume(Trainer trainer, Checkpoints checkpoints) {
+            int step = checkpoints.latestStep();
+            console.say(step == 0 ? "no checkpoint yet, starting from the beginning" : "going on after step " + step);
+            metrics.rewindTo(step);
+            return trainer.resume();
         }
 
         private TrainingResult start(Trainer trainer, Measured before) {

@@ -58,6 +58,11 @@ public final class Checkpoints {
         return all.isEmpty() ? Optional.empty() : Optional.of(all.getLast());
     }
 
+    /// Step of the latest checkpoint; 0 when there is none.
+    public int latestStep() {
+        return latest().map(Checkpoints::stepOf).orElse(0);
+    }
+
     private List<Path> all() {
         if (!Files.isDirectory(directory)) {
             return List.of();

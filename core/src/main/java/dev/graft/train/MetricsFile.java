@@ -23,7 +23,6 @@ public final class MetricsFile implements TrainingEvent.Listener {
     private long labelled;
     private long tokens;
     private double seconds;
-    private double secondsBefore;
 
     /// @param loggingSteps steps between two lines
     public MetricsFile(Path file, int loggingSteps) {
@@ -72,8 +71,7 @@ public final class MetricsFile implements TrainingEvent.Listener {
         lossSum += step.loss() * step.labelledTokens();
         labelled += step.labelledTokens();
         tokens += step.tokens();
-        seconds += step.seconds() - secondsBefore;
-        secondsBefore = step.seconds();
+        seconds += step.tokens() / step.tokensPerSecond();
         if (step.step() % loggingSteps == 0 || step.step() == step.steps() || step.step() == 1) {
             Map<String, Object> values = new LinkedHashMap<>();
             values.put("loss", lossSum / labelled);

@@ -8,8 +8,11 @@ import dev.graft.data.PackedBatch;
 import dev.graft.eval.HeldOut;
 import dev.graft.model.LanguageModel;
 import dev.graft.nn.TokenRun;
+import dev.graft.objective.CrossEntropy;
 import dev.graft.objective.Loss;
 import dev.graft.objective.Objective;
+import dev.graft.optim.AdamW;
+import dev.graft.optim.AdamWSettings;
 import dev.graft.optim.Gradients;
 import dev.graft.optim.Optimizer;
 import dev.graft.optim.Schedule;
@@ -23,7 +26,7 @@ import java.util.Optional;
 ///
 /// Gradients of sums are added over the micro-batches of a step and divided once by the number of labelled tokens, so
 /// that packing, accumulation and the order of documents do not change the update.
-public final class Trainer {
+public final class Trainer implements AutoCloseable {
     private final TrainingConfig config;
     private final LanguageModel model;
     private final Objective objective;
@@ -35,6 +38,7 @@ public final class Trainer {
     private final TrainingEvent.Listener listener;
     private volatile boolean stopRequested;
 
+    /// @param optimizer   closed with this trainer
     /// @param heldOut     batches of the loss on the way; may be empty
     /// @param checkpoints where checkpoints go; empty for a run that keeps none
     public Trainer(
@@ -60,6 +64,34 @@ public final class Trainer {
         this.heldOut = List.copyOf(heldOut);
         this.checkpoints = checkpoints;
         this.listener = listener;
+    }
+
+    /// Supervised fine-tuning as most want it: cross-entropy, AdamW without weight decay, a cosine schedule after 3 %
+    /// warm-up, no checkpoints.
+    ///
+    /// @param learningRate at its peak
+    public static Trainer sft(
+            LanguageModel model,
+            Batches batches,
+            TrainingConfig config,
+            double learningRate,
+            TrainingEvent.Listener listener) {
+        return new Trainer(
+                config,
+                model,
+                new CrossEntropy(),
+                new AdamW(model.parameters(), AdamWSettings.defaults(), AdamW.everyParameter()),
+                Schedule.named("cosine", learningRate, (int) Math.ceil(0.03 * config.steps()), config.steps()),
+                batches,
+                List.of(),
+                Optional.empty(),
+                listener);
+    }
+
+    /// Frees the optimizer's state.
+    @Override
+    public void close() {
+        optimizer.close();
     }
 
     /// Steps that `epochs` passes over the examples take.

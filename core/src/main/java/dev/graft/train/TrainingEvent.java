@@ -1,5 +1,6 @@
 package dev.graft.train;
 
+import java.io.PrintStream;
 import java.nio.file.Path;
 
 /// What happens in a run, for those who show or keep it.
@@ -37,5 +38,14 @@ public sealed interface TrainingEvent {
     /// Receives events, on the thread that trains.
     interface Listener {
         void on(TrainingEvent event);
+
+        /// Prints the loss of every so many steps.
+        static Listener printing(PrintStream out, int every) {
+            return event -> {
+                if (event instanceof Stepped s && (s.step() % every == 0 || s.step() == s.steps())) {
+                    out.printf("step %d/%d  loss %.4f  %.0f tokens/s%n", s.step(), s.steps(), s.loss(), s.tokensPerSecond());
+                }
+            };
+        }
     }
 }
