@@ -37,8 +37,8 @@ class QuickstartDataTest {
                 .collect(Collectors.toSet());
 
         assertThat(heldOut)
-                .allSatisfy(
-                        row -> assertThat(answer(row).valueStream().map(JsonNode::asText)).isSubsetOf(taught));
+                .allSatisfy(row -> assertThat(answer(row).valueStream().map(JsonNode::asText))
+                        .isSubsetOf(taught));
     }
 
     @Test
@@ -54,7 +54,8 @@ class QuickstartDataTest {
     @Test
     void configurationCountsTheTokensOfTheTokenizer() throws IOException {
         JsonNode config = JSON.readTree(quickstart.resolve("base/config.json").toFile());
-        JsonNode tokenizer = JSON.readTree(quickstart.resolve("base/tokenizer.json").toFile());
+        JsonNode tokenizer =
+                JSON.readTree(quickstart.resolve("base/tokenizer.json").toFile());
 
         assertThat(tokenizer.at("/model/vocab").size())
                 .isEqualTo(config.get("vocab_size").asInt());

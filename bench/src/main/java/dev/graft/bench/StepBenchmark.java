@@ -26,12 +26,12 @@ import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
 
-/// Time, memory and rate of one whole LoRA step (forward, backward, clipping, AdamW) at the shape of Qwen2.5-0.5B with
-/// random weights, beside the rate of a bfloat16 matrix product measured between the steps.
+/// Time, memory and rate of one whole LoRA step (forward, backward, clipping, AdamW) at the shape of
+/// Qwen2.5-0.5B with random weights, beside the rate of a bfloat16 matrix product measured between the steps.
 ///
 /// ```text
-/// java <graft's JVM options> -cp "bench/target/graft-bench.jar:bench/target/lib/*" dev.graft.bench.StepBenchmark \
-///      DOCUMENTS DOCUMENT_LENGTH third|all STEPS [recompute]
+/// java <graft's JVM options> -cp "bench/target/graft-bench.jar:bench/target/lib/*"
+/// dev.graft.bench.StepBenchmark \ DOCUMENTS DOCUMENT_LENGTH third|all STEPS [recompute]
 /// ```
 public final class StepBenchmark {
     private static final int WIDTH = 896;

@@ -9,12 +9,13 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/// Softmax attention of each query over its own range of keys, in blocks of queries: the scores of one block exist at a
-/// time, the columns no query of a block may see are never computed, and the backward pass computes probabilities
-/// again from the saved log-sum of each row instead of keeping them.
+/// Softmax attention of each query over its own range of keys, in blocks of queries: the scores of one block
+/// exist at a time, the columns no query of a block may see are never computed, and the backward pass
+/// computes probabilities again from the saved log-sum of each row instead of keeping them.
 ///
-/// Ranges express causality, document boundaries in a packed batch, sliding windows and a cache of earlier keys alike.
-/// Dao et al. 2022, <https://arxiv.org/abs/2205.14135>, for recomputing by blocks; ours are blocks of whole rows.
+/// Ranges express causality, document boundaries in a packed batch, sliding windows and a cache of earlier
+/// keys alike. Dao et al. 2022, <https://arxiv.org/abs/2205.14135>, for recomputing by blocks; ours are
+/// blocks of whole rows.
 public final class Attention {
     private final Tape tape;
     private final Value q;

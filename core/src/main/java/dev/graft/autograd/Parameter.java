@@ -4,8 +4,8 @@ import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 
-/// A weight that learns: float32 values that the optimizer changes, a copy in the computing type that layers read, and
-/// a float32 gradient that the backward pass adds to.
+/// A weight that learns: float32 values that the optimizer changes, a copy in the computing type that layers
+/// read, and a float32 gradient that the backward pass adds to.
 ///
 /// It holds its tensors itself, whatever scope is open, until [#close].
 public final class Parameter implements Weight {

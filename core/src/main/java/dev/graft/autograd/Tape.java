@@ -12,10 +12,11 @@ import java.util.function.Function;
 
 /// Reverse-mode differentiation at the grain of a transformer's operations.
 ///
-/// An operation computes its result, and when one of its inputs wants a gradient it [records][#record] how to go back
-/// and which tensors that needs. [#backward] pops the records from the last to the first, frees what each saved, and
-/// computes nothing that nobody asked for: no gradient of a frozen weight, none below the first value that wants one.
-/// A tape that does not record (generation, evaluation, reference passes) runs the same forward code and keeps nothing.
+/// An operation computes its result, and when one of its inputs wants a gradient it [records][#record] how
+/// to go back and which tensors that needs. [#backward] pops the records from the last to the first, frees
+/// what each saved, and computes nothing that nobody asked for: no gradient of a frozen weight, none below
+/// the first value that wants one. A tape that does not record (generation, evaluation, reference passes)
+/// runs the same forward code and keeps nothing.
 public final class Tape implements AutoCloseable {
     private final Kernels kernels;
     private final boolean recording;
@@ -80,7 +81,8 @@ public final class Tape implements AutoCloseable {
         return new Value(data, false);
     }
 
-    /// A value whose gradient is wanted, and kept after [#backward] until [#gradientOf] takes it or the tape closes.
+    /// A value whose gradient is wanted, and kept after [#backward] until [#gradientOf] takes it or the tape
+    /// closes.
     public Value input(Tensor data) {
         return recording ? track(new Value(data, true)) : constant(data);
     }
@@ -111,7 +113,8 @@ public final class Tape implements AutoCloseable {
         return output;
     }
 
-    /// Puts an operation with several results on the tape. `back` gets their gradients, `null` where none arrived.
+    /// Puts an operation with several results on the tape. `back` gets their gradients, `null` where none
+    /// arrived.
     List<Value> recordAll(boolean wanted, List<Tensor> results, List<Tensor> saved, Consumer<List<Tensor>> back) {
         if (!wanted) {
             return results.stream().map(this::constant).toList();
@@ -165,8 +168,8 @@ public final class Tape implements AutoCloseable {
         return result;
     }
 
-    /// Runs a block of a model: what is made inside and saved by no operation is freed at its end, and on a recomputing
-    /// tape even the saved goes.
+    /// Runs a block of a model: what is made inside and saved by no operation is freed at its end, and on a
+    /// recomputing tape even the saved goes.
     public Value block(Value x, BiFunction<Tape, Value, Value> block) {
         if (recomputing) {
             return recompute(x, block);
@@ -182,8 +185,8 @@ public final class Tape implements AutoCloseable {
         }
     }
 
-    /// Runs `block`, keeping only its input: on the way back the block runs again, with the same randomness, to have
-    /// its inside once more. Memory for time: one more forward pass of the block.
+    /// Runs `block`, keeping only its input: on the way back the block runs again, with the same randomness,
+    /// to have its inside once more. Memory for time: one more forward pass of the block.
     ///
     /// @param block reads nothing that wants a gradient but its input and weights
     public Value recompute(Value x, BiFunction<Tape, Value, Value> block) {

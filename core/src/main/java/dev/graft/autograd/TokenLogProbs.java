@@ -6,12 +6,13 @@ import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.util.List;
 
-/// The end of a language model: hidden states to the log-probability of one token each, a chunk of rows at a time, so
-/// that `[tokens, vocab]` never exists whole.
+/// The end of a language model: hidden states to the log-probability of one token each, a chunk of rows at a
+/// time, so that `[tokens, vocab]` never exists whole.
 ///
-/// Each log-probability depends on its own row alone, so for a frozen head the gradient of each row with respect to its
-/// hidden state, `W[target] − Σ p·W`, is formed in the forward pass from the chunk's logits while they are there; the
-/// backward pass only scales rows. A head that learns computes its logits once more instead.
+/// Each log-probability depends on its own row alone, so for a frozen head the gradient of each row with
+/// respect to its hidden state, `W[target] − Σ p·W`, is formed in the forward pass from the chunk's logits
+/// while they are there; the backward pass only scales rows. A head that learns computes its logits once
+/// more instead.
 public final class TokenLogProbs {
     /// Logits that exist at one time.
     private static final long CHUNK_ELEMENTS = 1 << 25;

@@ -6,12 +6,13 @@ import java.io.PrintStream;
 import java.nio.charset.Charset;
 import java.util.function.LongSupplier;
 
-/// Where a command speaks: on a terminal with colours and one line of progress that is rewritten in place, elsewhere in
-/// plain lines.
+/// Where a command speaks: on a terminal with colours and one line of progress that is rewritten in place,
+/// elsewhere in plain lines.
 ///
-/// The launcher knows what standard output and error are, and says so in the system properties `graft.terminal.stdout`,
-/// `graft.terminal.stderr` (`true` or `false`) and `graft.terminal.columns`. Without them a stream counts as a terminal
-/// when the JVM's input and output both are one. All methods may be called from any thread.
+/// The launcher knows what standard output and error are, and says so in the system properties
+/// `graft.terminal.stdout`, `graft.terminal.stderr` (`true` or `false`) and `graft.terminal.columns`.
+/// Without them a stream counts as a terminal when the JVM's input and output both are one. All methods may
+/// be called from any thread.
 final class Console {
     private static final String ERASE_LINE = "\r\u001B[2K";
     private static final long NANOS_BETWEEN_FRAMES = 100_000_000;
@@ -103,7 +104,8 @@ final class Console {
         draw();
     }
 
-    /// Shows where the run stands: on a terminal at most ten times a second, elsewhere a line when it is `logged`.
+    /// Shows where the run stands: on a terminal at most ten times a second, elsewhere a line when it is
+    /// `logged`.
     ///
     /// @param logged whether this step is one of every `logging_steps`
     synchronized void progress(Progress progress, boolean logged) {
@@ -122,7 +124,8 @@ final class Console {
         }
     }
 
-    /// Shows what is being done where it cannot be counted, such as `evaluating …`; elsewhere prints it as a line.
+    /// Shows what is being done where it cannot be counted, such as `evaluating …`; elsewhere prints it as a
+    /// line.
     synchronized void busy(String doing) {
         if (isTerminal) {
             replace(style.dim(doing.substring(0, Math.min(doing.length(), width - 1))));

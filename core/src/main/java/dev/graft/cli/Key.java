@@ -5,10 +5,12 @@ import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
-/// What the recipe file says about a component of [Recipe]: its default, its meaning, and where its name differs.
+/// What the recipe file says about a component of [Recipe]: its default, its meaning, and where its name
+/// differs.
 ///
-/// This is the only place where defaults are written; the reader, `graft train --help` and the resolved recipe of a run
-/// all take them from here. A key is called as its component, in snake case (`learningRate`: `learning_rate`).
+/// This is the only place where defaults are written; the reader, `graft train --help` and the resolved
+/// recipe of a run all take them from here. A key is called as its component, in snake case (`learningRate`:
+/// `learning_rate`).
 @Target(ElementType.RECORD_COMPONENT)
 @Retention(RetentionPolicy.RUNTIME)
 @interface Key {
@@ -21,8 +23,8 @@ import java.lang.annotation.Target;
     /// The name in the file where it is not the component's own in snake case.
     String name() default "";
 
-    /// The key of the same section that takes the place of this one: only one of the two can be given, and when it is
-    /// the
+    /// The key of the same section that takes the place of this one: only one of the two can be given, and
+    /// when it is the
     /// other one, the default here does not count.
     String unless() default "";
 

@@ -14,8 +14,9 @@ import picocli.CommandLine.Parameters;
         name = "merge",
         mixinStandardHelpOptions = true,
         header = "Folds an adapter into its base model.%n",
-        description = "%nWrites a model folder that runs without the adapter, anywhere the base runs. Each changed weight"
-                + " is W + s·B·A, added in float32 and rounded once to the type it is saved in.",
+        description =
+                "%nWrites a model folder that runs without the adapter, anywhere the base runs. Each changed weight"
+                        + " is W + s·B·A, added in float32 and rounded once to the type it is saved in.",
         optionListHeading = "%n@|bold Options|@%n",
         footerHeading = "%n@|bold Example|@%n",
         footer = "  graft merge examples/quickstart/base runs/quickstart/adapter --output merged")
@@ -26,7 +27,11 @@ final class MergeCommand implements Callable<Integer> {
     @Parameters(index = "1", paramLabel = "ADAPTER", description = "Folder of the adapter.")
     private Path adapter;
 
-    @Option(names = "--output", required = true, paramLabel = "DIR", description = "Folder to create; must not exist yet.")
+    @Option(
+            names = "--output",
+            required = true,
+            paramLabel = "DIR",
+            description = "Folder to create; must not exist yet.")
     private Path output;
 
     @Option(

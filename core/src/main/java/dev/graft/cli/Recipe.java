@@ -245,8 +245,9 @@ public record Recipe(
 
             @Key(or = "auto", help = "type computed in; auto is bfloat16 where the machine is fast in it")
             Precision dtype,
+
             @Key(or = "auto", help = "type a fully trained model is saved in; auto is that of the files it came from")
-                    Precision saveDtype,
+            Precision saveDtype,
 
             @Key(
                     or = "none",

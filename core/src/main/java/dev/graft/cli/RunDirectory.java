@@ -11,8 +11,8 @@ import java.util.stream.Stream;
 
 /// The folder of a run, and what lies where in it.
 record RunDirectory(Path path) {
-    /// Makes the folder ready for a run. An existing run is only deleted when `overwrite` says so, and only what a run
-    /// writes is deleted.
+    /// Makes the folder ready for a run. An existing run is only deleted when `overwrite` says so, and only
+    /// what a run writes is deleted.
     static RunDirectory prepare(Path path, boolean resume, boolean overwrite) {
         RunDirectory run = new RunDirectory(path);
         try {
@@ -54,8 +54,7 @@ record RunDirectory(Path path) {
                     "%s is not a run (it has no recipe.yaml), so --overwrite deletes nothing in it; choose another --output"
                             .formatted(path));
         }
-        for (Path part : List.of(
-                metrics(), reportJson(), reportHtml(), checkpoints(), adapter(), model(), recipe())) {
+        for (Path part : List.of(metrics(), reportJson(), reportHtml(), checkpoints(), adapter(), model(), recipe())) {
             if (Files.exists(part)) {
                 try (Stream<Path> inside = Files.walk(part)) {
                     for (Path file : inside.sorted(Comparator.reverseOrder()).toList()) {

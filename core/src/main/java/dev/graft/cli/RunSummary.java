@@ -75,7 +75,11 @@ record RunSummary(
         Map<String, Object> json = new LinkedHashMap<>();
         json.put("model", recipe.model().toString());
         json.put("steps", result.steps());
-        put(json, "eval_loss", before.heldOut().map(HeldOut::loss), after.heldOut().map(HeldOut::loss));
+        put(
+                json,
+                "eval_loss",
+                before.heldOut().map(HeldOut::loss),
+                after.heldOut().map(HeldOut::loss));
         put(
                 json,
                 "perplexity",
@@ -106,8 +110,7 @@ record RunSummary(
         return json;
     }
 
-    private static void put(
-            Map<String, Object> json, String name, Optional<Double> before, Optional<Double> after) {
+    private static void put(Map<String, Object> json, String name, Optional<Double> before, Optional<Double> after) {
         json.put(name + "_before", before.orElse(null));
         json.put(name + "_after", after.orElse(null));
     }
@@ -177,7 +180,8 @@ record RunSummary(
 
     private List<RunReport.Sample> samples() {
         List<RunReport.Sample> samples = new ArrayList<>();
-        int count = Math.min(recipe.evaluation().samples(), after.answers().answers().size());
+        int count = Math.min(
+                recipe.evaluation().samples(), after.answers().answers().size());
         for (int i = 0; i < count; i++) {
             Answers.Answer was = before.answers().answers().get(i);
             Answers.Answer is = after.answers().answers().get(i);
@@ -216,9 +220,7 @@ record RunSummary(
                     node.path("grad_norm").asDouble(Double.NaN),
                     node.path("tokens_per_second").asDouble(Double.NaN),
                     node.path("peak_rss_mb").asDouble(Double.NaN),
-                    evaluations.containsKey(step)
-                            ? OptionalDouble.of(evaluations.get(step))
-                            : OptionalDouble.empty()));
+                    evaluations.containsKey(step) ? OptionalDouble.of(evaluations.get(step)) : OptionalDouble.empty()));
         });
         return points;
     }
@@ -242,7 +244,8 @@ record RunSummary(
                 seconds,
                 result.seconds(),
                 result.tokensPerSecond()));
-        console.say("%s   %s".formatted(adapter ? "adapter" : "model  ", adapter ? directory.adapter() : directory.model()));
+        console.say("%s   %s"
+                .formatted(adapter ? "adapter" : "model  ", adapter ? directory.adapter() : directory.model()));
         console.say("report    " + directory.reportHtml());
     }
 

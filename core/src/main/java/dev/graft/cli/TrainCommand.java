@@ -33,7 +33,9 @@ final class TrainCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "RECIPE", description = "YAML file that says what to train; its keys are listed by --keys.")
+    @Parameters(
+            paramLabel = "RECIPE",
+            description = "YAML file that says what to train; its keys are listed by --keys.")
     private Path recipe;
 
     @Option(
@@ -42,7 +44,10 @@ final class TrainCommand implements Callable<Integer> {
             description = "Overrides one key of the recipe, such as training.max_steps=100. Can be repeated.")
     private List<String> overrides = new ArrayList<>();
 
-    @Option(names = "--output", paramLabel = "DIR", description = "Folder of the run, instead of the recipe's output_dir.")
+    @Option(
+            names = "--output",
+            paramLabel = "DIR",
+            description = "Folder of the run, instead of the recipe's output_dir.")
     private Path output;
 
     @Option(names = "--resume", description = "Goes on from the run folder's latest checkpoint.")

@@ -58,8 +58,8 @@ record TrainingData(Tokenization train, Optional<Tokenization> heldOut, List<Que
         }
         return new TrainingData(
                 new Tokenization(all.examples().subList(0, count - held), List.of(), List.of(), List.of()),
-                Optional.of(new Tokenization(
-                        all.examples().subList(count - held, count), List.of(), List.of(), List.of())),
+                Optional.of(
+                        new Tokenization(all.examples().subList(count - held, count), List.of(), List.of(), List.of())),
                 List.of(),
                 hash);
     }
@@ -73,7 +73,8 @@ record TrainingData(Tokenization train, Optional<Tokenization> heldOut, List<Que
     }
 
     private static List<Question> questions(Recipe recipe, ExampleTokenizer examples, List<Row> rows) {
-        int most = Math.max(recipe.evaluation().exactMatchRows(), recipe.evaluation().samples());
+        int most = Math.max(
+                recipe.evaluation().exactMatchRows(), recipe.evaluation().samples());
         return rows.stream()
                 .flatMap(row -> examples.question(row).stream())
                 .limit(most)

@@ -34,8 +34,8 @@ import java.util.Optional;
 
 /// One run from recipe to report: load, measure, train, measure, write.
 final class TrainingRun {
-    private static final List<String> WITHOUT_EFFECT_ON_STEPS = List.of(
-            "output_dir", "evaluation.", "training.logging_steps", "training.eval_steps", "training.save_");
+    private static final List<String> WITHOUT_EFFECT_ON_STEPS =
+            List.of("output_dir", "evaluation.", "training.logging_steps", "training.eval_steps", "training.save_");
 
     private final Recipe recipe;
     private final Console console;
@@ -78,7 +78,8 @@ final class TrainingRun {
                     "%s: the tokenizer has ids up to %d, the model's vocabulary %d; they are not of one model"
                             .formatted(recipe.model(), tokenizer.vocabularySize() - 1, model.vocabularySize()));
         }
-        if (recipe.maxLength() > model.maxPositions() && recipe.data().maxLength().isPresent()) {
+        if (recipe.maxLength() > model.maxPositions()
+                && recipe.data().maxLength().isPresent()) {
             throw new IllegalArgumentException("data.max_length is %d; this model was made for at most %d tokens"
                     .formatted(recipe.maxLength(), model.maxPositions()));
         }
@@ -147,7 +148,8 @@ final class TrainingRun {
             this.heldOut = data.heldOut()
                     .map(held -> new Batches(held.examples(), batchTokens, 0).inOrder())
                     .orElse(List.of());
-            this.metrics = new MetricsFile(directory.metrics(), recipe.training().loggingSteps());
+            this.metrics =
+                    new MetricsFile(directory.metrics(), recipe.training().loggingSteps());
         }
 
         void run(boolean resume) {
@@ -188,7 +190,8 @@ final class TrainingRun {
                             adapters.map(a -> "LoRA r=%d alpha=%s on %d layers"
                                             .formatted(
                                                     a.settings().r(),
-                                                    RunSummary.number(a.settings().alpha()),
+                                                    RunSummary.number(
+                                                            a.settings().alpha()),
                                                     a.adapted().size()))
                                     .orElse("every weight"),
                             trainable,
@@ -204,11 +207,13 @@ final class TrainingRun {
             }
             console.busy("evaluating %s training …".formatted(when));
             HeldOut loss = HeldOut.of(model, heldOut);
-            Answers answers =
-                    Answers.of(model, tokenizer, data.questions(), recipe.evaluation().maxNewTokens());
+            Answers answers = Answers.of(
+                    model, tokenizer, data.questions(), recipe.evaluation().maxNewTokens());
             Measured measured = new Measured(Optional.of(loss), answers);
             console.clear();
-            console.say("%-9s %s".formatted(when, RunSummary.line(measured, recipe.evaluation().exactMatchRows())));
+            console.say("%-9s %s"
+                    .formatted(
+                            when, RunSummary.line(measured, recipe.evaluation().exactMatchRows())));
             return measured;
         }
 
@@ -251,11 +256,12 @@ final class TrainingRun {
 
         private Faults.Interrupted interrupted(TrainingResult result) {
             console.keep();
-            return new Faults.Interrupted("stopped after step %d; the checkpoint is %s. Go on with: --output %s --resume"
-                    .formatted(
-                            result.steps(),
-                            directory.checkpoints().resolve("step-" + result.steps()),
-                            directory.path()));
+            return new Faults.Interrupted(
+                    "stopped after step %d; the checkpoint is %s. Go on with: --output %s --resume"
+                            .formatted(
+                                    result.steps(),
+                                    directory.checkpoints().resolve("step-" + result.steps()),
+                                    directory.path()));
         }
 
         private TrainingConfig config(int steps) {

@@ -8,7 +8,8 @@ import java.util.Locale;
 
 /// A range of values with round ticks, laid over a range of pixels.
 ///
-/// @param ticks ascending; the first is at most the smallest value, the last at least the largest when it was `widened`
+/// @param ticks ascending; the first is at most the smallest value, the last at least the largest when it
+///              was `widened`
 record Axis(double low, double high, double pixelLow, double pixelHigh, List<Double> ticks) {
 
     /// An axis that ends at ticks, for values that stand above each other.

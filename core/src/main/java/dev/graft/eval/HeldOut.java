@@ -30,8 +30,7 @@ public record HeldOut(double loss, double tokenAccuracy, long tokens) {
                 Tape tape = Tape.silent(model.device());
                 Tensor hidden = model.hidden(tape, TokenRun.documents(batch.ids(), batch.documentStarts()))
                         .data();
-                TokenLogProbs.Scores scores =
-                        model.score(tape, hidden, batch.labelledRows(), batch.labelledTargets());
+                TokenLogProbs.Scores scores = model.score(tape, hidden, batch.labelledRows(), batch.labelledTargets());
                 sum -= scores.logProbs().sum().item();
                 correct += scores.correct();
                 tokens += batch.labelledCount();

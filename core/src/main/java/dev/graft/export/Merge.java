@@ -16,7 +16,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 
-/// Folds an adapter into its base: `W' = W + s·B·A`, computed in float32 and rounded once to the type it is saved in.
+/// Folds an adapter into its base: `W' = W + s·B·A`, computed in float32 and rounded once to the type it is
+/// saved in.
 public final class Merge {
     private Merge() {}
 
@@ -24,7 +25,8 @@ public final class Merge {
     ///
     /// @param changed        tensors that the adapter changed
     /// @param tensors        tensors written
-    /// @param roundingError  `‖W' saved − W' exact‖ / ‖ΔW‖` over all changed tensors: how much of the change rounding ate
+    /// @param roundingError  `‖W' saved − W' exact‖ / ‖ΔW‖` over all changed tensors: how much of the change
+    ///                       rounding ate
     public record Report(int changed, int tensors, double roundingError) {}
 
     /// @param model    directory of the base model

@@ -21,8 +21,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 
-/// Writes a Hugging Face model directory: weights in safetensors, configuration and tokenizer of the model it came from.
-/// One tensor is in memory at a time; models beyond the shard size are split and get an index.
+/// Writes a Hugging Face model directory: weights in safetensors, configuration and tokenizer of the model
+/// it came from. One tensor is in memory at a time; models beyond the shard size are split and get an index.
 public final class ModelDirectory {
     private static final long SHARD_BYTES = 5_000_000_000L;
     private static final List<String> BESIDE_THE_WEIGHTS = List.of(
@@ -73,14 +73,13 @@ public final class ModelDirectory {
     }
 
     private static String config(Path source, DType saveType) {
-        ObjectNode config = ((ObjectNode) Json.readObject(source.resolve("config.json"), "the model's configuration"))
-                .deepCopy();
-        String name =
-                switch (saveType) {
-                    case BF16 -> "bfloat16";
-                    case F16 -> "float16";
-                    default -> "float32";
-                };
+        ObjectNode config =
+                ((ObjectNode) Json.readObject(source.resolve("config.json"), "the model's configuration")).deepCopy();
+        String name = switch (saveType) {
+            case BF16 -> "bfloat16";
+            case F16 -> "float16";
+            default -> "float32";
+        };
         // Transformers 5 calls it "dtype", older versions "torch_dtype".
         config.put(config.has("dtype") ? "dtype" : "torch_dtype", name);
         JsonNode ordered = config;

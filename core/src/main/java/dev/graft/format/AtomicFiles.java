@@ -19,9 +19,9 @@ import java.util.UUID;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 
-/// Files and directories that appear whole or not at all: written beside their place under a hidden name, flushed to
-/// the device, then renamed into it. A failure or a crash at any instant leaves what was there before; a crash may also
-/// leave the hidden `.NAME.….tmp`, which nothing reads.
+/// Files and directories that appear whole or not at all: written beside their place under a hidden name,
+/// flushed to the device, then renamed into it. A failure or a crash at any instant leaves what was there
+/// before; a crash may also leave the hidden `.NAME.….tmp`, which nothing reads.
 ///
 /// A link at the target is replaced by the file; what it points to stays as it is.
 public final class AtomicFiles {
@@ -77,9 +77,9 @@ public final class AtomicFiles {
         directory(target, false, fill);
     }
 
-    /// Makes the directory `target` out of what `fill` puts into the empty directory it is given. The directory it
-    /// replaces steps aside as `.NAME.old` between two renames; should a crash fall between them, [#recover] puts
-    /// it back.
+    /// Makes the directory `target` out of what `fill` puts into the empty directory it is given. The
+    /// directory it replaces steps aside as `.NAME.old` between two renames; should a crash fall between
+    /// them, [#recover] puts it back.
     ///
     /// @param replace whether an existing `target` gives way; otherwise it is an error
     public static void directory(Path target, boolean replace, Consumer<Path> fill) {

@@ -3,8 +3,8 @@ package dev.graft.format;
 import java.io.Serial;
 import java.nio.file.Path;
 
-/// A file that is missing, damaged, hostile or of a kind Graft does not read. The message is a sentence for the person
-/// at the keyboard: where, what was found, what was expected, what to do.
+/// A file that is missing, damaged, hostile or of a kind Graft does not read. The message is a sentence for
+/// the person at the keyboard: where, what was found, what was expected, what to do.
 public final class FormatException extends RuntimeException {
     @Serial
     private static final long serialVersionUID = 1;
@@ -24,8 +24,8 @@ public final class FormatException extends RuntimeException {
         initCause(cause);
     }
 
-    /// `text` in quotes, fit for one line of a terminal: shortened, and with control characters spelled out, because
-    /// names come from files that nobody has checked.
+    /// `text` in quotes, fit for one line of a terminal: shortened, and with control characters spelled out,
+    /// because names come from files that nobody has checked.
     static String quote(String text) {
         StringBuilder quoted = new StringBuilder("\"");
         text.codePoints().limit(QUOTED_CHARACTERS).forEach(point -> {

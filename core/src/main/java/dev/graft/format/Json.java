@@ -63,7 +63,11 @@ public final class Json {
             return root;
         } catch (JacksonException e) {
             throw new FormatException(
-                    file, "it is not valid JSON (" + e.getOriginalMessage() + ")", what, "Get a whole copy of the file.", e);
+                    file,
+                    "it is not valid JSON (" + e.getOriginalMessage() + ")",
+                    what,
+                    "Get a whole copy of the file.",
+                    e);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot read " + file, e);
         }

@@ -24,8 +24,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/// Writes safetensors files byte for byte as the reference implementation does: tensors sorted by descending alignment
-/// and then by name, the header padded to 8 bytes. The file appears whole or not at all ([AtomicFiles]).
+/// Writes safetensors files byte for byte as the reference implementation does: tensors sorted by descending
+/// alignment and then by name, the header padded to 8 bytes. The file appears whole or not at all
+/// ([AtomicFiles]).
 public final class SafetensorsWriter {
     /// What readers for PyTorch look for.
     private static final Map<String, String> PYTORCH = Map.of("format", "pt");
@@ -39,8 +40,8 @@ public final class SafetensorsWriter {
 
     private SafetensorsWriter() {}
 
-    /// Writes the bytes of one tensor, little-endian and row-major, when its turn comes; so tensors can be made one at
-    /// a
+    /// Writes the bytes of one tensor, little-endian and row-major, when its turn comes; so tensors can be
+    /// made one at a
     /// time.
     @FunctionalInterface
     public interface Source {
@@ -90,7 +91,8 @@ public final class SafetensorsWriter {
     /// Writes `parts` to `file`, replacing a file that is there.
     ///
     /// @throws IllegalArgumentException when two parts share a name
-    /// @throws IllegalStateException    when a source writes more or fewer bytes than its shape and type ask for
+    /// @throws IllegalStateException    when a source writes more or fewer bytes than its shape and type ask
+    /// for
     /// @throws UncheckedIOException     when the system cannot write; the old file is then still there
     public static void write(Path file, List<Part> parts, Map<String, String> metadata) {
         requireDistinct(parts);

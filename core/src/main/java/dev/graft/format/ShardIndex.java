@@ -14,8 +14,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/// Which shard holds which tensor, from `model.safetensors.index.json`. Its `metadata` is not used: published sizes are
-/// often wrong.
+/// Which shard holds which tensor, from `model.safetensors.index.json`. Its `metadata` is not used:
+/// published sizes are often wrong.
 ///
 /// @param shardOf tensor name to file name within the directory of the index
 record ShardIndex(Map<String, String> shardOf) {

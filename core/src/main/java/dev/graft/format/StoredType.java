@@ -5,8 +5,9 @@ import java.util.Arrays;
 import java.util.Optional;
 import java.util.stream.Collectors;
 
-/// Every element type safetensors knows (0.8), which is more than Graft computes with. Declared in the order of the
-/// reference implementation: files are written from the last of these to the first, so that wide elements stay aligned.
+/// Every element type safetensors knows (0.8), which is more than Graft computes with. Declared in the order
+/// of the reference implementation: files are written from the last of these to the first, so that wide
+/// elements stay aligned.
 enum StoredType {
     BOOL(8),
     F4(4),

@@ -17,16 +17,17 @@ import java.util.function.IntConsumer;
 
 /// Continues prompts token by token, many at a time, with a key-value cache.
 ///
-/// Each sequence owns a stretch of the cache's slots. All prompts of a group go through the model as one packed run;
-/// then each step is a run of one token for every sequence that has not ended, and what a step makes is freed with it.
-/// A sequence's random choices depend on the seed, its prompt, and how often the same prompt stands before it in the
-/// list, so what else is generated beside it does not change it (up to the rounding of matrix products, whose order of
-/// summation may depend on the number of rows).
+/// Each sequence owns a stretch of the cache's slots. All prompts of a group go through the model as one
+/// packed run; then each step is a run of one token for every sequence that has not ended, and what a step
+/// makes is freed with it. A sequence's random choices depend on the seed, its prompt, and how often the
+/// same prompt stands before it in the list, so what else is generated beside it does not change it (up to
+/// the rounding of matrix products, whose order of summation may depend on the number of rows).
 public final class Generator {
     /// What runs at one time. A single sequence may exceed the limit of tokens: it then runs alone.
     ///
     /// @param maxSequences    sequences in one group
-    /// @param maxCachedTokens slots of one group's cache; a token takes `2 · layers · keyHeads · headDim` numbers
+    /// @param maxCachedTokens slots of one group's cache; a token takes `2 · layers · keyHeads · headDim`
+    ///                        numbers
     public record Limits(int maxSequences, int maxCachedTokens) {
         public Limits {
             if (maxSequences < 1 || maxCachedTokens < 1) {
@@ -56,7 +57,8 @@ public final class Generator {
         this.limits = limits;
     }
 
-    /// Continues each prompt until a stop token, the asked number of tokens, or the end of the model's positions.
+    /// Continues each prompt until a stop token, the asked number of tokens, or the end of the model's
+    /// positions.
     ///
     /// @param prompts token ids, at least one each
     /// @return        one result a prompt, in their order

@@ -1,11 +1,11 @@
 package dev.graft.kernel;
 
-/// Which elements a dropout keeps: a hash of seed and element index, so that every body of the kernels, any number of
-/// threads and the backward pass agree bit for bit.
+/// Which elements a dropout keeps: a hash of seed and element index, so that every body of the kernels, any
+/// number of threads and the backward pass agree bit for bit.
 ///
-/// The index goes through a 32-bit mixer of two multiplications (a bijection whose output bits each depend on all input
-/// bits); both halves of the mixed seed enter it at different places, so masks of different seeds are not shifts of one
-/// another. Indices are taken modulo 2³².
+/// The index goes through a 32-bit mixer of two multiplications (a bijection whose output bits each depend
+/// on all input bits); both halves of the mixed seed enter it at different places, so masks of different
+/// seeds are not shifts of one another. Indices are taken modulo 2³².
 ///
 /// @param before    added to the index
 /// @param between   mixed in between the multiplications

@@ -11,8 +11,8 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
-/// What [VectorKernels] does element by element. Arguments are addresses, see [Lanes]; each loop takes whole registers
-/// and then, masked, what is left.
+/// What [VectorKernels] does element by element. Arguments are addresses, see [Lanes]; each loop takes whole
+/// registers and then, masked, what is left.
 final class ElementLoops {
     private static final IntVector COUNTING = IntVector.zero(Lanes.INTS).addIndex(1);
 
@@ -65,7 +65,16 @@ final class ElementLoops {
     /// @param stepX bytes from one head to the next, `stepY` alike
     /// @param sign  −1 turns back
     static void turn(
-            long x, long stepX, long y, long stepY, int heads, int pairs, long cos, long sin, float sign, boolean half) {
+            long x,
+            long stepX,
+            long y,
+            long stepY,
+            int heads,
+            int pairs,
+            long cos,
+            long sin,
+            float sign,
+            boolean half) {
         long second = at(0, pairs, half);
         for (int i = 0; i < pairs; i += COUNT) {
             int count = Math.min(COUNT, pairs - i);
@@ -113,7 +122,8 @@ final class ElementLoops {
         IntVector once = mixed(hash, 16).mul(DropoutMask.FIRST_MULTIPLIER).lanewise(VectorOperators.XOR, between);
         IntVector twice = mixed(once, 15).mul(DropoutMask.SECOND_MULTIPLIER);
         IntVector upper = mixed(twice, 16).lanewise(VectorOperators.LSHR, 8);
-        return Lanes.zero().blend(scale, upper.compare(VectorOperators.GE, threshold).cast(Lanes.FLOATS));
+        return Lanes.zero()
+                .blend(scale, upper.compare(VectorOperators.GE, threshold).cast(Lanes.FLOATS));
     }
 
     private static IntVector mixed(IntVector hash, int shift) {

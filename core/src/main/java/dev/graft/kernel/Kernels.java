@@ -5,10 +5,10 @@ import dev.graft.tensor.Tensor;
 
 /// The element-wise work of a transformer, fused: each method reads its inputs once and writes its result once.
 ///
-/// Two bodies exist, [PlainKernels] (ATen operations, any device) and [VectorKernels] (the JDK's Vector API over
-/// libtorch's memory, CPU only), and both take the same tests. Activations are float32 or bfloat16 and contiguous;
-/// arithmetic is float32 inside; results have the type of the first argument unless said otherwise. Methods neither
-/// change nor keep their arguments except those named `…InPlace`.
+/// Two bodies exist, [PlainKernels] (ATen operations, any device) and [VectorKernels] (the JDK's Vector API
+/// over libtorch's memory, CPU only), and both take the same tests. Activations are float32 or bfloat16 and
+/// contiguous; arithmetic is float32 inside; results have the type of the first argument unless said
+/// otherwise. Methods neither change nor keep their arguments except those named `…InPlace`.
 public interface Kernels {
     /// The fastest kernels of a device.
     static Kernels of(Device device) {
@@ -48,8 +48,8 @@ public interface Kernels {
 
     // ---------------------------------------------------------------- rotary positions
 
-    /// Splits `[tokens, heads · headDim]` into heads and turns each by its position ("rotate half": the pair of element
-    /// `i < headDim/2` is `i + headDim/2`), into `[heads, tokens, headDim]`.
+    /// Splits `[tokens, heads · headDim]` into heads and turns each by its position ("rotate half": the pair
+    /// of element `i < headDim/2` is `i + headDim/2`), into `[heads, tokens, headDim]`.
     ///
     /// Su et al. 2021, <https://arxiv.org/abs/2104.09864>, in the layout of Hugging Face's Llama.
     ///
@@ -57,12 +57,14 @@ public interface Kernels {
     /// @param sin the same
     Tensor rope(Tensor x, int heads, Tensor cos, Tensor sin);
 
-    /// Gradient of [#rope]: turns `[heads, tokens, headDim]` back and joins the heads into `[tokens, heads · headDim]`.
+    /// Gradient of [#rope]: turns `[heads, tokens, headDim]` back and joins the heads into `[tokens, heads ·
+    /// headDim]`.
     Tensor ropeBackward(Tensor dY, Tensor cos, Tensor sin);
 
     // ---------------------------------------------------------------- attention
 
-    /// Softmax over a range of each row, in place: `p = exp(scale · s − logSumExp)` inside the range, 0 outside.
+    /// Softmax over a range of each row, in place: `p = exp(scale · s − logSumExp)` inside the range, 0
+    /// outside.
     ///
     /// @param scores `[batch, rows, columns]`; row `r` of every batch entry attends to columns
     ///               `[ranges.first[r % n], ranges.end[r % n])` where `n` is the length of the ranges (so
@@ -71,7 +73,8 @@ public interface Kernels {
     void rangeSoftmaxInPlace(Tensor scores, Ranges ranges, double scale, Tensor logSumExp);
 
     /// Backward of [#rangeSoftmaxInPlace] from raw scores: `scores` becomes the probabilities
-    /// `p = exp(scale · s − logSumExp)` and `dP` becomes `dS = p · (dP − delta) · scale`; both 0 outside the range.
+    /// `p = exp(scale · s − logSumExp)` and `dP` becomes `dS = p · (dP − delta) · scale`; both 0 outside the
+    /// range.
     ///
     /// @param delta float32 `[batch, rows]`: `Σ_columns p · dP`, which is `Σ dOutput · output`
     void rangeSoftmaxBackwardInPlace(
@@ -114,17 +117,17 @@ public interface Kernels {
 
     // ---------------------------------------------------------------- dropout
 
-    /// Zeroes each element with probability `rate` and scales the rest by `1 / (1 − rate)`. Which elements depends on
-    /// `seed` and their index alone, so the backward pass calls it again instead of keeping a mask.
+    /// Zeroes each element with probability `rate` and scales the rest by `1 / (1 − rate)`. Which elements
+    /// depends on `seed` and their index alone, so the backward pass calls it again instead of keeping a mask.
     ///
     /// @param rate in `[0, 1)`
     Tensor dropout(Tensor x, double rate, long seed);
 
     // ---------------------------------------------------------------- optimizer
 
-    /// One AdamW step with decoupled weight decay, in place, exactly as PyTorch's: `p ← p·(1 − lr·decay)`, moments
-    /// updated with the gradient times `gradientScale`, `p ← p − lr/c1 · m / (sqrt(v)/sqrt(c2) + epsilon)` with
-    /// `c = 1 − beta^step`.
+    /// One AdamW step with decoupled weight decay, in place, exactly as PyTorch's: `p ← p·(1 − lr·decay)`,
+    /// moments updated with the gradient times `gradientScale`, `p ← p − lr/c1 · m / (sqrt(v)/sqrt(c2) +
+    /// epsilon)` with `c = 1 − beta^step`.
     ///
     /// Loshchilov & Hutter 2019, <https://arxiv.org/abs/1711.05101>.
     ///

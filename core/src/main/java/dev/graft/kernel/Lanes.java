@@ -13,8 +13,8 @@ import jdk.incubator.vector.VectorSpecies;
 
 /// A vector register of float32 over raw memory that holds float32 or bfloat16.
 ///
-/// Addresses are not checked here: whoever calls has compared the shapes. `half` says that elements are bfloat16; it
-/// does not change inside a loop, so the compiler takes the question out of it.
+/// Addresses are not checked here: whoever calls has compared the shapes. `half` says that elements are
+/// bfloat16; it does not change inside a loop, so the compiler takes the question out of it.
 final class Lanes {
     static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
     static final VectorSpecies<Integer> INTS = FLOATS.withLanes(int.class);
@@ -94,8 +94,10 @@ final class Lanes {
     private static ShortVector narrow(FloatVector value) {
         IntVector bits = value.reinterpretAsInts();
         IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
-        return (ShortVector)
-                bits.add(odd).add(0x7fff).lanewise(VectorOperators.LSHR, 16).convertShape(VectorOperators.I2S, SHORTS, 0);
+        return (ShortVector) bits.add(odd)
+                .add(0x7fff)
+                .lanewise(VectorOperators.LSHR, 16)
+                .convertShape(VectorOperators.I2S, SHORTS, 0);
     }
 
     static FloatVector zero() {
@@ -106,16 +108,16 @@ final class Lanes {
         return FloatVector.broadcast(FLOATS, value);
     }
 
-    /// The larger of each lane of `a` and `b`; `a` where `b` is no number. (Vector.max also orders zeros and NaNs, which
-    /// takes several times as long.)
+    /// The larger of each lane of `a` and `b`; `a` where `b` is no number. (Vector.max also orders zeros and
+    /// NaNs, which takes several times as long.)
     static FloatVector larger(FloatVector a, FloatVector b) {
         return a.blend(b, b.compare(VectorOperators.GT, a));
     }
 
     /// e^x within 1.5 units in the last place; 0 where the result would be subnormal.
     ///
-    /// x = n·ln 2 + r with |r| ≤ ln 2 / 2; e^r by a polynomial of degree 6, 2^n by adding n to its exponent. In line it
-    /// takes two thirds of the time of `VectorOperators.EXP`, which is a call that spills all registers.
+    /// x = n·ln 2 + r with |r| ≤ ln 2 / 2; e^r by a polynomial of degree 6, 2^n by adding n to its exponent.
+    /// In line it takes two thirds of the time of `VectorOperators.EXP`, which is a call that spills all registers.
     static FloatVector exp(FloatVector x) {
         FloatVector shifted = x.fma(all(1.44269504f), all(0x1.8p23f)); // the sum's last bits are n, rounded
         FloatVector n = shifted.sub(0x1.8p23f);

@@ -58,8 +58,7 @@ final class RowLoops {
         }
         if (i < n) {
             int left = n - i;
-            FloatVector value =
-                    load(at(x, i, half), left, half).mul(factor).mul(load(at(gain, i, false), left, false));
+            FloatVector value = load(at(x, i, half), left, half).mul(factor).mul(load(at(gain, i, false), left, false));
             store(value, at(y, i, half), left, half);
         }
     }
@@ -71,13 +70,16 @@ final class RowLoops {
         FloatVector b = all(-inverse * inverse * inverse * along);
         int i = 0;
         for (int end = n - COUNT; i <= end; i += COUNT) {
-            FloatVector direct = load(at(dY, i, half), half).mul(load(at(gain, i, false), false)).mul(a);
+            FloatVector direct = load(at(dY, i, half), half)
+                    .mul(load(at(gain, i, false), false))
+                    .mul(a);
             store(load(at(x, i, half), half).fma(b, direct), at(dX, i, half), half);
         }
         if (i < n) {
             int left = n - i;
-            FloatVector direct =
-                    load(at(dY, i, half), left, half).mul(load(at(gain, i, false), left, false)).mul(a);
+            FloatVector direct = load(at(dY, i, half), left, half)
+                    .mul(load(at(gain, i, false), left, false))
+                    .mul(a);
             store(load(at(x, i, half), left, half).fma(b, direct), at(dX, i, half), left, half);
         }
     }

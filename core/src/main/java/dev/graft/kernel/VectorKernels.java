@@ -10,8 +10,9 @@ import java.util.Arrays;
 
 /// The kernels over libtorch's memory with the JDK's Vector API, on all threads libtorch uses.
 ///
-/// This class compares shapes and types and deals out rows; the loops are in [RowLoops] and [ElementLoops]. It must not
-/// mention vector types itself: without the module `jdk.incubator.vector` it still has to load and say so.
+/// This class compares shapes and types and deals out rows; the loops are in [RowLoops] and [ElementLoops].
+/// It must not mention vector types itself: without the module `jdk.incubator.vector` it still has to load
+/// and say so.
 final class VectorKernels implements Kernels {
     private static final VectorKernels INSTANCE = new VectorKernels();
 
@@ -175,8 +176,17 @@ final class VectorKernels implements Kernels {
 
     /// @param stepX bytes from one head of a token to the next in `x`; `stepY` in `y`
     private static void turnAll(
-            long x, long stepX, long y, long stepY, long tokens, int heads, int headDim, Tensor cos, Tensor sin,
-            float sign, boolean half) {
+            long x,
+            long stepX,
+            long y,
+            long stepY,
+            long tokens,
+            int heads,
+            int headDim,
+            Tensor cos,
+            Tensor sin,
+            float sign,
+            boolean half) {
         int pairs = headDim / 2;
         long c = address(shaped("cos", cos, DType.F32, tokens, pairs));
         long s = address(shaped("sin", sin, DType.F32, tokens, pairs));
@@ -293,8 +303,8 @@ final class VectorKernels implements Kernels {
         long rows = logits.size(0);
         int vocab = width("logits", logits, 2);
         MemorySegment columns = columns(targets, rows, vocab);
-        LogProbs result = new LogProbs(
-                Tensor.empty(DType.F32, Device.cpu(), rows), Tensor.empty(DType.F32, Device.cpu(), rows));
+        LogProbs result =
+                new LogProbs(Tensor.empty(DType.F32, Device.cpu(), rows), Tensor.empty(DType.F32, Device.cpu(), rows));
         long l = address(logits);
         long values = address(result.values());
         long sums = address(result.logSumExp());

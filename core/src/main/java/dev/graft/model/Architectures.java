@@ -40,8 +40,8 @@ public final class Architectures {
                                                 .toList())));
     }
 
-    /// Loads a model from a Hugging Face directory; its weights stay in the memory-mapped files where their type is the
-    /// computing type.
+    /// Loads a model from a Hugging Face directory; its weights stay in the memory-mapped files where their
+    /// type is the computing type.
     public static LanguageModel load(Path directory, LinearFactory factory, Device device, DType computeType) {
         ModelConfig config = ModelConfig.read(directory);
         Architecture architecture = of(config);
@@ -58,8 +58,8 @@ public final class Architectures {
         }
     }
 
-    /// A model of this configuration with random weights, as Transformers initialises them: matrices from a normal
-    /// distribution of standard deviation `initializer_range`, gains one, biases zero.
+    /// A model of this configuration with random weights, as Transformers initialises them: matrices from a
+    /// normal distribution of standard deviation `initializer_range`, gains one, biases zero.
     public static LanguageModel random(
             Path directory, LinearFactory factory, Device device, DType computeType, long seed) {
         ModelConfig config = ModelConfig.read(directory);

@@ -2,5 +2,6 @@
 ///
 /// May import: `tensor`, `kernel`, `autograd`, `nn`, `format`.
 ///
-/// To add to it: one class an architecture, one line in `Architectures`, one test that extends `ArchitectureContract`.
+/// To add to it: one class an architecture, one line in `Architectures`, one test that extends
+/// `ArchitectureContract`.
 package dev.graft.model;

@@ -7,7 +7,8 @@ import java.util.Optional;
 ///
 /// @param ids       token ids
 /// @param positions of each token in its document, from 0
-/// @param ranges    for each token the keys it may see: tokens of this run, or slots of the cache when there is one
+/// @param ranges    for each token the keys it may see: tokens of this run, or slots of the cache when there
+///                  is one
 /// @param cached    where keys of these tokens go and earlier ones lie, for decoding
 public record TokenRun(int[] ids, int[] positions, Ranges ranges, Optional<Cached> cached) {
     /// @param slots for each token of the run its slot in the cache
@@ -46,8 +47,8 @@ public record TokenRun(int[] ids, int[] positions, Ranges ranges, Optional<Cache
         return documents(ids, new int[] {0, ids.length});
     }
 
-    /// Tokens of sequences that each own a stretch of a cache, where the token at position `p` lies `p` slots after the
-    /// stretch's first: each attends to its own sequence up to itself.
+    /// Tokens of sequences that each own a stretch of a cache, where the token at position `p` lies `p`
+    /// slots after the stretch's first: each attends to its own sequence up to itself.
     ///
     /// @param firstSlots for each token the first slot of its sequence
     public static TokenRun inCache(int[] ids, int[] positions, int[] firstSlots, KvCache cache) {

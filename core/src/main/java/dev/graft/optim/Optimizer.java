@@ -9,8 +9,8 @@ import java.util.function.Function;
 ///
 /// It holds its state's memory itself, whatever scope is open, until [#close].
 public interface Optimizer extends AutoCloseable {
-    /// Changes every parameter that has a gradient and leaves the others, and their state, as they are. Gradients stay;
-    /// [Gradients#clear] removes them.
+    /// Changes every parameter that has a gradient and leaves the others, and their state, as they are.
+    /// Gradients stay; [Gradients#clear] removes them.
     ///
     /// @param gradientScale gradients are multiplied by it: one over the summed weight of the loss, times the
     ///                      [clip factor][Gradients#clipFactor]
@@ -19,8 +19,8 @@ public interface Optimizer extends AutoCloseable {
     /// Steps taken so far, those before a [#load] included.
     long steps();
 
-    /// What a checkpoint must hold, with [#steps], for [#load] to go on bit for bit. Large tensors are the live ones,
-    /// not copies: write them before the next step.
+    /// What a checkpoint must hold, with [#steps], for [#load] to go on bit for bit. Large tensors are the
+    /// live ones, not copies: write them before the next step.
     Map<String, Tensor> state();
 
     /// Goes on from where [#state] was taken.

@@ -46,14 +46,28 @@ final class AdapterConfig {
     static String write(Lora settings, List<String> allLinear, String baseModel) {
         Map<String, Object> config = new TreeMap<>();
         for (String absent : List.of(
-                "alora_invocation_tokens", "arrow_config", "auto_mapping", "corda_config", "eva_config",
-                "exclude_modules", "kasa_config", "layer_replication", "layers_pattern", "layers_to_transform",
-                "lora_ga_config", "megatron_config", "modules_to_save", "monteclora_config", "revision",
-                "target_parameters", "trainable_token_indices", "use_bdlora", "velora_config")) {
+                "alora_invocation_tokens",
+                "arrow_config",
+                "auto_mapping",
+                "corda_config",
+                "eva_config",
+                "exclude_modules",
+                "kasa_config",
+                "layer_replication",
+                "layers_pattern",
+                "layers_to_transform",
+                "lora_ga_config",
+                "megatron_config",
+                "modules_to_save",
+                "monteclora_config",
+                "revision",
+                "target_parameters",
+                "trainable_token_indices",
+                "use_bdlora",
+                "velora_config")) {
             config.put(absent, null);
         }
-        for (String off : List.of(
-                "ensure_weight_tying", "fan_in_fan_out", "lora_bias", "use_dora", "use_qalora")) {
+        for (String off : List.of("ensure_weight_tying", "fan_in_fan_out", "lora_bias", "use_dora", "use_qalora")) {
             config.put(off, false);
         }
         for (String empty : List.of("alpha_pattern", "loftq_config", "rank_pattern")) {
@@ -162,8 +176,13 @@ final class AdapterConfig {
         if (value.isArray() && !value.isEmpty()) {
             return new Targets.Names(strings(value));
         }
-        if (key.equals("target_modules") && strings(config.path("modules_to_save")).isEmpty()) {
-            throw new FormatException(file, "target_modules is " + value, "a list, a regular expression or \"all-linear\"", "Name the layers.");
+        if (key.equals("target_modules")
+                && strings(config.path("modules_to_save")).isEmpty()) {
+            throw new FormatException(
+                    file,
+                    "target_modules is " + value,
+                    "a list, a regular expression or \"all-linear\"",
+                    "Name the layers.");
         }
         return Targets.none();
     }

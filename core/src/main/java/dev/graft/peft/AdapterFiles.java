@@ -57,7 +57,8 @@ final class AdapterFiles {
             requireFit(directory, expected, files);
             expected.forEach((name, parameter) -> {
                 DType dtype = files.entry(name).dtype().orElseThrow();
-                Tensor values = Tensor.empty(dtype, Device.cpu(), files.entry(name).shape());
+                Tensor values =
+                        Tensor.empty(dtype, Device.cpu(), files.entry(name).shape());
                 values.memory().copyFrom(files.data(name));
                 parameter.set(values);
             });
@@ -104,7 +105,10 @@ final class AdapterFiles {
                     directory.resolve(WEIGHTS),
                     "it does not fit this model (%d faults, %d tensors wanted):\n  %s%s\n"
                             .formatted(
-                                    faults.size(), expected.size(), String.join("\n  ", faults.subList(0, shown)), more),
+                                    faults.size(),
+                                    expected.size(),
+                                    String.join("\n  ", faults.subList(0, shown)),
+                                    more),
                     "the adapter of the base model it is loaded with",
                     "Load it with the base model it was trained on.");
         }

@@ -257,7 +257,8 @@ public final class Adapters {
         }
         settings.modulesToSave().stream()
                 .filter(name -> saved.keySet().stream()
-                        .noneMatch(tensor -> tensor.replaceFirst("\\.(weight|bias)$", "").endsWith(name)))
+                        .noneMatch(tensor ->
+                                tensor.replaceFirst("\\.(weight|bias)$", "").endsWith(name)))
                 .findFirst()
                 .ifPresent(name -> {
                     throw new IllegalArgumentException(

@@ -15,9 +15,10 @@ import org.bytedeco.pytorch.global.torch;
 
 /// A block of numbers in native memory, with the operations Graft uses.
 ///
-/// A tensor belongs to the [Scope] that was innermost when it was made, and its memory goes when that scope closes;
-/// [#retain] and [#release] add and end further holds. Views ([#narrow], [#transpose] …) share memory with their
-/// origin and keep it alive. Methods ending in `InPlace` change this tensor and return it; all others return a new one.
+/// A tensor belongs to the [Scope] that was innermost when it was made, and its memory goes when that scope
+/// closes; [#retain] and [#release] add and end further holds. Views ([#narrow], [#transpose] …) share
+/// memory with their origin and keep it alive. Methods ending in `InPlace` change this tensor and return it;
+/// all others return a new one.
 public final class Tensor {
     private static final AtomicLong LIVE = new AtomicLong();
 
@@ -79,8 +80,8 @@ public final class Tensor {
         return empty(dtype, Device.cpu(), actual);
     }
 
-    /// A tensor over memory that somebody else owns, such as a memory-mapped file. Nothing is copied; the memory must
-    /// outlive the tensor, and must not be written when it is read-only.
+    /// A tensor over memory that somebody else owns, such as a memory-mapped file. Nothing is copied; the
+    /// memory must outlive the tensor, and must not be written when it is read-only.
     public static Tensor over(MemorySegment memory, DType dtype, long... shape) {
         if (elements(shape) * dtype.bytes() != memory.byteSize()) {
             throw new IllegalArgumentException("shape %s of %s takes %d bytes; the memory has %d"

@@ -49,9 +49,9 @@ public final class Torch {
         torch.set_num_threads(threads);
     }
 
-    /// Sets the threads of float32 matrix products, which come from OpenBLAS with a pool of its own. Its threads wait for
-    /// each other by spinning, so products too small to share run faster, and on a busy machine many times faster,
-    /// on one.
+    /// Sets the threads of float32 matrix products, which come from OpenBLAS with a pool of its own. Its
+    /// threads wait for each other by spinning, so products too small to share run faster, and on a busy
+    /// machine many times faster, on one.
     ///
     /// @return whether the library was found and told
     public static boolean setBlasThreads(int threads) {
@@ -60,13 +60,13 @@ public final class Torch {
         }
         Optional<MemorySegment> setter = Loader.getLoadedLibraries().entrySet().stream()
                 .filter(entry -> entry.getKey().startsWith("openblas"))
-                .flatMap(entry -> SymbolLookup.libraryLookup(Path.of(entry.getValue()), Arena.global())
-                        .find("openblas_set_num_threads")
-                        .stream())
+                .flatMap(
+                        entry -> SymbolLookup.libraryLookup(Path.of(entry.getValue()), Arena.global())
+                                .find("openblas_set_num_threads")
+                                .stream())
                 .findFirst();
         setter.ifPresent(function -> {
-            var call = Linker.nativeLinker()
-                    .downcallHandle(function, FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT));
+            var call = Linker.nativeLinker().downcallHandle(function, FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT));
             try {
                 call.invokeExact(threads);
             } catch (Throwable e) {

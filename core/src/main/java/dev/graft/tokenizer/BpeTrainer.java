@@ -13,11 +13,11 @@ import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/// Learns a byte-level BPE vocabulary from text: starting from the 256 bytes, the most frequent pair of neighbouring
-/// tokens becomes a token of its own, until the vocabulary is full or no pair occurs twice.
+/// Learns a byte-level BPE vocabulary from text: starting from the 256 bytes, the most frequent pair of
+/// neighbouring tokens becomes a token of its own, until the vocabulary is full or no pair occurs twice.
 ///
-/// Text is first cut into words by a regular expression, and no token crosses a cut. Equally frequent pairs are taken in
-/// the order of their ids, so the same texts give the same vocabulary whatever their order.
+/// Text is first cut into words by a regular expression, and no token crosses a cut. Equally frequent pairs
+/// are taken in the order of their ids, so the same texts give the same vocabulary whatever their order.
 ///
 /// Sennrich et al. 2016, <https://arxiv.org/abs/1508.07909>, on bytes as in GPT-2.
 ///
@@ -25,12 +25,13 @@ import java.util.regex.Pattern;
 /// @param specialTokens  get the first ids; the first of them begins and ends every text, see [BpeVocabulary]
 /// @param split          what a word is, for Java and the Rust tokenizers alike: [#GPT2] or [#BARE_WORDS]
 public record BpeTrainer(int vocabSize, List<String> specialTokens, String split) {
-    /// GPT-2's cut, except that every digit stands alone: a contraction; letters or signs with the space before them; a
-    /// digit; other white space. What suits prose.
+    /// GPT-2's cut, except that every digit stands alone: a contraction; letters or signs with the space
+    /// before them; a digit; other white space. What suits prose.
     public static final String GPT2 = "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-    /// Spaces stand alone as well, so that a word is the same token after a space, a quote or a line break. Prose takes
-    /// almost twice the tokens, but a small model can copy words from prose into JSON without learning each one twice.
+    /// Spaces stand alone as well, so that a word is the same token after a space, a quote or a line break.
+    /// Prose takes almost twice the tokens, but a small model can copy words from prose into JSON without
+    /// learning each one twice.
     public static final String BARE_WORDS = "\\p{L}+|\\p{N}|[^\\s\\p{L}\\p{N}]+|\\s+";
 
     private static final int BYTES = 256;
@@ -69,7 +70,8 @@ public record BpeTrainer(int vocabSize, List<String> specialTokens, String split
         return new BpeVocabulary(specialTokens, split, tokens, merges);
     }
 
-    /// Every distinct word with how often it occurs, in alphabetical order so that the order of texts cannot matter.
+    /// Every distinct word with how often it occurs, in alphabetical order so that the order of texts cannot
+    /// matter.
     private List<Word> words(Iterable<String> texts) {
         Map<String, Long> counts = new TreeMap<>();
         Pattern wordPattern = Pattern.compile(split, Pattern.UNICODE_CHARACTER_CLASS);
@@ -137,7 +139,8 @@ public record BpeTrainer(int vocabSize, List<String> specialTokens, String split
         }
     }
 
-    /// How often each pair of neighbours occurs, and in which words; a merge touches only the words that hold its pair.
+    /// How often each pair of neighbours occurs, and in which words; a merge touches only the words that
+    /// hold its pair.
     private static final class PairCounts {
         private final Map<Pair, Long> counts = new HashMap<>();
         private final Map<Pair, Set<Word>> places = new HashMap<>();

@@ -28,11 +28,12 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
-/// The checkpoints of a run: folders `step-N`, each written beside its place and renamed into it, so that a crash at any
-/// instant leaves the last one whole.
+/// The checkpoints of a run: folders `step-N`, each written beside its place and renamed into it, so that a
+/// crash at any instant leaves the last one whole.
 ///
-/// A checkpoint holds what the next step depends on: the float32 values that learn, the optimizer's state, and where the
-/// run stands. `identity` describes what the run is (model, data, settings); a checkpoint of another run is refused.
+/// A checkpoint holds what the next step depends on: the float32 values that learn, the optimizer's state,
+/// and where the run stands. `identity` describes what the run is (model, data, settings); a checkpoint of
+/// another run is refused.
 public final class Checkpoints {
     private static final Pattern NAME = Pattern.compile("step-(\\d+)");
     private static final String STATE = "trainer_state.json";
@@ -68,7 +69,8 @@ public final class Checkpoints {
             return List.of();
         }
         try (Stream<Path> entries = Files.list(directory)) {
-            return entries.filter(path -> NAME.matcher(path.getFileName().toString()).matches())
+            return entries.filter(
+                            path -> NAME.matcher(path.getFileName().toString()).matches())
                     .sorted(Comparator.comparingInt(Checkpoints::stepOf))
                     .toList();
         } catch (IOException e) {

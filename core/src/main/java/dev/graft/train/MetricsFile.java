@@ -56,8 +56,7 @@ public final class MetricsFile implements TrainingEvent.Listener {
     public void on(TrainingEvent event) {
         switch (event) {
             case TrainingEvent.Stepped stepped -> add(stepped);
-            case TrainingEvent.Evaluated evaluated ->
-                write(Map.of("eval_loss", evaluated.loss()), evaluated.step());
+            case TrainingEvent.Evaluated evaluated -> write(Map.of("eval_loss", evaluated.loss()), evaluated.step());
             case TrainingEvent.Saved saved -> {}
         }
     }
@@ -94,8 +93,7 @@ public final class MetricsFile implements TrainingEvent.Listener {
         line.put("step", step);
         line.putAll(values);
         try {
-            Files.writeString(
-                    file, Json.line(line) + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+            Files.writeString(file, Json.line(line) + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot write " + file, e);
         }

@@ -21,11 +21,11 @@ import dev.graft.tensor.Tensor;
 import java.util.List;
 import java.util.Optional;
 
-/// The training loop. Fine-tuning methods differ in what they hand it (an objective, layers, batches), so there is one
-/// loop to read.
+/// The training loop. Fine-tuning methods differ in what they hand it (an objective, layers, batches), so
+/// there is one loop to read.
 ///
-/// Gradients of sums are added over the micro-batches of a step and divided once by the number of labelled tokens, so
-/// that packing, accumulation and the order of documents do not change the update.
+/// Gradients of sums are added over the micro-batches of a step and divided once by the number of labelled
+/// tokens, so that packing, accumulation and the order of documents do not change the update.
 public final class Trainer implements AutoCloseable {
     private final TrainingConfig config;
     private final LanguageModel model;
@@ -66,8 +66,8 @@ public final class Trainer implements AutoCloseable {
         this.listener = listener;
     }
 
-    /// Supervised fine-tuning as most want it: cross-entropy, AdamW without weight decay, a cosine schedule after 3 %
-    /// warm-up, no checkpoints.
+    /// Supervised fine-tuning as most want it: cross-entropy, AdamW without weight decay, a cosine schedule
+    /// after 3 % warm-up, no checkpoints.
     ///
     /// @param learningRate at its peak
     public static Trainer sft(
@@ -120,7 +120,8 @@ public final class Trainer implements AutoCloseable {
         return run(Progress.START);
     }
 
-    /// Continues from the latest checkpoint, as if the run had never stopped; from the beginning when there is none.
+    /// Continues from the latest checkpoint, as if the run had never stopped; from the beginning when there
+    /// is none.
     public TrainingResult resume() {
         Checkpoints store = checkpoints.orElseThrow(
                 () -> new IllegalStateException("a run without checkpoints has nothing to resume from"));
@@ -148,7 +149,8 @@ public final class Trainer implements AutoCloseable {
             lastLoss = stepped.loss();
             listener.on(stepped);
             if (isDue(config.evalSteps(), progress) && !heldOut.isEmpty()) {
-                listener.on(new TrainingEvent.Evaluated(progress.step(), HeldOut.of(model, heldOut).loss()));
+                listener.on(new TrainingEvent.Evaluated(
+                        progress.step(), HeldOut.of(model, heldOut).loss()));
             }
             if (isDue(config.saveSteps(), progress)) {
                 save(progress);

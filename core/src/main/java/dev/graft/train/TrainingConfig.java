@@ -29,8 +29,9 @@ public record TrainingConfig(
                     "maxGradientNorm is %s; expected 0 or a positive number".formatted(maxGradientNorm));
         }
         if (evalSteps < 0 || saveSteps < 0 || keepCheckpoints < 0) {
-            throw new IllegalArgumentException("evalSteps is %d, saveSteps %d and keepCheckpoints %d; none may be negative"
-                    .formatted(evalSteps, saveSteps, keepCheckpoints));
+            throw new IllegalArgumentException(
+                    "evalSteps is %d, saveSteps %d and keepCheckpoints %d; none may be negative"
+                            .formatted(evalSteps, saveSteps, keepCheckpoints));
         }
     }
 

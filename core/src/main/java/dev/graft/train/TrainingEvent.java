@@ -43,7 +43,9 @@ public sealed interface TrainingEvent {
         static Listener printing(PrintStream out, int every) {
             return event -> {
                 if (event instanceof Stepped s && (s.step() % every == 0 || s.step() == s.steps())) {
-                    out.printf("step %d/%d  loss %.4f  %.0f tokens/s%n", s.step(), s.steps(), s.loss(), s.tokensPerSecond());
+                    out.printf(
+                            "step %d/%d  loss %.4f  %.0f tokens/s%n",
+                            s.step(), s.steps(), s.loss(), s.tokensPerSecond());
                 }
             };
         }

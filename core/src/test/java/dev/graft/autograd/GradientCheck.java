@@ -14,9 +14,9 @@ import java.util.SplittableRandom;
 import java.util.function.Function;
 import java.util.stream.Stream;
 
-/// Compares an operation of the tape with the same mathematics in plain ATen operations in float64: results, and
-/// gradients by libtorch's autograd. [#slopes] compares its gradients with its own results instead, by central
-/// differences. An operand that learns must get its gradient, one that does not must get none.
+/// Compares an operation of the tape with the same mathematics in plain ATen operations in float64: results,
+/// and gradients by libtorch's autograd. [#slopes] compares its gradients with its own results instead, by
+/// central differences. An operand that learns must get its gradient, one that does not must get none.
 ///
 /// Both sides are given the same gradient of the result, random numbers of size 1.
 final class GradientCheck {
@@ -145,8 +145,8 @@ final class GradientCheck {
         }
     }
 
-    /// Compares the gradient with how the result changes: every operand that learns is moved both ways along some
-    /// random directions.
+    /// Compares the gradient with how the result changes: every operand that learns is moved both ways along
+    /// some random directions.
     void slopes(double step, double tolerance) {
         try (Scope scope = Scope.open()) {
             Tensor dY = gradientLike(resultAt(-1, null));
@@ -225,8 +225,8 @@ final class GradientCheck {
         on.all.stream().filter(Weight.class::isInstance).forEach(w -> ((Weight) w).close());
     }
 
-    /// In float32 the largest difference counts, in units of the expected tensor's root mean square; in bfloat16, whose
-    /// rounding is coarse and known, the norm of all differences in units of the expected norm.
+    /// In float32 the largest difference counts, in units of the expected tensor's root mean square; in
+    /// bfloat16, whose rounding is coarse and known, the norm of all differences in units of the expected norm.
     private void assertClose(String what, Tensor found, Tensor expected, double tolerance) {
         assertThat(found).as(what + " is there").isNotNull();
         assertThat(found.shape()).as("shape of " + what).containsExactly(expected.shape());

@@ -15,7 +15,10 @@ class TrainOnTest {
         try (Tokenizer tokenizer = TinyTokenizer.load()) {
             Row row = new Row(Path.of("rows.jsonl"), 1, new Example.PromptCompletion("one two ", "three"));
             TokenizationOptions options = TokenizationOptions.upTo(100);
-            Tokenized some = new ExampleTokenizer(tokenizer, options).apply(List.of(row)).examples().getFirst();
+            Tokenized some = new ExampleTokenizer(tokenizer, options)
+                    .apply(List.of(row))
+                    .examples()
+                    .getFirst();
             Tokenized all = new ExampleTokenizer(tokenizer, options.withTrainOn(TrainOn.ALL))
                     .apply(List.of(row))
                     .examples()

@@ -57,7 +57,8 @@ class BpeTrainerTest {
         assertThat(loaded.decode(ids, false)).isEqualTo(text);
     }
 
-    /// Every code point but the surrogates, which are no characters: `String::codePoints` would give them back changed.
+    /// Every code point but the surrogates, which are no characters: `String::codePoints` would give them
+    /// back changed.
     @Provide
     Arbitrary<String> anyText() {
         Arbitrary<Integer> everywhere = Arbitraries.integers()
@@ -77,8 +78,12 @@ class BpeTrainerTest {
         List<String> shuffled = new ArrayList<>(TEXTS);
         Collections.shuffle(shuffled, new Random(seed));
 
-        assertThat(new BpeTrainer(350, SPECIALS, BpeTrainer.GPT2).train(shuffled).merges())
-                .isEqualTo(new BpeTrainer(350, SPECIALS, BpeTrainer.GPT2).train(TEXTS).merges());
+        assertThat(new BpeTrainer(350, SPECIALS, BpeTrainer.GPT2)
+                        .train(shuffled)
+                        .merges())
+                .isEqualTo(new BpeTrainer(350, SPECIALS, BpeTrainer.GPT2)
+                        .train(TEXTS)
+                        .merges());
     }
 
     @Test
@@ -106,7 +111,8 @@ class BpeTrainerTest {
 
     @Test
     void noTokenCrossesAWordOrJoinsDigits() {
-        BpeVocabulary vocabulary = new BpeTrainer(1000, SPECIALS, BpeTrainer.GPT2).train(Collections.nCopies(9, "in the end 2025 2025"));
+        BpeVocabulary vocabulary =
+                new BpeTrainer(1000, SPECIALS, BpeTrainer.GPT2).train(Collections.nCopies(9, "in the end 2025 2025"));
 
         assertThat(learnt(vocabulary))
                 .contains(" the", " end")
@@ -115,7 +121,8 @@ class BpeTrainerTest {
 
     @Test
     void specialTokensInATextTeachNothing() {
-        BpeVocabulary vocabulary = new BpeTrainer(1000, SPECIALS, BpeTrainer.GPT2).train(Collections.nCopies(9, "a<|end|>b<|turn|>"));
+        BpeVocabulary vocabulary =
+                new BpeTrainer(1000, SPECIALS, BpeTrainer.GPT2).train(Collections.nCopies(9, "a<|end|>b<|turn|>"));
 
         assertThat(vocabulary.merges()).isEmpty();
     }

@@ -28,17 +28,17 @@ import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
-/// Twenty steps beside Transformers, PEFT and torch's AdamW in float32 (`scripts/goldens_train.py`): loss, gradient norm
-/// and learning rate of every step, and the weights at the end. The tolerances are about ten times what float32 and
-/// float64 of the reference itself differ by, and below what a wrong epsilon or a forgotten weight decay would show.
+/// Twenty steps beside Transformers, PEFT and torch's AdamW in float32 (`scripts/goldens_train.py`): loss,
+/// gradient norm and learning rate of every step, and the weights at the end. The tolerances are about ten
+/// times what float32 and float64 of the reference itself differ by, and below what a wrong epsilon or a
+/// forgotten weight decay would show.
 class ReferenceTrainingTest {
     private static final Path MODEL = Goldens.path("llama-tiny");
     private static final JsonNode TRAIN = Goldens.json("train/train.json");
 
     @Test
     void fullFineTuningIsTransformersAndAdamW() {
-        try (LanguageModel model =
-                Architectures.load(MODEL, LinearFactory.trainable(), Device.cpu(), DType.F32)) {
+        try (LanguageModel model = Architectures.load(MODEL, LinearFactory.trainable(), Device.cpu(), DType.F32)) {
             follow(model, "full");
             compare(model.parameters(), Goldens.path("train/full-final.safetensors"), "", 6e-5);
         }
@@ -82,8 +82,8 @@ class ReferenceTrainingTest {
         double[] losses = Goldens.doubles(run.path("loss"));
         double[] norms = Goldens.doubles(run.path("gradient_norm"));
         double[] rates = Goldens.doubles(run.path("learning_rate"));
-        AdamW optimizer = new AdamW(
-                model.parameters(), AdamWSettings.defaults().withWeightDecay(0.01), AdamW.everyParameter());
+        AdamW optimizer =
+                new AdamW(model.parameters(), AdamWSettings.defaults().withWeightDecay(0.01), AdamW.everyParameter());
         Schedule schedule =
                 Schedule.named("cosine", run.path("peak_learning_rate").asDouble(), 2, losses.length);
         List<TrainingEvent.Stepped> steps = new ArrayList<>();
