@@ -10,11 +10,11 @@ import java.util.random.RandomGenerator;
 //   base/config.json …       its shape and its tokenizer; the weights come from `graft train pretrain.yaml`
 //   train.jsonl, eval.jsonl  {"prompt","completion"}: the fine-tuning task, see recipe.yaml
 
-static final int DOCUMENTS = 60_000;
+static final int DOCUMENTS = 40_000;
 static final int TRAIN_ROWS = 1_200;
 static final int EVAL_ROWS = 200;
 
-static final int VOCAB_SIZE = 1536;
+static final int VOCAB_SIZE = 1024;
 static final String END = "<|endoftext|>";
 
 static final String CHAT_TEMPLATE =
@@ -36,7 +36,7 @@ static final String CONFIG =
           "vocab_size": %d,
           "hidden_size": 128,
           "intermediate_size": 384,
-          "num_hidden_layers": 6,
+          "num_hidden_layers": 4,
           "num_attention_heads": 4,
           "num_key_value_heads": 2,
           "head_dim": 32,
@@ -46,7 +46,7 @@ static final String CONFIG =
           "rope_theta": 10000.0,
           "attention_bias": false,
           "mlp_bias": false,
-          "initializer_range": 0.02,
+          "initializer_range": 0.06,
           "tie_word_embeddings": true,
           "bos_token_id": 0,
           "eos_token_id": 0,
@@ -66,12 +66,16 @@ static final String GENERATION_CONFIG =
 static final ObjectMapper JSON = new ObjectMapper();
 
 void main(String[] args) throws IOException {
-    var directory = Path.of(args[0]);
-    var grammar = new Grammar(directory.resolve("shop.grammar"));
+    if (args.length < 1 || args.length > 2) {
+        System.err.println("usage: MakeQuickstart.java FOLDER_OF_SHOP_GRAMMAR [OUTPUT_FOLDER, by default the same]");
+        System.exit(2);
+    }
+    var grammar = new Grammar(Path.of(args[0], "shop.grammar"));
+    var directory = Files.createDirectories(Path.of(args[args.length - 1]));
 
     var random = new Random(1);
     List<String> documents =
-            Stream.generate(() -> grammar.write("document", Map.of(), random)).limit(DOCUMENTS).toList();
+            Stream.generate(() -> document(grammar, random)).limit(DOCUMENTS).toList();
     writeRows(directory.resolve("corpus.jsonl"), documents.stream().map(text -> row("text", text)).toList());
     makeBase(directory.resolve("base"), documents);
 
@@ -79,9 +83,17 @@ void main(String[] args) throws IOException {
     writeRows(directory.resolve("eval.jsonl"), rows(grammar, true, EVAL_ROWS, new Random(3)));
 }
 
+/// One to four pieces that have nothing to do with each other, an empty line between them.
+String document(Grammar grammar, RandomGenerator random) {
+    return Stream.generate(() -> grammar.write("piece", Map.of(), random).strip())
+            .limit(1 + random.nextInt(4))
+            .collect(Collectors.joining("\n\n"));
+}
+
 void makeBase(Path directory, List<String> documents) throws IOException {
-    var vocabulary = new BpeTrainer(VOCAB_SIZE, List.of(END, "<|im_start|>", "<|im_end|>")).train(documents);
-    vocabulary.save(directory, CHAT_TEMPLATE);
+    List<String> specialTokens = List.of(END, "<|im_start|>", "<|im_end|>");
+    var vocabulary = new BpeTrainer(VOCAB_SIZE, specialTokens, BpeTrainer.BARE_WORDS).train(documents);
+    vocabulary.save(directory, CHAT_TEMPLATE.strip());
     Files.writeString(directory.resolve("config.json"), CONFIG.formatted(vocabulary.tokens().size()));
     Files.writeString(directory.resolve("generation_config.json"), GENERATION_CONFIG);
 }

@@ -159,7 +159,8 @@ public final class Attention {
     private Tensor byHead(Tensor byToken, Block block) {
         return rowsOf(byToken, block)
                 .transpose(0, 1)
-                .reshape(keyHeads, (long) heads / keyHeads * block.rows(), headDim);
+                .reshape(keyHeads, (long) heads / keyHeads * block.rows(), headDim)
+                .contiguous(); // a group of one head is reshaped without a copy
     }
 
     /// `[keyHeads, group · rows, headDim]` as `[rows, heads, headDim]`.
@@ -168,8 +169,13 @@ public final class Attention {
     }
 
     private List<Block> blocks(Ranges ranges) {
+        long keys = k.data().size(1);
         int longest = 1;
         for (int i = 0; i < tokens; i++) {
+            if (ranges.first()[i] < 0 || ranges.first()[i] >= ranges.end()[i] || ranges.end()[i] > keys) {
+                throw new IllegalArgumentException("query %d has the range [%d, %d); there are %d keys"
+                        .formatted(i, ranges.first()[i], ranges.end()[i], keys));
+            }
             longest = Math.max(longest, ranges.end()[i] - ranges.first()[i]);
         }
         // Short documents get short blocks, so that little of a block lies between documents.

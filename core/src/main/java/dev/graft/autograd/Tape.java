@@ -220,7 +220,8 @@ public final class Tape implements AutoCloseable {
     public Value torch(List<Value> inputs, Function<List<Tensor>, Tensor> expression) {
         boolean wanted = wants(inputs, List.of());
         if (!wanted) {
-            return constant(expression.apply(inputs.stream().map(Value::data).toList()));
+            return constant(
+                    expression.apply(inputs.stream().map(Value::data).toList()).contiguous());
         }
         List<Tensor> leaves = inputs.stream()
                 .map(v -> v.wantsGradient() ? v.data().leaf() : v.data())
@@ -228,7 +229,7 @@ public final class Tape implements AutoCloseable {
         Tensor result = expression.apply(leaves);
         List<Tensor> saved = new ArrayList<>(leaves);
         saved.add(result);
-        return record(true, result.detach(), saved, dY -> {
+        return record(true, result.detach().contiguous(), saved, dY -> {
             result.backward(dY);
             for (int i = 0; i < leaves.size(); i++) {
                 if (inputs.get(i).wantsGradient()) {

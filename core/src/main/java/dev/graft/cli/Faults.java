@@ -12,7 +12,6 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.util.List;
 import picocli.CommandLine;
-import picocli.CommandLine.Help.ColorScheme;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
@@ -37,18 +36,17 @@ final class Faults {
     private Faults() {}
 
     /// Says what failed and returns the exit code.
-    static int report(Throwable thrown, PrintWriter err, ColorScheme colours, boolean stacktrace) {
+    static int report(Throwable thrown, PrintWriter err, boolean stacktrace) {
+        Style style = Console.stderr().style();
         if (thrown instanceof Interrupted) {
-            err.println(colours.errorText("interrupted: ") + thrown.getMessage());
+            err.println(style.bold("interrupted: ") + thrown.getMessage());
             return INTERRUPTED;
         }
         String sentence = sentence(thrown);
-        if (sentence != null) {
-            err.println(colours.errorText("error: ") + sentence);
-        } else {
-            err.println(colours.errorText("error: ")
-                    + "%s. This is a bug in Graft; please report it with what follows.".formatted(summary(thrown)));
-        }
+        String said = sentence != null
+                ? sentence
+                : summary(thrown) + ". This is a bug in Graft; please report it with what follows.";
+        err.println(style.red("error: ") + said);
         if (sentence == null || stacktrace) {
             thrown.printStackTrace(err);
         }
@@ -60,11 +58,25 @@ final class Faults {
     static int badUsage(ParameterException wrong, String[] arguments) {
         CommandLine command = wrong.getCommandLine();
         PrintWriter err = command.getErr();
-        err.println(command.getColorScheme().errorText("error: ") + wrong.getMessage());
+        err.println(Console.stderr().style().red("error: ") + usageSentence(wrong, command));
         UnmatchedArgumentException.printSuggestions(wrong, err);
         err.println("Try \"%s --help\".".formatted(command.getCommandSpec().qualifiedName()));
         err.flush();
         return BAD_USAGE;
+    }
+
+    private static String usageSentence(ParameterException wrong, CommandLine command) {
+        if (wrong instanceof UnmatchedArgumentException unmatched
+                && !command.getSubcommands().isEmpty()) {
+            String first = unmatched.getUnmatched().getFirst();
+            if (!first.startsWith("-")) {
+                return "there is no command \"%s\"; it is one of %s"
+                        .formatted(
+                                first,
+                                String.join(", ", command.getSubcommands().keySet()));
+            }
+        }
+        return wrong.getMessage();
     }
 
     /// What to tell the user, or null when they can do nothing about it.

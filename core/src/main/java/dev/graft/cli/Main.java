@@ -2,6 +2,7 @@ package dev.graft.cli;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.util.Properties;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -19,11 +20,13 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "graft",
         subcommands = {
-            ChatCommand.class,
+            TrainCommand.class,
             EvalCommand.class,
             GenerateCommand.class,
-            InspectCommand.class,
+            ChatCommand.class,
             ScoreCommand.class,
+            MergeCommand.class,
+            InspectCommand.class,
             HelpCommand.class
         },
         mixinStandardHelpOptions = true,
@@ -71,7 +74,7 @@ public final class Main implements Runnable {
         try {
             return commandLine.execute(args);
         } catch (Throwable thrown) { // Errors: picocli hands only exceptions to its handler
-            return Faults.report(thrown, commandLine.getErr(), commandLine.getColorScheme(), true);
+            return Faults.report(thrown, commandLine.getErr(), true);
         }
     }
 
@@ -83,8 +86,8 @@ public final class Main implements Runnable {
                 .setUsageHelpWidth(Math.clamp(Console.stdout().width(), 80, 120))
                 .setUsageHelpLongOptionsMaxWidth(30)
                 .setParameterExceptionHandler(Faults::badUsage)
-                .setExecutionExceptionHandler((thrown, command, _) ->
-                        Faults.report(thrown, command.getErr(), command.getColorScheme(), wantsStacktrace(command)));
+                .setExecutionExceptionHandler(
+                        (thrown, command, _) -> Faults.report(thrown, command.getErr(), wantsStacktrace(command)));
     }
 
     /// Green for what is typed, dimmed for what stands for something else.
@@ -94,7 +97,6 @@ public final class Main implements Runnable {
                 .options(Ansi.Style.fg_green)
                 .parameters(Ansi.Style.fg_yellow)
                 .optionParams(Ansi.Style.fg_yellow)
-                .errors(Ansi.Style.bold, Ansi.Style.fg_red)
                 .build();
     }
 
@@ -111,19 +113,26 @@ public final class Main implements Runnable {
                         + String.join(", ", spec.subcommands().keySet()));
     }
 
+    /// The version of the jar this runs from.
+    static String version() {
+        try (InputStream stored =
+                Main.class.getResourceAsStream("/META-INF/maven/dev.graft/graft-core/pom.properties")) {
+            var built = new Properties();
+            if (stored != null) {
+                built.load(stored);
+            }
+            return built.getProperty("version", "not packaged");
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read the version from the jar", e);
+        }
+    }
+
     /// The version of the jar this runs from, and of what runs it.
     static final class Version implements IVersionProvider {
         @Override
-        public String[] getVersion() throws IOException {
-            var built = new Properties();
-            try (InputStream stored =
-                    Main.class.getResourceAsStream("/META-INF/maven/dev.graft/graft-core/pom.properties")) {
-                if (stored != null) {
-                    built.load(stored);
-                }
-            }
+        public String[] getVersion() {
             return new String[] {
-                "graft " + built.getProperty("version", "not packaged"),
+                "graft " + version(),
                 "JDK %s (%s), %s %s"
                         .formatted(
                                 System.getProperty("java.vm.version"),

@@ -70,7 +70,7 @@ public record Recipe(
 
     /// What is trained: an adapter on a frozen model, or with `type: none` the model itself.
     public record Adapter(
-            @Key(or = "lora", help = "lora, or none to train every weight of the model")
+            @Key(or = "lora", help = "none trains every weight of the model")
             AdapterType type,
 
             @Key(or = "16", name = "r", help = "rank of the two factors")
@@ -94,7 +94,7 @@ public record Recipe(
             @Key(or = "[]", help = "modules trained whole and saved with the adapter, such as [lm_head]")
             List<String> modulesToSave,
 
-            @Key(or = "true", help = "true: A uniform, B zero; gaussian: A normal, B zero; false: both random")
+            @Key(or = "true", help = "A uniform and B zero, A normal and B zero, or both random")
             LoraInit initLoraWeights) {
 
         public Adapter {
@@ -171,7 +171,7 @@ public record Recipe(
             @Key(or = "error", help = "what to do with a longer row: stop, cut it off, or leave it out")
             Overlong overlong,
 
-            @Key(or = "completion", help = "tokens that are learnt: completion and assistant turns only, or all")
+            @Key(or = "completion", help = "tokens that are learnt; completion includes the turns of an assistant")
             TrainOn trainOn) {
 
         public Data {
@@ -243,14 +243,14 @@ public record Recipe(
             @Key(or = "2", help = "checkpoints kept, the latest ones; 0 keeps all")
             int saveTotalLimit,
 
-            @Key(or = "auto", help = "type computed in; auto takes bfloat16 where the machine is fast in it")
+            @Key(or = "auto", help = "type computed in; auto is bfloat16 where the machine is fast in it")
             Precision dtype,
             @Key(or = "auto", help = "type a fully trained model is saved in; auto is that of the files it came from")
                     Precision saveDtype,
 
             @Key(
                     or = "none",
-                    help = "block: keep only the input of each layer and compute it again; less memory, slower")
+                    help = "block keeps only the input of each layer and computes it again: less memory, slower")
             Recompute recompute) {
 
         public Training {

@@ -53,8 +53,10 @@ final class RecipeHelp {
     }
 
     private static String meaning(RecipeKey key) {
-        String choices = RecipeKey.choices(key.type());
-        return key.about().help() + (choices.isEmpty() ? "" : " [" + choices + "]");
+        String choices = RecipeKey.choices(key.type()).replace(" ", ""); // one word, so that it is not wrapped
+        return choices.contains("|")
+                ? "%s: %s".formatted(choices, key.about().help())
+                : key.about().help();
     }
 
     private static List<String> wrap(String text, int width) {

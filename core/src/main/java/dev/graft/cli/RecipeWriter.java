@@ -77,10 +77,13 @@ final class RecipeWriter {
             case Optional<?> maybe -> maybe.map(RecipeWriter::plain).orElse(null);
             case OptionalInt maybe -> maybe.isPresent() ? maybe.getAsInt() : null;
             case OptionalDouble maybe -> maybe.isPresent() ? plain(maybe.getAsDouble()) : null;
+            case Recipe.LoraInit init when init != Recipe.LoraInit.GAUSSIAN -> init == Recipe.LoraInit.TRUE;
             case Enum<?> constant -> name(constant);
             case Path path -> path.toString();
-            // Double's own text ("2.0E-4") is harder to read than 0.0002
-            case Double number -> BigDecimal.valueOf(number).stripTrailingZeros();
+            // Double writes 2.0E-4 for 0.0002, and 16.0 for 16
+            case Double number
+            when number == 0 || Math.abs(number) >= 1e-5 ->
+                BigDecimal.valueOf(number).stripTrailingZeros();
             default -> value;
         };
     }

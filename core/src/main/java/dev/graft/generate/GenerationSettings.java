@@ -25,8 +25,7 @@ public record GenerationSettings(int maxNewTokens, double temperature, double to
                     "top p is %s; expected more than 0 and at most 1, where 1 keeps every token".formatted(topP));
         }
         if (topK < 0) {
-            throw new IllegalArgumentException(
-                    "top k is %d; expected 0 (keeps every token) or more".formatted(topK));
+            throw new IllegalArgumentException("top k is %d; expected 0 (keeps every token) or more".formatted(topK));
         }
     }
 

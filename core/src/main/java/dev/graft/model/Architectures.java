@@ -6,6 +6,7 @@ import dev.graft.nn.LinearFactory;
 import dev.graft.nn.NamedTensors;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
+import dev.graft.tensor.Torch;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -18,6 +19,9 @@ public final class Architectures {
     private static final List<Architecture> ALL = List.of(new Llama());
 
     private Architectures() {}
+
+    /// Below this width the float32 products of a layer are too small for threads to share.
+    private static final int WIDTH_WORTH_SHARING = 512;
 
     /// The family a configuration names.
     public static Architecture of(ModelConfig config) {
@@ -41,6 +45,7 @@ public final class Architectures {
     public static LanguageModel load(Path directory, LinearFactory factory, Device device, DType computeType) {
         ModelConfig config = ModelConfig.read(directory);
         Architecture architecture = of(config);
+        shareProducts(config, device);
         WeightFiles files = WeightFiles.open(directory);
         try {
             check(directory, architecture.tensors(config), files, config.flag("tie_word_embeddings", false));
@@ -59,9 +64,17 @@ public final class Architectures {
             Path directory, LinearFactory factory, Device device, DType computeType, long seed) {
         ModelConfig config = ModelConfig.read(directory);
         Architecture architecture = of(config);
+        shareProducts(config, device);
         double deviation = config.number("initializer_range", 0.02);
         NamedTensors source = new RandomTensors(architecture.tensors(config), deviation, device, computeType, seed);
         return architecture.build(config, source, factory, () -> {});
+    }
+
+    private static void shareProducts(ModelConfig config, Device device) {
+        if (device.isCpu()) {
+            boolean worthSharing = config.size("hidden_size") >= WIDTH_WORTH_SHARING;
+            Torch.setBlasThreads(worthSharing ? Torch.threads() : 1);
+        }
     }
 
     /// Compares what the files hold with what the configuration asks for, and names every difference at once.

@@ -63,7 +63,11 @@ public interface LanguageModel extends AutoCloseable {
     /// Log-probabilities without a way back, and how often the target was the likeliest token.
     default TokenLogProbs.Scores score(Tape tape, Tensor hidden, int[] rows, int[] targets) {
         return TokenLogProbs.score(
-                tape, hidden, Tensor.of(rows).to(device()), head(), Tensor.of(targets).to(device()));
+                tape,
+                hidden,
+                Tensor.of(rows).to(device()),
+                head(),
+                Tensor.of(targets).to(device()));
     }
 
     /// Scores of every token of the vocabulary after some rows of hidden states.

@@ -16,20 +16,23 @@ import java.util.regex.Pattern;
 /// Learns a byte-level BPE vocabulary from text: starting from the 256 bytes, the most frequent pair of neighbouring
 /// tokens becomes a token of its own, until the vocabulary is full or no pair occurs twice.
 ///
-/// Text is first cut into words by [#SPLIT], and no token crosses a cut. Equally frequent pairs are taken in the order
-/// of
-/// their ids, so the same texts give the same vocabulary whatever their order.
+/// Text is first cut into words by a regular expression, and no token crosses a cut. Equally frequent pairs are taken in
+/// the order of their ids, so the same texts give the same vocabulary whatever their order.
 ///
 /// Sennrich et al. 2016, <https://arxiv.org/abs/1508.07909>, on bytes as in GPT-2.
 ///
 /// @param vocabSize      tokens in all: special tokens, 256 bytes and merges
 /// @param specialTokens  get the first ids; the first of them begins and ends every text, see [BpeVocabulary]
-public record BpeTrainer(int vocabSize, List<String> specialTokens) {
-    /// GPT-2's cut into words, except that every digit stands alone: a contraction; letters, digits or signs (the first
-    /// and the last with the space before them); white space. Understood alike by Java and by the Rust tokenizers.
-    public static final String SPLIT = "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+/// @param split          what a word is, for Java and the Rust tokenizers alike: [#GPT2] or [#BARE_WORDS]
+public record BpeTrainer(int vocabSize, List<String> specialTokens, String split) {
+    /// GPT-2's cut, except that every digit stands alone: a contraction; letters or signs with the space before them; a
+    /// digit; other white space. What suits prose.
+    public static final String GPT2 = "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-    private static final Pattern WORDS = Pattern.compile(SPLIT, Pattern.UNICODE_CHARACTER_CLASS);
+    /// Spaces stand alone as well, so that a word is the same token after a space, a quote or a line break. Prose takes
+    /// almost twice the tokens, but a small model can copy words from prose into JSON without learning each one twice.
+    public static final String BARE_WORDS = "\\p{L}+|\\p{N}|[^\\s\\p{L}\\p{N}]+|\\s+";
+
     private static final int BYTES = 256;
 
     public BpeTrainer {
@@ -63,17 +66,18 @@ public record BpeTrainer(int vocabSize, List<String> specialTokens) {
             merges.add(new BpeVocabulary.Merge(best.left(), best.right()));
             tokens.add(joined(tokens.get(best.left()), tokens.get(best.right())));
         }
-        return new BpeVocabulary(specialTokens, tokens, merges);
+        return new BpeVocabulary(specialTokens, split, tokens, merges);
     }
 
     /// Every distinct word with how often it occurs, in alphabetical order so that the order of texts cannot matter.
     private List<Word> words(Iterable<String> texts) {
         Map<String, Long> counts = new TreeMap<>();
+        Pattern wordPattern = Pattern.compile(split, Pattern.UNICODE_CHARACTER_CLASS);
         Pattern specials = Pattern.compile(
                 String.join("|", specialTokens.stream().map(Pattern::quote).toList()));
         for (String text : texts) {
             for (String plain : specials.split(text)) {
-                Matcher word = WORDS.matcher(plain);
+                Matcher word = wordPattern.matcher(plain);
                 while (word.find()) {
                     counts.merge(word.group(), 1L, Long::sum);
                 }

@@ -18,9 +18,10 @@ import java.util.List;
 /// asked for special tokens, as Llama's does; the end is added by whoever knows that a text is complete.
 ///
 /// @param specialTokens  matched whole in a text, with the first ids
+/// @param split          the regular expression that cuts a text into words before anything is merged
 /// @param tokens         the bytes of each token, by id: special tokens, the 256 bytes, then one token a merge
 /// @param merges         in the order they were learnt, which is the order they are applied in
-public record BpeVocabulary(List<String> specialTokens, List<byte[]> tokens, List<Merge> merges) {
+public record BpeVocabulary(List<String> specialTokens, String split, List<byte[]> tokens, List<Merge> merges) {
     /// Two token ids that become one.
     public record Merge(int left, int right) {}
 
@@ -70,12 +71,12 @@ public record BpeVocabulary(List<String> specialTokens, List<byte[]> tokens, Lis
         return json;
     }
 
-    private static ObjectNode preTokenizer() {
+    private ObjectNode preTokenizer() {
         ObjectNode sequence = JSON.objectNode().put("type", "Sequence");
         ArrayNode steps = sequence.putArray("pretokenizers");
-        ObjectNode split = steps.addObject().put("type", "Split");
-        split.putObject("pattern").put("Regex", BpeTrainer.SPLIT);
-        split.put("behavior", "Isolated").put("invert", false);
+        ObjectNode cut = steps.addObject().put("type", "Split");
+        cut.putObject("pattern").put("Regex", split);
+        cut.put("behavior", "Isolated").put("invert", false);
         steps.add(byteLevel());
         return sequence;
     }

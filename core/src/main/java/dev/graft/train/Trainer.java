@@ -62,6 +62,22 @@ public final class Trainer {
         this.listener = listener;
     }
 
+    /// Steps that `epochs` passes over the examples take.
+    ///
+    /// @param epochs       may be a fraction
+    /// @param microBatches packed batches of one step
+    public static int stepsFor(Batches batches, double epochs, int microBatches) {
+        int whole = (int) Math.floor(epochs);
+        double total = 0;
+        for (int epoch = 0; epoch < whole; epoch++) {
+            total += batches.epoch(epoch).size();
+        }
+        if (epochs > whole) {
+            total += (epochs - whole) * batches.epoch(whole).size();
+        }
+        return Math.max(1, (int) Math.round(total / microBatches));
+    }
+
     /// Asks the run to end after the step it is in, with a checkpoint. May be called from any thread.
     public void requestStop() {
         stopRequested = true;

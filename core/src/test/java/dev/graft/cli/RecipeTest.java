@@ -120,7 +120,12 @@ class RecipeTest {
         assertThat(RecipeKey.ALL).hasSizeGreaterThan(40);
         assertThat(RecipeKey.ALL)
                 .allSatisfy(key -> assertThat(yaml).containsPattern("(?m)^ *" + leaf(key.path()) + ":"));
-        assertThat(yaml).contains("learning_rate: 0.0002\n", "lora_alpha: 32\n", "target_modules: all-linear\n");
+        assertThat(yaml)
+                .contains(
+                        "learning_rate: 0.0002\n",
+                        "lora_alpha: 32\n",
+                        "target_modules: all-linear\n",
+                        "init_lora_weights: true\n");
     }
 
     @Property(tries = 100)

@@ -39,7 +39,8 @@ class GeneratorTest {
 
     @BeforeAll
     static void load() throws URISyntaxException {
-        Path files = Path.of(GeneratorTest.class.getResource("/goldens/llama-tiny").toURI());
+        Path files =
+                Path.of(GeneratorTest.class.getResource("/goldens/llama-tiny").toURI());
         model = Architectures.load(files, LinearFactory.frozen(), Device.cpu(), DType.F32);
     }
 
@@ -65,7 +66,8 @@ class GeneratorTest {
     void whatStandsBesideASequenceDoesNotChangeIt() {
         Generator generator = new Generator(model, Set.of());
         List<int[]> together = ids(generator.generate(PROMPTS, SAMPLING));
-        List<int[]> reversed = ids(generator.generate(PROMPTS.reversed(), SAMPLING)).reversed();
+        List<int[]> reversed =
+                ids(generator.generate(PROMPTS.reversed(), SAMPLING)).reversed();
         for (int i = 0; i < PROMPTS.size(); i++) {
             assertThat(reversed.get(i)).isEqualTo(together.get(i));
             assertThat(generator.generate(PROMPTS.get(i), SAMPLING, id -> {}).ids())
@@ -90,7 +92,9 @@ class GeneratorTest {
         Generator generator = new Generator(model, Set.of());
         int[] once = generator.generate(PROMPTS.get(1), SAMPLING, id -> {}).ids();
         assertThat(generator.generate(PROMPTS.get(1), SAMPLING, id -> {}).ids()).isEqualTo(once);
-        assertThat(generator.generate(PROMPTS.get(1), SAMPLING.withSeed(43), id -> {}).ids())
+        assertThat(generator
+                        .generate(PROMPTS.get(1), SAMPLING.withSeed(43), id -> {})
+                        .ids())
                 .isNotEqualTo(once);
     }
 
@@ -125,7 +129,8 @@ class GeneratorTest {
     void everyTokenIsHandedOnInOrder() {
         List<Integer> seen = new ArrayList<>();
         Generated result = new Generator(model, Set.of()).generate(PROMPTS.get(2), GREEDY, seen::add);
-        assertThat(seen).containsExactlyElementsOf(Arrays.stream(result.ids()).boxed().toList());
+        assertThat(seen)
+                .containsExactlyElementsOf(Arrays.stream(result.ids()).boxed().toList());
         assertThat(result.ids()).hasSize(20);
         assertThat(result.stopped()).isFalse();
     }

@@ -11,8 +11,8 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
-import java.util.SplittableRandom;
 import java.util.Set;
+import java.util.SplittableRandom;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
 import net.jqwik.api.ForAll;
@@ -146,7 +146,8 @@ class SamplerTest {
             float[] b = {3, 2, 1, 0};
             Tensor both = Tensor.of(new float[] {0, 1, 2, 3, 3, 2, 1, 0}, 2, 4);
             for (int seed = 0; seed < 20; seed++) {
-                int[] together = sampler.pick(both, List.of(new SplittableRandom(seed), new SplittableRandom(seed + 9)));
+                int[] together =
+                        sampler.pick(both, List.of(new SplittableRandom(seed), new SplittableRandom(seed + 9)));
                 int first = sampler.pick(Tensor.of(a, 1, 4), List.of(new SplittableRandom(seed)))[0];
                 int second = sampler.pick(Tensor.of(b, 1, 4), List.of(new SplittableRandom(seed + 9)))[0];
                 assertThat(together).containsExactly(first, second);
@@ -184,7 +185,9 @@ class SamplerTest {
         SplittableRandom random = new SplittableRandom(5);
         double[] seen = new double[logits.length];
         try (Scope scope = Scope.open()) {
-            Tensor rows = Tensor.of(logits, 1, logits.length).expand(draws, logits.length).contiguous();
+            Tensor rows = Tensor.of(logits, 1, logits.length)
+                    .expand(draws, logits.length)
+                    .contiguous();
             var randoms = IntStream.range(0, draws).mapToObj(i -> random).toList();
             for (int id : sampler.pick(rows, randoms)) {
                 seen[id] += 1.0 / draws;
@@ -221,7 +224,9 @@ class SamplerTest {
         int k = topK == 0 ? p.length : Math.min(topK, p.length);
         float least = p[order.get(k - 1)];
         List<Integer> candidates = order.stream().filter(i -> p[i] >= least).toList();
-        double total = IntStream.range(0, p.length).mapToDouble(i -> p[i] >= least ? p[i] : 0).sum();
+        double total = IntStream.range(0, p.length)
+                .mapToDouble(i -> p[i] >= least ? p[i] : 0)
+                .sum();
         Set<Integer> kept = new TreeSet<>();
         double sum = 0;
         for (int id : candidates) {

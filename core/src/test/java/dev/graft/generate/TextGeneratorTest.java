@@ -51,7 +51,8 @@ class TextGeneratorTest {
         TextGenerator generator = new TextGenerator(model, tokenizer, STOP);
         for (JsonNode golden : goldens.get("greedy")) {
             String prompt = golden.get("prompt").asText();
-            Completion story = generator.generate(prompt, length(golden.get("max_new_tokens").asInt()));
+            Completion story = generator.generate(
+                    prompt, length(golden.get("max_new_tokens").asInt()));
             assertThat(IntStream.concat(IntStream.of(story.promptIds()), IntStream.of(story.ids())))
                     .containsExactlyElementsOf(ids(golden));
             assertThat(prompt + story.text()).isEqualTo(golden.get("text").asText());

@@ -28,8 +28,11 @@ class TokenTextTest {
     @Property(tries = 200)
     void piecesJoinToTheText(@ForAll long seed, @ForAll @IntRange(max = 12) int before) {
         StringBuilder text = new StringBuilder();
-        new java.util.Random(seed).ints(0, MANY_BYTES.codePointCount(0, MANY_BYTES.length())).limit(20)
-                .forEach(i -> text.appendCodePoint(MANY_BYTES.codePoints().skip(i).findFirst().orElseThrow()));
+        new java.util.Random(seed)
+                .ints(0, MANY_BYTES.codePointCount(0, MANY_BYTES.length()))
+                .limit(20)
+                .forEach(i -> text.appendCodePoint(
+                        MANY_BYTES.codePoints().skip(i).findFirst().orElseThrow()));
         try (Tokenizer tokenizer = TinyTokenizer.load()) {
             int[] first = tokenizer.encode("ab cdé€", false);
             int[] head = Arrays.copyOf(first, Math.min(before, 4));

@@ -10,7 +10,6 @@ import dev.graft.autograd.Value;
 import dev.graft.format.FormatException;
 import dev.graft.format.Safetensors;
 import dev.graft.format.SafetensorsWriter.Part;
-import dev.graft.kernel.Kernels.Ranges;
 import dev.graft.nn.KvCache;
 import dev.graft.nn.LinearFactory;
 import dev.graft.nn.TokenRun;
@@ -26,7 +25,6 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.TestInstance;
@@ -101,11 +99,8 @@ abstract class ArchitectureContract {
             append(logitsOfA, Golden.logits(model, cached(cache, a, 0, 2, firstSlots[0])));
             append(logitsOfB, Golden.logits(model, cached(cache, b, 0, 9, firstSlots[1])));
             for (int i = 2, j = 9; i < a.length; i++, j++) {
-                TokenRun both = new TokenRun(
-                        new int[] {b[j], a[i]},
-                        new int[] {j, i},
-                        new Ranges(new int[] {firstSlots[1], 0}, new int[] {firstSlots[1] + j + 1, i + 1}),
-                        Optional.of(new TokenRun.Cached(cache, new int[] {firstSlots[1] + j, i})));
+                TokenRun both = TokenRun.inCache(
+                        new int[] {b[j], a[i]}, new int[] {j, i}, new int[] {firstSlots[1], firstSlots[0]}, cache);
                 float[] logits = Golden.logits(model, both);
                 append(logitsOfB, Arrays.copyOf(logits, vocab));
                 append(logitsOfA, Arrays.copyOfRange(logits, vocab, 2 * vocab));
@@ -119,14 +114,8 @@ abstract class ArchitectureContract {
     /// The tokens `[from, to)` of a sequence whose first slot in the cache is given.
     private static TokenRun cached(KvCache cache, int[] ids, int from, int to, int firstSlot) {
         int[] positions = IntStream.range(from, to).toArray();
-        int[] slots = IntStream.range(from, to).map(i -> firstSlot + i).toArray();
-        int[] first = IntStream.range(from, to).map(i -> firstSlot).toArray();
-        int[] end = IntStream.range(from, to).map(i -> firstSlot + i + 1).toArray();
-        return new TokenRun(
-                Arrays.copyOfRange(ids, from, to),
-                positions,
-                new Ranges(first, end),
-                Optional.of(new TokenRun.Cached(cache, slots)));
+        int[] firstSlots = IntStream.range(from, to).map(i -> firstSlot).toArray();
+        return TokenRun.inCache(Arrays.copyOfRange(ids, from, to), positions, firstSlots, cache);
     }
 
     @ParameterizedTest

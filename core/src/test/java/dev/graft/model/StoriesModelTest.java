@@ -9,7 +9,6 @@ import dev.graft.SharedData;
 import dev.graft.autograd.Parameter;
 import dev.graft.autograd.Tape;
 import dev.graft.autograd.Value;
-import dev.graft.kernel.Kernels.Ranges;
 import dev.graft.nn.KvCache;
 import dev.graft.nn.LinearFactory;
 import dev.graft.nn.TokenRun;
@@ -21,7 +20,6 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -35,8 +33,8 @@ class StoriesModelTest {
 
     @BeforeEach
     void readGoldens() throws IOException {
-        goldens = JSON.readTree(
-                SharedData.file("models/stories260k/goldens.json").toFile());
+        goldens =
+                JSON.readTree(SharedData.file("models/stories260k/goldens.json").toFile());
     }
 
     private static LanguageModel load(LinearFactory factory) {
@@ -52,7 +50,8 @@ class StoriesModelTest {
                 int last = (ids.length - 1) * model.vocabularySize();
                 float[] expected = JSON.convertValue(text.get("logits_last_first16"), float[].class);
                 assertThat(Arrays.copyOfRange(logits, last, last + 16)).containsExactly(expected, within(2e-5f));
-                assertThat(largest(logits, last)).isEqualTo(text.get("logits_last_argmax").asInt());
+                assertThat(largest(logits, last))
+                        .isEqualTo(text.get("logits_last_argmax").asInt());
             }
         }
     }
@@ -84,7 +83,8 @@ class StoriesModelTest {
                 int[] expected = ints(story.get("ids"));
                 int limit = story.get("max_new_tokens").asInt();
                 int prompt = expected.length - limit; // none of them ended early
-                assertThat(greedy(model, Arrays.copyOf(expected, prompt), limit)).containsExactly(expected);
+                assertThat(greedy(model, Arrays.copyOf(expected, prompt), limit))
+                        .containsExactly(expected);
             }
         }
     }
@@ -109,13 +109,8 @@ class StoriesModelTest {
 
     private static TokenRun next(KvCache cache, List<Integer> ids, int done) {
         int[] places = IntStream.range(done, ids.size()).toArray();
-        return new TokenRun(
-                Arrays.stream(places).map(ids::get).toArray(),
-                places,
-                new Ranges(
-                        new int[places.length],
-                        Arrays.stream(places).map(i -> i + 1).toArray()),
-                Optional.of(new TokenRun.Cached(cache, places)));
+        int[] newest = Arrays.stream(places).map(ids::get).toArray();
+        return TokenRun.inCache(newest, places, new int[places.length], cache);
     }
 
     @Test

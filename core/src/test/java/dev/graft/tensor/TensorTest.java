@@ -121,4 +121,11 @@ class TensorTest {
         assertThat(Torch.version()).startsWith("2.");
         assertThat(Torch.bestComputeType(Device.cpu())).isIn(DType.BF16, DType.F32);
     }
+
+    @Test
+    void threadsOfMatrixProductsCanBeSet() {
+        assertThat(Torch.setBlasThreads(1)).isTrue();
+        assertThat(Torch.setBlasThreads(Torch.threads())).isTrue();
+        assertThatThrownBy(() -> Torch.setBlasThreads(0)).hasMessageContaining("1 or more");
+    }
 }

@@ -37,7 +37,7 @@ class BpeTrainerTest {
     @BeforeContainer
     static void loadTrained() throws IOException {
         Path directory = Files.createTempDirectory("bpe");
-        new BpeTrainer(400, SPECIALS).train(TEXTS).save(directory, "{{ messages }}");
+        new BpeTrainer(400, SPECIALS, BpeTrainer.GPT2).train(TEXTS).save(directory, "{{ messages }}");
         loaded = open(directory);
         for (String name : List.of("tokenizer.json", "tokenizer_config.json")) {
             Files.delete(directory.resolve(name));
@@ -77,15 +77,15 @@ class BpeTrainerTest {
         List<String> shuffled = new ArrayList<>(TEXTS);
         Collections.shuffle(shuffled, new Random(seed));
 
-        assertThat(new BpeTrainer(350, SPECIALS).train(shuffled).merges())
-                .isEqualTo(new BpeTrainer(350, SPECIALS).train(TEXTS).merges());
+        assertThat(new BpeTrainer(350, SPECIALS, BpeTrainer.GPT2).train(shuffled).merges())
+                .isEqualTo(new BpeTrainer(350, SPECIALS, BpeTrainer.GPT2).train(TEXTS).merges());
     }
 
     @Test
     void mostFrequentPairIsMergedFirst() {
         // pairs inside "abab": ab 2, ba 1; in "abc": ab 1, bc 1. So "ab" with 3, then (ab)(ab) with... 1: not twice,
         // stop
-        BpeVocabulary vocabulary = new BpeTrainer(1000, SPECIALS).train(List.of("abab", "abc"));
+        BpeVocabulary vocabulary = new BpeTrainer(1000, SPECIALS, BpeTrainer.GPT2).train(List.of("abab", "abc"));
 
         int a = SPECIALS.size() + 'a';
         assertThat(vocabulary.merges()).containsExactly(new BpeVocabulary.Merge(a, a + 1));
@@ -96,7 +96,7 @@ class BpeTrainerTest {
     @Test
     void overlappingPairsAreMergedFromTheLeft() {
         // "aaa" twice: aa occurs at two places of each, four in all; merged from the left it leaves (aa) a, twice
-        BpeVocabulary vocabulary = new BpeTrainer(1000, SPECIALS).train(List.of("aaa aaa"));
+        BpeVocabulary vocabulary = new BpeTrainer(1000, SPECIALS, BpeTrainer.GPT2).train(List.of("aaa aaa"));
 
         assertThat(vocabulary.tokens().stream()
                         .skip(SPECIALS.size() + BYTES)
@@ -106,7 +106,7 @@ class BpeTrainerTest {
 
     @Test
     void noTokenCrossesAWordOrJoinsDigits() {
-        BpeVocabulary vocabulary = new BpeTrainer(1000, SPECIALS).train(Collections.nCopies(9, "in the end 2025 2025"));
+        BpeVocabulary vocabulary = new BpeTrainer(1000, SPECIALS, BpeTrainer.GPT2).train(Collections.nCopies(9, "in the end 2025 2025"));
 
         assertThat(learnt(vocabulary))
                 .contains(" the", " end")
@@ -115,14 +115,14 @@ class BpeTrainerTest {
 
     @Test
     void specialTokensInATextTeachNothing() {
-        BpeVocabulary vocabulary = new BpeTrainer(1000, SPECIALS).train(Collections.nCopies(9, "a<|end|>b<|turn|>"));
+        BpeVocabulary vocabulary = new BpeTrainer(1000, SPECIALS, BpeTrainer.GPT2).train(Collections.nCopies(9, "a<|end|>b<|turn|>"));
 
         assertThat(vocabulary.merges()).isEmpty();
     }
 
     @Test
     void mergesShortenTheTextTheyWereLearntFrom(@TempDir Path directory) throws IOException {
-        var trained = new BpeTrainer(400, SPECIALS).train(TEXTS);
+        var trained = new BpeTrainer(400, SPECIALS, BpeTrainer.GPT2).train(TEXTS);
         trained.save(directory, "");
         try (HuggingFaceTokenizer tokenizer = open(directory)) {
             int tokens = 0, bytes = 0;
@@ -136,7 +136,7 @@ class BpeTrainerTest {
 
     @Test
     void firstSpecialTokenIsPutInFrontAndAllAreReadWhole(@TempDir Path directory) throws IOException {
-        new BpeTrainer(300, SPECIALS).train(TEXTS).save(directory, "");
+        new BpeTrainer(300, SPECIALS, BpeTrainer.GPT2).train(TEXTS).save(directory, "");
         try (HuggingFaceTokenizer tokenizer = open(directory)) {
             long b = SPECIALS.size() + 'b';
 
@@ -148,7 +148,7 @@ class BpeTrainerTest {
     @Test
     void sameTextsGiveTheSameFiles(@TempDir Path directory) throws IOException {
         for (String run : List.of("one", "two")) {
-            new BpeTrainer(400, SPECIALS).train(TEXTS).save(directory.resolve(run), "{{ bos_token }}");
+            new BpeTrainer(400, SPECIALS, BpeTrainer.GPT2).train(TEXTS).save(directory.resolve(run), "{{ bos_token }}");
         }
 
         for (String name : List.of("tokenizer.json", "tokenizer_config.json")) {
@@ -160,14 +160,14 @@ class BpeTrainerTest {
     @Test
     void vocabularyTooSmallForTheBytesIsRefused() {
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> new BpeTrainer(257, SPECIALS))
+                .isThrownBy(() -> new BpeTrainer(257, SPECIALS, BpeTrainer.GPT2))
                 .withMessageContainingAll("257", "at least 258");
     }
 
     @Test
     void withoutSpecialTokenThereIsNoEnd() {
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> new BpeTrainer(300, List.of()))
+                .isThrownBy(() -> new BpeTrainer(300, List.of(), BpeTrainer.GPT2))
                 .withMessageContaining("no special token");
     }
 

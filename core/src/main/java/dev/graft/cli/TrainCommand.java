@@ -1,0 +1,75 @@
+package dev.graft.cli;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// `graft train`.
+@Command(
+        name = "train",
+        mixinStandardHelpOptions = true,
+        header = "Trains an adapter, or a whole model, as a recipe says.%n",
+        description = {
+            "%nReads the model and the rows that the recipe names, measures the model on held-out rows, trains it,"
+                    + " measures it again, and writes a run folder: the recipe as resolved, metrics.jsonl, checkpoints,"
+                    + " the adapter (or model), report.json and report.html.",
+            "%nCtrl-C ends after the step it is in, with a checkpoint; --resume goes on from it as if nothing had"
+                    + " happened."
+        },
+        optionListHeading = "%n@|bold Options|@%n",
+        footerHeading = "%n@|bold Examples|@%n",
+        footer = {
+            "  graft train examples/quickstart/recipe.yaml",
+            "  graft train my.yaml --set training.learning_rate=1e-4 --set adapter.r=32 --output runs/r32",
+            "  graft train my.yaml --output runs/r32 --resume"
+        })
+final class TrainCommand implements Callable<Integer> {
+    @Spec
+    private CommandSpec spec;
+
+    @Parameters(paramLabel = "RECIPE", description = "YAML file that says what to train; its keys are listed by --keys.")
+    private Path recipe;
+
+    @Option(
+            names = "--set",
+            paramLabel = "KEY=VALUE",
+            description = "Overrides one key of the recipe, such as training.max_steps=100. Can be repeated.")
+    private List<String> overrides = new ArrayList<>();
+
+    @Option(names = "--output", paramLabel = "DIR", description = "Folder of the run, instead of the recipe's output_dir.")
+    private Path output;
+
+    @Option(names = "--resume", description = "Goes on from the run folder's latest checkpoint.")
+    private boolean resume;
+
+    @Option(names = "--overwrite", description = "Deletes an earlier run in the folder first.")
+    private boolean overwrite;
+
+    @Option(names = "--keys", help = true, description = "Lists every key of a recipe with its default, and stops.")
+    private boolean keys;
+
+    @Override
+    public Integer call() {
+        if (keys) {
+            spec.commandLine().getOut().print(RecipeHelp.table(Console.stdout().width()));
+            return 0;
+        }
+        if (resume && overwrite) {
+            throw new IllegalArgumentException(
+                    "--resume goes on with a run and --overwrite deletes it; give one of them");
+        }
+        List<String> all = new ArrayList<>(overrides);
+        if (output != null) {
+            all.add("output_dir=" + output);
+        }
+        Recipe resolved = RecipeReader.read(recipe, all);
+        new TrainingRun(resolved, Console.stdout()).run(resume, overwrite);
+        return 0;
+    }
+}

@@ -1,0 +1,344 @@
+package dev.graft.cli;
+
+import dev.graft.data.Batches;
+import dev.graft.data.PackedBatch;
+import dev.graft.eval.Answers;
+import dev.graft.eval.HeldOut;
+import dev.graft.export.ModelDirectory;
+import dev.graft.model.Architectures;
+import dev.graft.model.LanguageModel;
+import dev.graft.nn.LinearFactory;
+import dev.graft.objective.CrossEntropy;
+import dev.graft.optim.AdamW;
+import dev.graft.optim.AdamWSettings;
+import dev.graft.optim.Schedule;
+import dev.graft.peft.Adapters;
+import dev.graft.peft.Lora;
+import dev.graft.peft.Targets;
+import dev.graft.tensor.DType;
+import dev.graft.tensor.Device;
+import dev.graft.tokenizer.Tokenizer;
+import dev.graft.train.Checkpoints;
+import dev.graft.train.MetricsFile;
+import dev.graft.train.ProcessMemory;
+import dev.graft.train.Trainer;
+import dev.graft.train.TrainingConfig;
+import dev.graft.train.TrainingEvent;
+import dev.graft.train.TrainingResult;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/// One run from recipe to report: load, measure, train, measure, write.
+final class TrainingRun {
+    private static final List<String> WITHOUT_EFFECT_ON_STEPS = List.of(
+            "output_dir", "evaluation.", "training.logging_steps", "training.eval_steps", "training.save_");
+
+    private final Recipe recipe;
+    private final Console console;
+    private final Device device = Precisions.device();
+    private final DType computeType;
+
+    TrainingRun(Recipe recipe, Console console) {
+        this.recipe = recipe;
+        this.console = console;
+        this.computeType = Precisions.toCompute(recipe.training().dtype(), device);
+    }
+
+    /// @throws Faults.Interrupted when the user stopped it
+    void run(boolean resume, boolean overwrite) {
+        long began = System.nanoTime();
+        Optional<Adapters> adapters = adapters();
+        try (Tokenizer tokenizer = Tokenizer.load(recipe.model())) {
+            TrainingData data = TrainingData.of(recipe, tokenizer);
+            LinearFactory factory =
+                    adapters.map(a -> a.over(LinearFactory.frozen())).orElseGet(LinearFactory::trainable);
+            try (LanguageModel model = load(factory)) {
+                requireVocabulary(model, tokenizer);
+                RunDirectory directory = RunDirectory.prepare(recipe.outputDir(), resume, overwrite);
+                directory.writeRecipe(recipe);
+                new Stages(model, tokenizer, data, adapters, directory, began).run(resume);
+            }
+        }
+    }
+
+    private LanguageModel load(LinearFactory factory) {
+        return switch (recipe.init()) {
+            case PRETRAINED -> Architectures.load(recipe.model(), factory, device, computeType);
+            case RANDOM -> Architectures.random(recipe.model(), factory, device, computeType, recipe.seed());
+        };
+    }
+
+    private void requireVocabulary(LanguageModel model, Tokenizer tokenizer) {
+        if (tokenizer.vocabularySize() > model.vocabularySize()) {
+            throw new IllegalArgumentException(
+                    "%s: the tokenizer has ids up to %d, the model's vocabulary %d; they are not of one model"
+                            .formatted(recipe.model(), tokenizer.vocabularySize() - 1, model.vocabularySize()));
+        }
+        if (recipe.maxLength() > model.maxPositions() && recipe.data().maxLength().isPresent()) {
+            throw new IllegalArgumentException("data.max_length is %d; this model was made for at most %d tokens"
+                    .formatted(recipe.maxLength(), model.maxPositions()));
+        }
+    }
+
+    private Optional<Adapters> adapters() {
+        Recipe.Adapter adapter = recipe.adapter();
+        if (adapter.type() == Recipe.AdapterType.NONE) {
+            return Optional.empty();
+        }
+        Lora lora = new Lora(
+                adapter.rank(),
+                adapter.loraAlpha(),
+                adapter.loraDropout(),
+                targets(adapter.targetModules()),
+                targets(adapter.excludeModules()),
+                adapter.useRslora(),
+                switch (adapter.initLoraWeights()) {
+                    case TRUE -> Lora.Init.DEFAULT;
+                    case GAUSSIAN -> Lora.Init.GAUSSIAN;
+                    case FALSE -> Lora.Init.RANDOM;
+                },
+                adapter.modulesToSave());
+        return Optional.of(new Adapters(lora, recipe.seed()));
+    }
+
+    private static Targets targets(Recipe.Modules modules) {
+        return switch (modules) {
+            case Recipe.Modules.AllLinear() -> Targets.allLinear();
+            case Recipe.Modules.Named(var names) when names.isEmpty() -> Targets.none();
+            case Recipe.Modules.Named(var names) -> new Targets.Names(names);
+            case Recipe.Modules.Matching(var regex) -> new Targets.Regex(regex);
+        };
+    }
+
+    /// What a measurement of held-out rows found.
+    record Measured(Optional<HeldOut> heldOut, Answers answers) {}
+
+    /// The run itself, once everything it needs is loaded and found in order.
+    private final class Stages {
+        private final LanguageModel model;
+        private final Tokenizer tokenizer;
+        private final TrainingData data;
+        private final Optional<Adapters> adapters;
+        private final RunDirectory directory;
+        private final long began;
+        private final Batches batches;
+        private final List<PackedBatch> heldOut;
+        private final MetricsFile metrics;
+
+        Stages(
+                LanguageModel model,
+                Tokenizer tokenizer,
+                TrainingData data,
+                Optional<Adapters> adapters,
+                RunDirectory directory,
+                long began) {
+            int batchTokens = recipe.training().perDeviceBatchTokens();
+            this.model = model;
+            this.tokenizer = tokenizer;
+            this.data = data;
+            this.adapters = adapters;
+            this.directory = directory;
+            this.began = began;
+            this.batches = new Batches(data.train().examples(), batchTokens, recipe.seed());
+            this.heldOut = data.heldOut()
+                    .map(held -> new Batches(held.examples(), batchTokens, 0).inOrder())
+                    .orElse(List.of());
+            this.metrics = new MetricsFile(directory.metrics(), recipe.training().loggingSteps());
+        }
+
+        void run(boolean resume) {
+            int steps = steps();
+            introduce(steps);
+            Measured before = measure("before");
+            TrainingResult result = train(steps, resume, before);
+            console.keep();
+            save();
+            Measured after = measure("after");
+            after.heldOut().ifPresent(h -> metrics.evaluated(result.steps(), h.loss()));
+            RunSummary summary = new RunSummary(
+                    recipe, model, data, before, after, result, (System.nanoTime() - began) / 1e9, computeType);
+            summary.write(directory);
+            summary.print(console, directory, adapters.isPresent());
+        }
+
+        private int steps() {
+            Recipe.Training training = recipe.training();
+            return training.maxSteps()
+                    .orElseGet(() -> Trainer.stepsFor(
+                            batches, training.epochs().orElseThrow(), training.gradientAccumulationSteps()));
+        }
+
+        private void introduce(int steps) {
+            long trainable = model.parameters().stream()
+                    .mapToLong(p -> p.master().elements())
+                    .sum();
+            console.say("model     %s (%s, %,d parameters, computed in %s on %s)"
+                    .formatted(
+                            recipe.model(),
+                            model.config().modelType(),
+                            model.totalParameters(),
+                            Precisions.name(computeType),
+                            device));
+            console.say("training  %s, %,d parameters (%.2f %%), %,d steps"
+                    .formatted(
+                            adapters.map(a -> "LoRA r=%d alpha=%s on %d layers"
+                                            .formatted(
+                                                    a.settings().r(),
+                                                    RunSummary.number(a.settings().alpha()),
+                                                    a.adapted().size()))
+                                    .orElse("every weight"),
+                            trainable,
+                            100.0 * trainable / model.totalParameters(),
+                            steps));
+            console.say("data      " + data.train().summary());
+            data.heldOut().ifPresent(held -> console.say("held out  " + held.summary()));
+        }
+
+        private Measured measure(String when) {
+            if (heldOut.isEmpty()) {
+                return new Measured(Optional.empty(), new Answers(List.of()));
+            }
+            console.busy("evaluating %s training …".formatted(when));
+            HeldOut loss = HeldOut.of(model, heldOut);
+            Answers answers =
+                    Answers.of(model, tokenizer, data.questions(), recipe.evaluation().maxNewTokens());
+            Measured measured = new Measured(Optional.of(loss), answers);
+            console.clear();
+            console.say("%-9s %s".formatted(when, RunSummary.line(measured, recipe.evaluation().exactMatchRows())));
+            return measured;
+        }
+
+        private TrainingResult train(int steps, boolean resume, Measured before) {
+            Recipe.Training training = recipe.training();
+            AdamWSettings settings = new AdamWSettings(
+                    training.adamBeta1(), training.adamBeta2(), training.adamEpsilon(), training.weightDecay());
+            Checkpoints checkpoints = new Checkpoints(directory.checkpoints(), identity(), this::saveAdapterInto);
+            try (AdamW optimizer = new AdamW(model.parameters(), settings, AdamW.everyParameter())) {
+                Trainer trainer = new Trainer(
+                        config(steps),
+                        model,
+                        new CrossEntropy(),
+                        optimizer,
+                        schedule(steps),
+                        batches,
+                        heldOut,
+                        Optional.of(checkpoints),
+                        this::on);
+                try (Interruption interruption = new Interruption(trainer)) {
+                    TrainingResult result = resume ? trainer.resume() : start(trainer, before);
+                    if (result.interrupted()) {
+                        throw interrupted(result);
+                    }
+                    return result;
+                }
+            }
+        }
+
+        private TrainingResult start(Trainer trainer, Measured before) {
+            before.heldOut().ifPresent(h -> metrics.evaluated(0, h.loss()));
+            return trainer.run();
+        }
+
+        private Faults.Interrupted interrupted(TrainingResult result) {
+            console.keep();
+            return new Faults.Interrupted("stopped after step %d; the checkpoint is %s. Go on with: --output %s --resume"
+                    .formatted(
+                            result.steps(),
+                            directory.checkpoints().resolve("step-" + result.steps()),
+                            directory.path()));
+        }
+
+        private TrainingConfig config(int steps) {
+            Recipe.Training training = recipe.training();
+            return TrainingConfig.ofSteps(steps)
+                    .withMicroBatches(training.gradientAccumulationSteps())
+                    .withMaxGradientNorm(training.maxGradNorm())
+                    .withEvalSteps(training.evalSteps())
+                    .withSaveSteps(training.saveSteps(), training.saveTotalLimit())
+                    .withRecompute(training.recompute() == Recipe.Recompute.BLOCK)
+                    .withSeed(recipe.seed());
+        }
+
+        private Schedule schedule(int steps) {
+            Recipe.Training training = recipe.training();
+            int warmup = (int) Math.ceil(steps * training.warmupRatio());
+            return Schedule.named(
+                    RecipeWriter.name(training.lrSchedulerType()), training.learningRate(), warmup, steps);
+        }
+
+        private void on(TrainingEvent event) {
+            metrics.on(event);
+            switch (event) {
+                case TrainingEvent.Stepped s ->
+                    console.progress(
+                            new Progress(
+                                    s.step(),
+                                    s.steps(),
+                                    s.loss(),
+                                    s.learningRate(),
+                                    s.gradientNorm(),
+                                    s.tokensPerSecond(),
+                                    Duration.ofNanos((long) (s.seconds() * 1e9)),
+                                    ProcessMemory.peakResidentMegabytes().orElse(0)),
+                            s.step() % recipe.training().loggingSteps() == 0 || s.step() == s.steps());
+                case TrainingEvent.Evaluated e ->
+                    console.say("step %d    held-out loss %.4f".formatted(e.step(), e.loss()));
+                case TrainingEvent.Saved ignored -> {}
+            }
+        }
+
+        /// What a run is, key by key, for a resume to compare: everything in the recipe that bears on a step.
+        private Map<String, String> identity() {
+            Map<String, String> identity = new LinkedHashMap<>();
+            flatten("", RecipeWriter.tree(recipe), identity);
+            identity.keySet().removeIf(key -> WITHOUT_EFFECT_ON_STEPS.stream().anyMatch(key::startsWith));
+            identity.put("computed in", Precisions.name(computeType));
+            identity.put("data hash", data.hash());
+            return identity;
+        }
+
+        private static void flatten(String prefix, Map<?, ?> tree, Map<String, String> into) {
+            tree.forEach((key, value) -> {
+                if (value instanceof Map<?, ?> section) {
+                    flatten(prefix + key + ".", section, into);
+                } else {
+                    into.put(prefix + key, String.valueOf(value));
+                }
+            });
+        }
+
+        private void saveAdapterInto(Path checkpoint) {
+            adapters.ifPresent(a -> a.save(checkpoint.resolve("adapter"), baseName()));
+        }
+
+        private String baseName() {
+            return recipe.model().toString();
+        }
+
+        private void save() {
+            adapters.ifPresentOrElse(a -> a.save(directory.adapter(), baseName()), this::saveModel);
+        }
+
+        private void saveModel() {
+            Map<String, ModelDirectory.Weight> weights = new LinkedHashMap<>();
+            DType type = Precisions.toSave(recipe.training().saveDtype()).orElseGet(this::storedType);
+            model.parameters()
+                    .forEach(p -> weights.put(
+                            p.name(), new ModelDirectory.Weight(type, p.master().shape(), p::master)));
+            ModelDirectory.write(directory.model(), recipe.model(), weights, type);
+        }
+
+        /// What the model's files say they are stored in.
+        private DType storedType() {
+            String name = model.config()
+                    .text("dtype")
+                    .or(() -> model.config().text("torch_dtype"))
+                    .orElse("float32");
+            return name.equals("bfloat16") ? DType.BF16 : DType.F32;
+        }
+    }
+}
