@@ -23,7 +23,8 @@ import picocli.CommandLine.Spec;
         name = "chat",
         mixinStandardHelpOptions = true,
         defaultValueProvider = ChatCommand.Defaults.class,
-        header = "Talks with a model.%n",
+        header = "Talks with a model.",
+        synopsisHeading = "%nUsage: ",
         description = {
             "%nOn a terminal: Ctrl-C stops an answer, Ctrl-D leaves, @|bold /help|@ lists commands. In a pipe every line"
                     + " of standard input is a message, and only the answers are printed.",
@@ -35,7 +36,7 @@ import picocli.CommandLine.Spec;
         footerHeading = "%n@|bold Examples|@%n",
         footer = {
             "  graft chat models/qwen --system \"You answer in one sentence.\"",
-            "  graft chat models/base --adapter runs/mine/adapter --temperature 0 < questions.txt > answers.txt"
+            "  graft chat models/base --adapter runs/mine/adapter --no-template < in.txt"
         })
 final class ChatCommand implements Runnable {
     private static final String HELP = """

@@ -34,7 +34,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "eval",
         mixinStandardHelpOptions = true,
-        header = "Measures a model on rows with known answers.%n",
+        header = "Measures a model on rows with known answers.",
+        synopsisHeading = "%nUsage: ",
         description = {
             "%nReads what @|bold graft train|@ reads (JSON lines with \"prompt\" and \"completion\", \"messages\","
                     + " \"instruction\" and \"output\", or \"text\") and prints:",
@@ -48,8 +49,8 @@ import picocli.CommandLine.Spec;
         optionListHeading = "%n@|bold Options|@%n",
         footerHeading = "%n@|bold Example|@%n",
         footer = {
-            "  graft eval models/base --data examples/quickstart/eval.jsonl",
-            "  graft eval models/base --adapter runs/mine/adapter --data examples/quickstart/eval.jsonl --json"
+            "  graft eval models/base --data eval.jsonl",
+            "  graft eval models/base --adapter runs/mine/adapter --data eval.jsonl --json"
         })
 final class EvalCommand implements Runnable {
     private static final int BATCH_TOKENS = 2048;

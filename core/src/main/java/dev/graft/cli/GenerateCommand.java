@@ -25,7 +25,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "generate",
         mixinStandardHelpOptions = true,
-        header = "Continues a text.%n",
+        header = "Continues a text.",
+        synopsisHeading = "%nUsage: ",
         description = {
             "%nPrints the prompt and what the model writes after it, as it comes. It ends at a stop token of the model,"
                     + " after --max-new-tokens, or where the model's context ends.",
@@ -41,8 +42,8 @@ import picocli.CommandLine.Spec;
         footerHeading = "%n@|bold Examples|@%n",
         footer = {
             "  graft generate models/stories --prompt \"Once upon a time\"",
-            "  graft generate models/base --adapter runs/mine/adapter --prompt \"Q: 2+2? A:\" --max-new-tokens 8",
-            "  graft generate models/stories --prompt - --temperature 0.8 --top-p 0.9 --json < prompt.txt"
+            "  graft generate models/base --adapter runs/mine/adapter --prompt \"Q: 2+2? A:\"",
+            "  graft generate models/stories --prompt - --temperature 0.8 --json < prompt.txt"
         })
 final class GenerateCommand implements Runnable {
     @Spec

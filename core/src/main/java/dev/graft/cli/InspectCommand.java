@@ -13,7 +13,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "inspect",
         mixinStandardHelpOptions = true,
-        header = "Says what a model, adapter, checkpoint, run or .safetensors file is.%n",
+        header = "Says what a model, adapter, checkpoint, run or .safetensors file is.",
+        synopsisHeading = "%nUsage: ",
         description = {
             "%nShows settings, sizes and tensors. Nothing but the headers of weight files is read, so it takes no time"
                     + " and no memory, and it describes models that Graft does not run, too. Tensors whose names differ"

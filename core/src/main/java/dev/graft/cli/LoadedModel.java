@@ -7,7 +7,6 @@ import dev.graft.nn.LinearFactory;
 import dev.graft.peft.Adapters;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
-import dev.graft.tensor.Torch;
 import dev.graft.tokenizer.Tokenizer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,8 +27,8 @@ final class LoadedModel implements AutoCloseable {
     static LoadedModel of(ModelOptions options) {
         requireModel(options.model());
         options.adapter().ifPresent(LoadedModel::requireAdapter);
-        Device device = Torch.cudaAvailable() ? Device.cuda(0) : Device.cpu();
-        DType dtype = computeType(options.dtype(), device);
+        Device device = Precisions.device();
+        DType dtype = Precisions.toCompute(options.dtype(), device);
         Optional<Adapters> adapters = options.adapter().map(Adapters::read);
         LinearFactory frozen = LinearFactory.frozen();
         LinearFactory factory = adapters.map(a -> a.over(frozen)).orElse(frozen);
@@ -41,14 +40,6 @@ final class LoadedModel implements AutoCloseable {
             model.close();
             throw e;
         }
-    }
-
-    static DType computeType(Recipe.Precision precision, Device device) {
-        return switch (precision) {
-            case AUTO -> Torch.bestComputeType(device);
-            case FLOAT32 -> DType.F32;
-            case BFLOAT16 -> DType.BF16;
-        };
     }
 
     private static void requireModel(Path directory) {

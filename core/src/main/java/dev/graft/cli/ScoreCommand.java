@@ -29,7 +29,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "score",
         mixinStandardHelpOptions = true,
-        header = "Writes how likely a model finds texts, token by token.%n",
+        header = "Writes how likely a model finds texts, token by token.",
+        synopsisHeading = "%nUsage: ",
         description = {
             "%nReads JSON lines that each hold a @|bold text|@ or its @|bold token_ids|@. Each comes out as it was, with"
                     + " two keys more:",

@@ -89,7 +89,7 @@ class MainTest {
         assertThat(run(commands)).isEqualTo(2);
         assertThat(err.toString()).contains("a command is missing; it is one of", "work", "Try \"graft --help\".");
         assertThat(run(commands, "wrok")).isEqualTo(2);
-        assertThat(err.toString()).contains("there is no command \"wrok\"; it is one of help, work");
+        assertThat(err.toString()).contains("there is no command \"wrok\"; it is one of train, eval,");
         assertThat(run(commands, "work", "--adaptr", "x")).isEqualTo(2);
         assertThat(err.toString()).contains("--adaptr", "Try \"graft work --help\".");
     }

@@ -25,7 +25,7 @@ class AnswersTest {
                     new Question(1, prompt, "The dog", " was a big, red ball.\n"),
                     new Question(2, prompt, "The dog", "was a big, red"),
                     new Question(3, prompt, "The dog", "Was a big, red ball."));
-            Answers answers = Answers.of(model, tokenizer, questions, 8); // the tokens of " was a big, red ball."
+            Answers answers = Answers.of(model, tokenizer, questions, 9); // the tokens of " was a big, red ball."
             assertThat(answers.answers()).extracting(Answers.Answer::exact).containsExactly(true, false, false);
             assertThat(answers.answers()).extracting(Answers.Answer::question).isEqualTo(questions);
             assertThat(answers.exactMatch()).isEqualTo(1.0 / 3);
