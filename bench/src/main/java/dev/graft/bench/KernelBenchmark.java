@@ -31,7 +31,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @State(org.openjdk.jmh.annotations.Scope.Thread)
 @BenchmarkMode(Mode.SampleTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
-@Warmup(iterations = 2, time = 1)
+@Warmup(iterations = 3, time = 2)
 @Measurement(iterations = 3, time = 1)
 @Fork(
         value = 1,
@@ -174,8 +174,7 @@ public class KernelBenchmark {
         return kernel.equals("rangeSoftmax")
                 ? new Subject(2 * scores.bytes(), k -> k.rangeSoftmaxInPlace(scores, ranges, 0.125, sums))
                 : new Subject(
-                        4 * scores.bytes(),
-                        k -> k.rangeSoftmaxBackwardInPlace(scores, dP, ranges, 0.125, sums, sums));
+                        4 * scores.bytes(), k -> k.rangeSoftmaxBackwardInPlace(scores, dP, ranges, 0.125, sums, sums));
     }
 
     private Subject head() {

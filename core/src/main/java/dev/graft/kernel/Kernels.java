@@ -65,8 +65,8 @@ public interface Kernels {
     /// Softmax over a range of each row, in place: `p = exp(scale · s − logSumExp)` inside the range, 0 outside.
     ///
     /// @param scores `[batch, rows, columns]`; row `r` of every batch entry attends to columns
-    ///               `[ranges.first[r % n], ranges.end[r % n])` where `n` is the length of the ranges (so that grouped
-    ///               heads stacked along `rows` share them)
+    ///               `[ranges.first[r % n], ranges.end[r % n])` where `n` is the length of the
+    ///               ranges (so that grouped heads stacked along `rows` share them)
     /// @param logSumExp float32 `[batch, rows]`, written: log of the sum of `exp(scale · s)` over the range
     void rangeSoftmaxInPlace(Tensor scores, Ranges ranges, double scale, Tensor logSumExp);
 
@@ -74,7 +74,8 @@ public interface Kernels {
     /// `p = exp(scale · s − logSumExp)` and `dP` becomes `dS = p · (dP − delta) · scale`; both 0 outside the range.
     ///
     /// @param delta float32 `[batch, rows]`: `Σ_columns p · dP`, which is `Σ dOutput · output`
-    void rangeSoftmaxBackwardInPlace(Tensor scores, Tensor dP, Ranges ranges, double scale, Tensor logSumExp, Tensor delta);
+    void rangeSoftmaxBackwardInPlace(
+            Tensor scores, Tensor dP, Ranges ranges, double scale, Tensor logSumExp, Tensor delta);
 
     /// For each row of a block, the columns it may see: from `first` up to and without `end`; never empty.
     record Ranges(int[] first, int[] end) {
@@ -129,7 +130,8 @@ public interface Kernels {
     ///
     /// @param parameter float32, any shape; `gradient`, `m` and `v` alike
     /// @param step      counted from 1
-    void adamWInPlace(Tensor parameter, Tensor gradient, Tensor m, Tensor v, AdamW settings, long step, double gradientScale);
+    void adamWInPlace(
+            Tensor parameter, Tensor gradient, Tensor m, Tensor v, AdamW settings, long step, double gradientScale);
 
     record AdamW(double learningRate, double beta1, double beta2, double epsilon, double weightDecay) {}
 }

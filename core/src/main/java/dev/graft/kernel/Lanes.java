@@ -25,21 +25,22 @@ final class Lanes {
         return FloatVector.broadcast(FLOATS, value);
     }
 
-    /// The larger of each lane of `a` and `b`; `a` where `b` is no number. (Vector.max also orders zeros and NaNs, which
-    /// takes several times as long.)
+    /// The larger of each lane of `a` and `b`; `a` where `b` is no number. (Vector.max also orders zeros and
+    /// NaNs, which takes several times as long.)
     static FloatVector larger(FloatVector a, FloatVector b) {
         return a.blend(b, b.compare(VectorOperators.GT, a));
     }
 
     /// e^x within 2 units in the last place; 0 where the result would be subnormal.
     ///
-    /// x = n·ln 2 + r with |r| ≤ ln 2 / 2; e^r by a polynomial of degree 6 (interpolated at Chebyshev's points, error
-    /// 1.4e-8), 2^n by adding n to its exponent. In line it takes two thirds of the time of `VectorOperators.EXP`, which
-    /// is a call.
+    /// x = n·ln 2 + r with |r| ≤ ln 2 / 2; e^r by a polynomial of degree 6 (interpolated at Chebyshev's points,
+    /// error 1.4e-8), 2^n by adding n to its exponent. In line it takes two thirds of the time of
+    /// `VectorOperators.EXP`, which is a call.
     static FloatVector exp(FloatVector x) {
         FloatVector shifted = x.fma(1.44269504f, 0x1.8p23f); // its last bits are n = round(x / ln 2)
         FloatVector n = shifted.sub(0x1.8p23f);
-        FloatVector r = n.fma(broadcast(FLOATS, -1.42860677e-6f), n.fma(broadcast(FLOATS, -0.693145752f), x)); // ln 2 in two parts
+        FloatVector r = n.fma(broadcast(FLOATS, -0.693145752f), x); // less n times ln 2, in two parts
+        r = n.fma(broadcast(FLOATS, -1.42860677e-6f), r);
         FloatVector p = broadcast(FLOATS, 0.0012785542f);
         p = p.fma(r, broadcast(FLOATS, 0.008363173f));
         p = p.fma(r, broadcast(FLOATS, 0.04168368f));

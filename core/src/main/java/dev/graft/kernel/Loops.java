@@ -17,7 +17,7 @@ import jdk.incubator.vector.VectorOperators;
 /// The vector loops of [VectorKernels] over tiles. `n` is a whole number of registers: see [Tile] for the padding and
 /// for why each loop is small.
 ///
-/// Sums run in two registers where memory is all they wait for, since one alone would wait for its previous addition every time.
+/// Where a sum does little else it runs in two registers, since one alone would wait for its previous addition.
 final class Loops {
     private static final IntVector COUNTING = IntVector.zero(Lanes.INTS).addIndex(1);
 
@@ -108,6 +108,25 @@ final class Loops {
         return total(s);
     }
 
+    /// log Σ exp(x), reading memory once: a tile's largest value, then its sum.
+    static float logSumExp(long row, int columns, boolean half, float[] tile) {
+        float largest = Float.NEGATIVE_INFINITY;
+        double sum = 0;
+        for (int i = 0; i < columns; i += Tile.LENGTH) {
+            int n = Math.min(Tile.LENGTH, columns - i);
+            Tile.read(Tile.at(row, i, half), half, tile, 0, n);
+            Tile.pad(tile, n, Float.NEGATIVE_INFINITY);
+            float here = largest(tile, Tile.padded(n));
+            if (here > largest) {
+                sum *= Math.exp(largest - here);
+                largest = here;
+            }
+            float shift = largest == Float.NEGATIVE_INFINITY ? 0 : largest; // all −∞ so far: each adds exp(−∞) = 0
+            sum += expSum(tile, Tile.padded(n), 1, shift);
+        }
+        return (float) ((largest == Float.NEGATIVE_INFINITY ? 0 : largest) + Math.log(sum));
+    }
+
     /// y = 1 / (1 + e^−a).
     static void sigmoid(float[] a, float[] y, int n) {
         FloatVector one = all(1);
@@ -154,7 +173,9 @@ final class Loops {
     static void addProduct(float[] sums, float[] a, float[] b, float factor, int n) {
         FloatVector all = all(factor);
         for (int i = 0; i < n; i += COUNT) {
-            fromArray(FLOATS, a, i).fma(fromArray(FLOATS, b, i).mul(all), fromArray(FLOATS, sums, i)).intoArray(sums, i);
+            fromArray(FLOATS, a, i)
+                    .fma(fromArray(FLOATS, b, i).mul(all), fromArray(FLOATS, sums, i))
+                    .intoArray(sums, i);
         }
     }
 
@@ -163,14 +184,21 @@ final class Loops {
         FloatVector shift = all(delta);
         FloatVector factor = all(scale);
         for (int i = 0; i < n; i += COUNT) {
-            fromArray(FLOATS, dP, i).sub(shift).mul(fromArray(FLOATS, p, i)).mul(factor).intoArray(dP, i);
+            fromArray(FLOATS, dP, i)
+                    .sub(shift)
+                    .mul(fromArray(FLOATS, p, i))
+                    .mul(factor)
+                    .intoArray(dP, i);
         }
     }
 
     /// up ← gate · sigmoid · up.
     static void gate(float[] gate, float[] sigmoid, float[] up, int n) {
         for (int i = 0; i < n; i += COUNT) {
-            fromArray(FLOATS, gate, i).mul(fromArray(FLOATS, sigmoid, i)).mul(fromArray(FLOATS, up, i)).intoArray(up, i);
+            fromArray(FLOATS, gate, i)
+                    .mul(fromArray(FLOATS, sigmoid, i))
+                    .mul(fromArray(FLOATS, up, i))
+                    .intoArray(up, i);
         }
     }
 
@@ -257,7 +285,8 @@ final class Loops {
         int i = 0;
         for (int end = n - COUNT; i <= end; i += COUNT) {
             long at = 4L * i;
-            FloatVector g = fromMemorySegment(FLOATS, Tile.MEMORY, gradient + at, Tile.ORDER).mul(scale);
+            FloatVector g = fromMemorySegment(FLOATS, Tile.MEMORY, gradient + at, Tile.ORDER)
+                    .mul(scale);
             FloatVector mean = fromMemorySegment(FLOATS, Tile.MEMORY, m + at, Tile.ORDER);
             FloatVector square = fromMemorySegment(FLOATS, Tile.MEMORY, v + at, Tile.ORDER);
             FloatVector p = fromMemorySegment(FLOATS, Tile.MEMORY, parameter + at, Tile.ORDER);

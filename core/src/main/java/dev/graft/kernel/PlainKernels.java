@@ -38,18 +38,15 @@ public enum PlainKernels implements Kernels {
 
     @Override
     public Tensor rmsNormGainGradient(Tensor dY, Tensor x, Tensor inverse) {
-        return Scope.local(() -> x.to(DType.F32)
-                .mul(inverse.unsqueeze(1))
-                .mul(dY.to(DType.F32))
-                .sum(0, false));
+        return Scope.local(() ->
+                x.to(DType.F32).mul(inverse.unsqueeze(1)).mul(dY.to(DType.F32)).sum(0, false));
     }
 
     // ---------------------------------------------------------------- gated unit
 
     @Override
     public Tensor swiGlu(Tensor gate, Tensor up) {
-        return Scope.local(
-                () -> gate.to(DType.F32).silu().mul(up.to(DType.F32)).to(gate.dtype()));
+        return Scope.local(() -> gate.to(DType.F32).silu().mul(up.to(DType.F32)).to(gate.dtype()));
     }
 
     @Override
@@ -72,9 +69,8 @@ public enum PlainKernels implements Kernels {
     @Override
     public Tensor rope(Tensor x, int heads, Tensor cos, Tensor sin) {
         return Scope.local(() -> {
-            Tensor perHead = x.to(DType.F32)
-                    .reshape(x.size(0), heads, x.size(1) / heads)
-                    .transpose(0, 1);
+            Tensor perHead =
+                    x.to(DType.F32).reshape(x.size(0), heads, x.size(1) / heads).transpose(0, 1);
             return turned(perHead, cos, sin).to(x.dtype());
         });
     }
@@ -91,8 +87,7 @@ public enum PlainKernels implements Kernels {
         long half = perHead.size(2) / 2;
         Tensor a = perHead.narrow(2, 0, half);
         Tensor b = perHead.narrow(2, half, half);
-        return Tensor.cat(
-                List.of(a.mul(cos).sub(b.mul(sin)), b.mul(cos).add(a.mul(sin))), 2);
+        return Tensor.cat(List.of(a.mul(cos).sub(b.mul(sin)), b.mul(cos).add(a.mul(sin))), 2);
     }
 
     // ---------------------------------------------------------------- attention
@@ -130,7 +125,8 @@ public enum PlainKernels implements Kernels {
     }
 
     private static Tensor perRow(int[] values, int rows, Device device) {
-        int[] repeated = IntStream.range(0, rows).map(r -> values[r % values.length]).toArray();
+        int[] repeated =
+                IntStream.range(0, rows).map(r -> values[r % values.length]).toArray();
         return Tensor.of(repeated).to(device).unsqueeze(1);
     }
 

@@ -14,14 +14,14 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
-/// Moves elements between libtorch's memory (float32 or bfloat16) and tiles: float32 arrays that stay in the first-level
-/// cache, have room up to a whole number of registers, and are what [Loops] works on.
+/// Moves elements between libtorch's memory (float32 or bfloat16) and tiles: float32 arrays that stay in the
+/// first-level cache, have room up to a whole number of registers, and are what [Loops] works on.
 ///
-/// Why not work on memory directly: C2 stops inlining in a method that has grown to 18,000 nodes, a vector operation is
-/// about 450 of them and a bfloat16 store 4,000, and one call left in a loop means an allocation per register. Loops
-/// this small stay far below it, and only this file knows of bfloat16.
+/// Why not work on memory directly: C2 stops inlining in a method that has grown to 18,000 nodes, a vector operation
+/// is about 450 of them and a bfloat16 store 4,000, and one call left in a loop means an allocation per register.
+/// Loops this small stay below that, and only this file knows of bfloat16.
 ///
-/// Addresses are not checked here: whoever calls has compared the shapes. `half` says that memory holds bfloat16.
+/// Addresses are not checked here: [Arguments] has been asked. `half` says that memory holds bfloat16.
 final class Tile {
     /// Elements in a tile where the caller is free to choose.
     static final int LENGTH = 1024;
@@ -103,7 +103,14 @@ final class Tile {
         }
     }
 
-    static void clear(long address, long n, boolean half) {
+    /// `n` elements from column `first` on, zeros around them.
+    static void writeRow(float[] values, long row, int first, int n, int columns, boolean half) {
+        clear(row, first, half);
+        write(values, 0, at(row, first, half), half, n);
+        clear(at(row, first + n, half), columns - first - n, half);
+    }
+
+    private static void clear(long address, long n, boolean half) {
         if (n > 0) {
             MEMORY.asSlice(address, at(0, n, half)).fill((byte) 0);
         }

@@ -1,5 +1,14 @@
 package dev.graft.kernel;
 
+import static dev.graft.kernel.Arguments.address;
+import static dev.graft.kernel.Arguments.check;
+import static dev.graft.kernel.Arguments.columns;
+import static dev.graft.kernel.Arguments.floats;
+import static dev.graft.kernel.Arguments.isHalf;
+import static dev.graft.kernel.Arguments.like;
+import static dev.graft.kernel.Arguments.shaped;
+import static dev.graft.kernel.Arguments.width;
+
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
@@ -10,7 +19,8 @@ import java.util.Arrays;
 
 /// The kernels over libtorch's memory with the JDK's Vector API, on all threads libtorch uses.
 ///
-/// This class compares shapes and types and deals out rows; the loops are in [Loops], over what [Tile] read. It must
+/// This class compares shapes and types ([Arguments]) and deals out rows; the loops are in [Loops], over what [Tile]
+/// read. It must
 /// not mention vector types itself: without the module `jdk.incubator.vector` it still has to load and say so.
 final class VectorKernels implements Kernels {
     private static final VectorKernels INSTANCE = new VectorKernels();
@@ -264,7 +274,7 @@ final class VectorKernels implements Kernels {
                 float largest = (float) scale * Loops.largest(p, Tile.padded(n));
                 float sum = Loops.expSum(p, Tile.padded(n), (float) scale, largest);
                 Loops.multiply(p, 1 / sum, Tile.padded(n));
-                writeRow(p, row, first, n, columns, half);
+                Tile.writeRow(p, row, first, n, columns, half);
                 Tile.put((float) (largest + Math.log(sum)), Tile.at(sums, r, false), false);
             }
         });
@@ -298,31 +308,10 @@ final class VectorKernels implements Kernels {
                 Loops.expSum(p, Tile.padded(n), (float) scale, Tile.get(Tile.at(sums, r, false), false));
                 float shift = Tile.get(Tile.at(deltas, r, false), false);
                 Loops.softmaxBackward(p, dS, shift, (float) scale, Tile.padded(n));
-                writeRow(p, s + before, first, n, columns, half);
-                writeRow(dS, d + before, first, n, columns, half);
+                Tile.writeRow(p, s + before, first, n, columns, half);
+                Tile.writeRow(dS, d + before, first, n, columns, half);
             }
         });
-    }
-
-    /// `n` elements from column `first` on, zeros around them.
-    private static void writeRow(float[] values, long row, int first, int n, int columns, boolean half) {
-        Tile.clear(row, first, half);
-        Tile.write(values, 0, Tile.at(row, first, half), half, n);
-        Tile.clear(Tile.at(row, first + n, half), columns - first - n, half);
-    }
-
-    private static void check(Ranges ranges, int columns, double scale) {
-        for (int i = 0; i < ranges.rows(); i++) {
-            int first = ranges.first()[i];
-            int end = ranges.end()[i];
-            if (first < 0 || first >= end || end > columns) {
-                throw new IllegalArgumentException("range %d is [%d, %d); expected columns inside [0, %d), at least one"
-                        .formatted(i, first, end, columns));
-            }
-        }
-        if (!(scale > 0)) {
-            throw new IllegalArgumentException("scale is %s; expected a positive number".formatted(scale));
-        }
     }
 
     @Override
@@ -361,8 +350,8 @@ final class VectorKernels implements Kernels {
         long rows = logits.size(0);
         int vocab = width("logits", logits, 2);
         MemorySegment columns = columns(targets, rows, vocab);
-        LogProbs result = new LogProbs(
-                Tensor.empty(DType.F32, Device.cpu(), rows), Tensor.empty(DType.F32, Device.cpu(), rows));
+        LogProbs result =
+                new LogProbs(Tensor.empty(DType.F32, Device.cpu(), rows), Tensor.empty(DType.F32, Device.cpu(), rows));
         long l = address(logits);
         long values = address(result.values());
         long sums = address(result.logSumExp());
@@ -371,31 +360,12 @@ final class VectorKernels implements Kernels {
             for (long r = from; r < to; r++) {
                 long row = Tile.at(l, r * vocab, half);
                 long target = Tile.at(row, columns.getAtIndex(ValueLayout.JAVA_LONG, r), half);
-                float sum = logSumExp(row, vocab, half, tile);
+                float sum = Loops.logSumExp(row, vocab, half, tile);
                 Tile.put(Tile.get(target, half) - sum, Tile.at(values, r, false), false);
                 Tile.put(sum, Tile.at(sums, r, false), false);
             }
         });
         return result;
-    }
-
-    /// log Σ exp(x), reading memory once: a tile's largest value, then its sum.
-    private static float logSumExp(long row, int columns, boolean half, float[] tile) {
-        float largest = Float.NEGATIVE_INFINITY;
-        double sum = 0;
-        for (int i = 0; i < columns; i += Tile.LENGTH) {
-            int n = Math.min(Tile.LENGTH, columns - i);
-            Tile.read(Tile.at(row, i, half), half, tile, 0, n);
-            Tile.pad(tile, n, Float.NEGATIVE_INFINITY);
-            float here = Loops.largest(tile, Tile.padded(n));
-            if (here > largest) {
-                sum *= Math.exp(largest - here);
-                largest = here;
-            }
-            float shift = largest == Float.NEGATIVE_INFINITY ? 0 : largest; // all −∞ so far: each adds exp(−∞) = 0
-            sum += Loops.expSum(tile, Tile.padded(n), 1, shift);
-        }
-        return (float) ((largest == Float.NEGATIVE_INFINITY ? 0 : largest) + Math.log(sum));
     }
 
     @Override
@@ -425,18 +395,6 @@ final class VectorKernels implements Kernels {
                 Tile.put(weight * missing, target, half);
             }
         });
-    }
-
-    private static MemorySegment columns(Tensor targets, long rows, int vocab) {
-        MemorySegment columns = shaped("targets", targets, DType.I64, rows).memory();
-        for (long r = 0; r < rows; r++) {
-            long column = columns.getAtIndex(ValueLayout.JAVA_LONG, r);
-            if (column < 0 || column >= vocab) {
-                throw new IllegalArgumentException(
-                        "targets[%d] is %d; expected a column below %d".formatted(r, column, vocab));
-            }
-        }
-        return columns;
     }
 
     // ---------------------------------------------------------------- dropout
@@ -484,46 +442,5 @@ final class VectorKernels implements Kernels {
             long offset = Tile.at(0, from, false);
             Loops.adamW(p + offset, g + offset, ms + offset, vs + offset, (int) (to - from), numbers);
         });
-    }
-
-    // ---------------------------------------------------------------- arguments
-
-    /// Whether an argument is bfloat16 rather than float32.
-    private static boolean isHalf(String name, Tensor tensor) {
-        return switch (tensor.dtype()) {
-            case F32 -> false;
-            case BF16 -> true;
-            default -> throw new IllegalArgumentException("%s is %s; expected F32 or BF16".formatted(name, tensor));
-        };
-    }
-
-    /// Length of the last dimension of an argument that must have `dims` of them.
-    private static int width(String name, Tensor tensor, int dims) {
-        if (tensor.dims() != dims || tensor.size(-1) > Integer.MAX_VALUE - Lanes.COUNT) {
-            throw new IllegalArgumentException(
-                    "%s is %s; expected %d dimensions, the last below 2³¹".formatted(name, tensor, dims));
-        }
-        return (int) tensor.size(-1);
-    }
-
-    private static Tensor shaped(String name, Tensor tensor, DType dtype, long... shape) {
-        if (tensor.dtype() != dtype || !Arrays.equals(tensor.shape(), shape)) {
-            throw new IllegalArgumentException(
-                    "%s is %s; expected %s of %s".formatted(name, tensor, Arrays.toString(shape), dtype));
-        }
-        return tensor;
-    }
-
-    /// A vector of any floating type as a tile.
-    private static float[] floats(String name, Tensor vector, int length) {
-        return Arrays.copyOf(shaped(name, vector, vector.dtype(), length).toFloats(), Tile.padded(length));
-    }
-
-    private static Tensor like(Tensor tensor) {
-        return Tensor.empty(tensor.dtype(), Device.cpu(), tensor.shape());
-    }
-
-    private static long address(Tensor tensor) {
-        return tensor.memory().address();
     }
 }

@@ -61,8 +61,8 @@ class KernelsTest {
     @Test
     void rmsNormDividesByTheRootMeanSquare() {
         // the mean square of (1, 7) is 25
-        var normed = Kernels.of(Device.cpu())
-                .rmsNorm(Tensor.of(new float[] {1, 7}, 1, 2), Tensor.of(new float[] {1, 2}), 0);
+        var normed =
+                Kernels.of(Device.cpu()).rmsNorm(Tensor.of(new float[] {1, 7}, 1, 2), Tensor.of(new float[] {1, 2}), 0);
         assertClose(normed.y(), i -> new double[] {0.2, 2.8}[i], 1);
         assertClose(normed.inverse(), i -> 0.2, 1);
     }
@@ -161,9 +161,9 @@ class KernelsTest {
     /// Ranges at all extremes of `columns`.
     private static Kernels.Ranges extremes(int columns) {
         int middle = columns / 2;
-        return new Kernels.Ranges(
-                new int[] {0, 0, columns - 1, middle, 0, middle / 2},
-                new int[] {columns, 1, columns, columns, middle + 1, middle / 2 + Math.max(1, middle / 3)});
+        return new Kernels.Ranges(new int[] {0, 0, columns - 1, middle, 0, middle / 2}, new int[] {
+            columns, 1, columns, columns, middle + 1, middle / 2 + Math.max(1, middle / 3)
+        });
     }
 
     @ParameterizedTest
@@ -258,7 +258,8 @@ class KernelsTest {
 
     private static double logSumExp(double[] values) {
         double largest = Arrays.stream(values).max().orElseThrow();
-        return largest + Math.log(Arrays.stream(values).map(v -> Math.exp(v - largest)).sum());
+        return largest
+                + Math.log(Arrays.stream(values).map(v -> Math.exp(v - largest)).sum());
     }
 
     @ParameterizedTest
@@ -287,7 +288,9 @@ class KernelsTest {
         long[] targets = {0, c.size / 2, c.size - 1};
         float[] l = logits.toFloats();
         double[] sums = IntStream.range(0, 3)
-                .mapToDouble(r -> logSumExp(IntStream.range(0, c.size).mapToDouble(j -> l[r * c.size + j]).toArray()))
+                .mapToDouble(r -> logSumExp(IntStream.range(0, c.size)
+                        .mapToDouble(j -> l[r * c.size + j])
+                        .toArray()))
                 .toArray();
 
         var result = c.kernels.logProbs(logits, Tensor.of(targets));
@@ -343,7 +346,8 @@ class KernelsTest {
         float[] b = VectorKernels.instance().dropout(ones, 0.25, 2).toFloats();
         long dropped = IntStream.range(0, n).filter(i -> a[i] == 0).count();
         long both = IntStream.range(0, n).filter(i -> a[i] == 0 && b[i] == 0).count();
-        long pairs = IntStream.range(1, n).filter(i -> a[i] == 0 && a[i - 1] == 0).count();
+        long pairs =
+                IntStream.range(1, n).filter(i -> a[i] == 0 && a[i - 1] == 0).count();
         // standard deviations are about 433 and 242
         assertThat(dropped).isBetween(248_000L, 252_000L);
         assertThat(both).isBetween(61_300L, 63_700L);
@@ -386,14 +390,16 @@ class KernelsTest {
     void argumentsThatDoNotFitAreNamed() {
         Kernels vector = VectorKernels.instance();
         Tensor a = normal(DType.F32, 2, 4);
-        assertThatThrownBy(() -> vector.swiGlu(a, normal(DType.F32, 2, 5))).hasMessageContainingAll("up", "[2, 5]", "[2, 4]");
+        assertThatThrownBy(() -> vector.swiGlu(a, normal(DType.F32, 2, 5)))
+                .hasMessageContainingAll("up", "[2, 5]", "[2, 4]");
         assertThatThrownBy(() -> vector.swiGlu(a, a.to(DType.BF16))).hasMessageContainingAll("BF16", "F32");
         assertThatThrownBy(() -> vector.dropout(a.to(DType.F64), 0.1, 1)).hasMessageContaining("F32 or BF16");
         assertThatThrownBy(() -> vector.dropout(a.t(), 0.1, 1)).hasMessageContaining("contiguous");
         assertThatThrownBy(() -> vector.dropout(a, 1, 1)).hasMessageContaining("below 1");
         assertThatThrownBy(() -> vector.rope(a, 3, a, a)).hasMessageContaining("3 heads");
         assertThatThrownBy(() -> vector.rope(a, 1, a, a)).hasMessageContainingAll("cos", "[2, 2]");
-        assertThatThrownBy(() -> vector.logProbs(a, Tensor.of(new long[] {0, 4}))).hasMessageContaining("targets[1] is 4");
+        assertThatThrownBy(() -> vector.logProbs(a, Tensor.of(new long[] {0, 4})))
+                .hasMessageContaining("targets[1] is 4");
         for (int[] range : List.of(new int[] {-1, 2}, new int[] {2, 2}, new int[] {0, 5})) {
             var ranges = new Kernels.Ranges(new int[] {range[0]}, new int[] {range[1]});
             Tensor sums = normal(DType.F32, 1, 2);

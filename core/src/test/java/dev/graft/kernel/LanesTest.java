@@ -52,7 +52,8 @@ class LanesTest {
     @Test
     void exponentialIsWithinTwoUnitsInTheLastPlace() {
         for (float start = -90; start < 90; start += 0.0037f) {
-            FloatVector x = Lanes.all(start).add(FloatVector.zero(Lanes.FLOATS).addIndex(1).mul(0.0001f));
+            FloatVector x = Lanes.all(start)
+                    .add(FloatVector.zero(Lanes.FLOATS).addIndex(1).mul(0.0001f));
             float[] in = x.toArray();
             float[] out = Lanes.exp(x).toArray();
             for (int i = 0; i < in.length; i++) {

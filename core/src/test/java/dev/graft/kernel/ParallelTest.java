@@ -97,8 +97,12 @@ class ParallelTest {
             List<float[]> two = everything(2, type);
             List<float[]> five = everything(5, type);
             for (int i = 0; i < one.size(); i++) {
-                assertThat(Arrays.equals(one.get(i), two.get(i))).as("%s result %d", type, i).isTrue();
-                assertThat(Arrays.equals(one.get(i), five.get(i))).as("%s result %d", type, i).isTrue();
+                assertThat(Arrays.equals(one.get(i), two.get(i)))
+                        .as("%s result %d", type, i)
+                        .isTrue();
+                assertThat(Arrays.equals(one.get(i), five.get(i)))
+                        .as("%s result %d", type, i)
+                        .isTrue();
             }
         }
     }
@@ -132,7 +136,8 @@ class ParallelTest {
             Tensor p = wave(0.4, rows, width);
             Tensor m = wave(0.5, rows, width);
             Tensor v = wave(0.6, rows, width).square();
-            kernels.adamWInPlace(p, gain.expand(rows, width).contiguous(), m, v, new Kernels.AdamW(0.1, 0.9, 0.99, 1e-8, 0.1), 3, 1);
+            kernels.adamWInPlace(
+                    p, gain.expand(rows, width).contiguous(), m, v, new Kernels.AdamW(0.1, 0.9, 0.99, 1e-8, 0.1), 3, 1);
             results.add(p.toFloats());
         }
         return results;
