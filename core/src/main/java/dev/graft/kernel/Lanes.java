@@ -9,6 +9,7 @@ import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /// A vector register of float32 over raw memory that holds float32 or bfloat16.
@@ -27,7 +28,37 @@ final class Lanes {
     private static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
+    private static final VectorShuffle<Float> ROTATED_BY_8 = rotated(8);
+    private static final VectorShuffle<Float> ROTATED_BY_4 = rotated(4);
+    private static final VectorShuffle<Float> ROTATED_BY_2 = rotated(2);
+    private static final VectorShuffle<Float> ROTATED_BY_1 = rotated(1);
+
     private Lanes() {}
+
+    private static VectorShuffle<Float> rotated(int lanes) {
+        return VectorShuffle.iota(FLOATS, lanes, 1, true);
+    }
+
+    /// The sum of all lanes, each half added to the other until one is left.
+    ///
+    /// `reduceLanes(ADD)` adds in one order while it is interpreted and in another once it is compiled, so that the
+    /// same step would not give the same bits twice.
+    static float sum(FloatVector value) {
+        FloatVector sum = value;
+        for (int lanes = COUNT / 2; lanes > 8; lanes /= 2) {
+            sum = sum.add(sum.rearrange(rotated(lanes)));
+        }
+        if (COUNT > 8) {
+            sum = sum.add(sum.rearrange(ROTATED_BY_8));
+        }
+        if (COUNT > 4) {
+            sum = sum.add(sum.rearrange(ROTATED_BY_4));
+        }
+        if (COUNT > 2) {
+            sum = sum.add(sum.rearrange(ROTATED_BY_2));
+        }
+        return sum.add(sum.rearrange(ROTATED_BY_1)).lane(0);
+    }
 
     /// Address of element `index`.
     static long at(long base, long index, boolean half) {

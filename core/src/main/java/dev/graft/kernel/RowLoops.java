@@ -45,7 +45,7 @@ final class RowLoops {
     }
 
     private static float total(FloatVector s0, FloatVector s1, FloatVector s2, FloatVector s3) {
-        return s0.add(s1).add(s2.add(s3)).reduceLanes(VectorOperators.ADD);
+        return Lanes.sum(s0.add(s1).add(s2.add(s3)));
     }
 
     /// y = x · inverse · gain.
