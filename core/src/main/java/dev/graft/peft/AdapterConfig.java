@@ -21,13 +21,16 @@ final class AdapterConfig {
             "auto_mapping",
             "base_model_name_or_path",
             "inference_mode",
-            "init_lora_weights",
             "loftq_config",
             "megatron_core",
             "peft_version",
             "qalora_group_size",
             "revision",
             "runtime_config");
+
+    /// Ways to begin that leave the base weights as they are. The others (PiSSA, OLoRA, LoftQ, CorDA, LoRA-GA) also take
+    /// something away from the base, without which the factors mean something else.
+    private static final Set<String> HARMLESS_INITS = Set.of("true", "false", "gaussian", "eva", "orthogonal");
 
     private static final Set<String> HONOURED = Set.of(
             "peft_type",
@@ -144,7 +147,8 @@ final class AdapterConfig {
             boolean unset = value.isNull()
                     || (value.isBoolean() && !value.asBoolean())
                     || (value.isContainerNode() && value.isEmpty())
-                    || (key.equals("bias") && value.asText().equals("none"));
+                    || (key.equals("bias") && value.asText().equals("none"))
+                    || (key.equals("init_lora_weights") && HARMLESS_INITS.contains(value.asText()));
             if (!unset && !HONOURED.contains(key) && !WITHOUT_EFFECT.contains(key)) {
                 faults.add(key + " is " + value);
             }

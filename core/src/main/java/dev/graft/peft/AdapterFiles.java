@@ -91,6 +91,9 @@ final class AdapterFiles {
             } else if (!Arrays.equals(files.entry(name).shape(), shape)) {
                 faults.add("%s: shape %s; expected %s"
                         .formatted(name, Arrays.toString(files.entry(name).shape()), Arrays.toString(shape)));
+            } else if (files.entry(name).dtype().filter(DType::isFloating).isEmpty()) {
+                faults.add("%s: type %s; expected a floating type (F32, BF16, F16, F64)"
+                        .formatted(name, files.entry(name).dtypeName()));
             }
         });
         for (String name : new TreeSet<>(files.names())) {

@@ -30,7 +30,7 @@ public final class MetricsFile implements TrainingEvent.Listener {
         this.loggingSteps = loggingSteps;
     }
 
-    /// Drops the lines of steps after `step`, which a resumed run will write again.
+    /// Drops the lines of steps after `step`, which a resumed run will write again, and what a crash left half-written.
     public void rewindTo(int step) {
         if (!Files.exists(file)) {
             return;
@@ -38,7 +38,7 @@ public final class MetricsFile implements TrainingEvent.Listener {
         try {
             List<String> kept = new ArrayList<>();
             for (String line : Files.readAllLines(file)) {
-                if (line.matches("\\{\"step\":\\d+[,}].*") && stepOf(line) <= step) {
+                if (line.matches("\\{\"step\":\\d+[,}].*") && line.endsWith("}") && stepOf(line) <= step) {
                     kept.add(line);
                 }
             }

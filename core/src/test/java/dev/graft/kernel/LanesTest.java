@@ -82,4 +82,27 @@ class LanesTest {
     private static float exp(float x) {
         return Lanes.exp(Lanes.all(x)).lane(0);
     }
+
+    /// Interpreted at first, compiled in the end: the same additions in the same order.
+    @Test
+    void sumOfARegisterStaysTheSameWhenItIsCompiled() {
+        float[] values = new float[Lanes.COUNT];
+        var random = new java.util.SplittableRandom(3);
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        float[] halves = values.clone();
+        for (int n = halves.length / 2; n > 0; n /= 2) {
+            for (int i = 0; i < n; i++) {
+                halves[i] += halves[i + n];
+            }
+        }
+        FloatVector register = FloatVector.fromArray(Lanes.FLOATS, values, 0);
+        for (int i = 0; i < 100_000; i++) {
+            if (Lanes.sum(register) != halves[0]) {
+                assertThat(Lanes.sum(register)).as("call %d", i).isEqualTo(halves[0]);
+            }
+        }
+        assertThat(Lanes.sum(register)).isEqualTo(halves[0]);
+    }
 }

@@ -1,0 +1,46 @@
+package dev.graft;
+
+import dev.graft.autograd.Parameter;
+import dev.graft.autograd.Tape;
+import dev.graft.model.Architectures;
+import dev.graft.model.LanguageModel;
+import dev.graft.nn.LinearFactory;
+import dev.graft.nn.TokenRun;
+import dev.graft.tensor.DType;
+import dev.graft.tensor.Device;
+import dev.graft.tensor.Scope;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/// Models in float32 on the CPU, and what can be compared of them.
+public final class Models {
+    /// The model under `goldens/` that the training goldens begin from: three layers, 97 tokens.
+    public static final Path TINY = Goldens.path("llama-tiny");
+
+    private Models() {}
+
+    public static LanguageModel load(Path directory, LinearFactory factory) {
+        return Architectures.load(directory, factory, Device.cpu(), DType.F32);
+    }
+
+    /// Logits of one document, `[time · vocab]`.
+    public static float[] logits(LanguageModel model, int... ids) {
+        try (Scope scope = Scope.open();
+                Tape tape = Tape.silent(Device.cpu())) {
+            return model.logits(model.hidden(tape, TokenRun.document(ids)).data())
+                    .toFloats();
+        }
+    }
+
+    /// Everything that learns, by name.
+    public static Map<String, float[]> weights(LanguageModel model) {
+        Map<String, float[]> weights = new LinkedHashMap<>();
+        try (Scope scope = Scope.open()) {
+            for (Parameter parameter : model.parameters()) {
+                weights.put(parameter.name(), parameter.master().toFloats());
+            }
+        }
+        return weights;
+    }
+}

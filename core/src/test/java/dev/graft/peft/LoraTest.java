@@ -1,0 +1,163 @@
+package dev.graft.peft;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.graft.Goldens;
+import dev.graft.Models;
+import dev.graft.model.LanguageModel;
+import dev.graft.nn.LinearFactory;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class LoraTest {
+    private static Lora with(Lora.Init init, boolean stabilised, String... saved) {
+        return new Lora(4, 8, 0.1, Targets.allLinear(), Targets.none(), stabilised, init, List.of(saved));
+    }
+
+    @Nested
+    class Plain extends PeftMethodContract {
+        @Override
+        Lora settings() {
+            return with(Lora.Init.DEFAULT, false);
+        }
+
+        @Test
+        void switchedOffItIsTheBaseExactly() {
+            requireSwitch(settings());
+        }
+    }
+
+    @Nested
+    class RankStabilisedAndGaussian extends PeftMethodContract {
+        @Override
+        Lora settings() {
+            return with(Lora.Init.GAUSSIAN, true);
+        }
+
+        @Test
+        void switchedOffItIsTheBaseExactly() {
+            requireSwitch(settings());
+        }
+    }
+
+    @Nested
+    class WithModulesTrainedWhole extends PeftMethodContract {
+        @Override
+        Lora settings() {
+            return with(Lora.Init.DEFAULT, false, "lm_head", "down_proj");
+        }
+
+        @Test
+        void refusesToBeSwitchedOff() {
+            Adapters adapters = new Adapters(settings(), 1);
+            try (LanguageModel model = Models.load(Models.TINY, adapters.over(LinearFactory.frozen()))) {
+                assertThat(model.parameters()).hasSize(2 * 6 * 3 + 1 + 3);
+                assertThat(adapters.saved()).containsKeys("lm_head.weight", "model.layers.2.mlp.down_proj.weight");
+                assertThatThrownBy(() -> adapters.enable(false))
+                        .isInstanceOf(IllegalStateException.class)
+                        .hasMessageContaining("lm_head.weight");
+            }
+        }
+    }
+
+    /// `s = 8/4` and `8/√4`.
+    @ParameterizedTest
+    @CsvSource({"false, 2", "true, 4"})
+    void scaleIsAlphaByRankOrItsRoot(boolean stabilised, double scale) {
+        assertThat(with(Lora.Init.DEFAULT, stabilised).scale()).isEqualTo(scale);
+    }
+
+    /// Of 48 inputs: `A` uniform in ±1/√48, whose deviation is 1/√(3·48); or normal with deviation 1/4.
+    @ParameterizedTest
+    @CsvSource({"DEFAULT, 0.0833333, 0", "GAUSSIAN, 0.25, 0", "RANDOM, 0.0833333, 0.288675"})
+    void initialFactorsAreDistributedAsPeftDoes(Lora.Init init, double deviationOfA, double deviationOfB) {
+        Adapters adapters = new Adapters(
+                new Lora(4, 8, 0, Targets.names("q_proj"), Targets.none(), false, init, List.of()), 9);
+        try (LanguageModel model = Models.load(Models.TINY, adapters.over(LinearFactory.frozen()))) {
+            assertThat(deviation(model, "lora_A")).isCloseTo(deviationOfA, within(0.1 * deviationOfA));
+            assertThat(deviation(model, "lora_B")).isCloseTo(deviationOfB, within(0.1 * deviationOfB));
+        }
+    }
+
+    private static double deviation(LanguageModel model, String factor) {
+        double[] squares = {0, 0};
+        Models.weights(model).forEach((name, values) -> {
+            if (name.contains(factor)) {
+                for (float value : values) {
+                    squares[0] += (double) value * value;
+                    squares[1]++;
+                }
+            }
+        });
+        return Math.sqrt(squares[0] / squares[1]);
+    }
+
+    @Test
+    void settingsThatCannotWorkAreSentences() {
+        assertThatThrownBy(() -> new Lora(0, 8, 0, Targets.allLinear())).hasMessageContaining("r is 0");
+        assertThatThrownBy(() -> new Lora(4, Double.NaN, 0, Targets.allLinear()))
+                .hasMessageContaining("lora_alpha is NaN");
+        assertThatThrownBy(() -> new Lora(4, 8, 1, Targets.allLinear())).hasMessageContaining("lora_dropout is 1.0");
+    }
+
+    @Test
+    void targetsThatMatchNothingAreNamedWithWhatThereIs() {
+        assertThatThrownBy(() -> over(Targets.names("q_proj", "query", "c_attn")))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("query, c_attn")
+                .hasMessageContaining("q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj")
+                .hasMessageContaining("all-linear");
+        assertThatThrownBy(() -> over(new Targets.Regex("layers\\.0\\..*")))
+                .hasMessageContaining("layers\\.0")
+                .hasMessageContaining("q_proj");
+    }
+
+    @Test
+    void modulesToSaveThatMatchNothingAreNamed() {
+        Lora settings = with(Lora.Init.DEFAULT, false, "score");
+        assertThatThrownBy(() -> Models.load(Models.TINY, new Adapters(settings, 1).over(LinearFactory.frozen())))
+                .hasMessageContaining("modules_to_save")
+                .hasMessageContaining("\"score\"");
+    }
+
+    @Test
+    void embeddingSharedWithTheHeadIsNotTrainedAlone() {
+        Lora settings = with(Lora.Init.DEFAULT, false, "embed_tokens");
+        assertThatThrownBy(() -> Models.load(
+                        Goldens.path("llama-tiny-tied"), new Adapters(settings, 1).over(LinearFactory.frozen())))
+                .hasMessageContaining("embed_tokens")
+                .hasMessageContaining("shares with its head");
+    }
+
+    private static void over(Targets targets) {
+        Models.load(Models.TINY, new Adapters(new Lora(4, 8, 0, targets), 1).over(LinearFactory.frozen()))
+                .close();
+    }
+
+    @Test
+    void excludedModulesStayAsTheyAre() {
+        Adapters adapters = new Adapters(
+                new Lora(
+                        4,
+                        8,
+                        0,
+                        Targets.allLinear(),
+                        new Targets.Regex(".*layers\\.[01]\\..*"),
+                        false,
+                        Lora.Init.DEFAULT,
+                        List.of()),
+                1);
+        try (LanguageModel model = Models.load(Models.TINY, adapters.over(LinearFactory.frozen()))) {
+            assertThat(adapters.adapted()).hasSize(7);
+            assertThat(adapters.adapted().keySet()).allMatch(name -> name.startsWith("model.layers.2."));
+            assertThat(Arrays.asList(model.parameters().getFirst().name().split("\\.")))
+                    .contains("2");
+        }
+    }
+}

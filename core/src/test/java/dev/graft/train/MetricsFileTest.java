@@ -1,0 +1,84 @@
+package dev.graft.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+class MetricsFileTest {
+    @TempDir
+    Path folder;
+
+    /// Step `n` has loss `n` over 10 labelled tokens, and 100 tokens in half a second.
+    private static TrainingEvent.Stepped step(int n, int of) {
+        return new TrainingEvent.Stepped(n, of, n, 0.001 * n, 2.0 * n, 100, 10, 200, 100L * n, 0.5 * n);
+    }
+
+    @Test
+    void linesAreJsonWithTheKeysOfTheContract() throws IOException {
+        MetricsFile metrics = new MetricsFile(file(), 2);
+        metrics.evaluated(0, 9.5);
+        for (int n = 1; n <= 5; n++) {
+            metrics.on(step(n, 5));
+        }
+        metrics.on(new TrainingEvent.Evaluated(5, 1.25));
+        metrics.on(new TrainingEvent.Saved(5, folder));
+        List<JsonNode> lines = lines();
+        assertThat(lines).extracting(line -> line.path("step").asInt()).containsExactly(0, 1, 2, 4, 5, 5);
+        assertThat(lines.get(0).path("eval_loss").asDouble()).isEqualTo(9.5);
+        assertThat(lines.get(5).path("eval_loss").asDouble()).isEqualTo(1.25);
+        JsonNode fourth = lines.get(3);
+        assertThat(fourth.path("loss").asDouble()).as("mean of 3 and 4").isEqualTo(3.5);
+        assertThat(fourth.path("learning_rate").asDouble()).isEqualTo(0.004);
+        assertThat(fourth.path("grad_norm").asDouble()).isEqualTo(8);
+        assertThat(fourth.path("tokens_per_second").asDouble()).isCloseTo(200, within(1e-9));
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void peakMemoryIsThatOfThisProcess() throws IOException {
+        new MetricsFile(file(), 1).on(step(1, 1));
+        assertThat(lines().getFirst().path("peak_rss_mb").asLong()).isBetween(20L, 200_000L);
+    }
+
+    @Test
+    void rewindingDropsLaterAndHalfWrittenLines() throws IOException {
+        MetricsFile metrics = new MetricsFile(file(), 1);
+        metrics.evaluated(0, 9.5);
+        for (int n = 1; n <= 12; n++) {
+            metrics.on(step(n, 20));
+        }
+        Files.writeString(file(), Files.readString(file()) + "{\"step\":2,\"lo");
+        metrics.rewindTo(3);
+        metrics.on(step(4, 20));
+        assertThat(lines()).extracting(line -> line.path("step").asInt()).containsExactly(0, 1, 2, 3, 4);
+    }
+
+    @Test
+    void rewindingWhereNothingWasWrittenIsFine() {
+        new MetricsFile(file(), 1).rewindTo(3);
+        assertThat(file()).doesNotExist();
+    }
+
+    private Path file() {
+        return folder.resolve("metrics.jsonl");
+    }
+
+    private List<JsonNode> lines() throws IOException {
+        List<JsonNode> lines = new ArrayList<>();
+        for (String line : Files.readAllLines(file())) {
+            lines.add(new ObjectMapper().readTree(line));
+        }
+        return lines;
+    }
+}
