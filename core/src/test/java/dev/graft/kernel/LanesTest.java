@@ -99,10 +99,10 @@ class LanesTest {
         }
         FloatVector register = FloatVector.fromArray(Lanes.FLOATS, values, 0);
         for (int i = 0; i < 100_000; i++) {
-            if (Lanes.sum(register) != halves[0]) {
-                assertThat(Lanes.sum(register)).as("call %d", i).isEqualTo(halves[0]);
+            if (Lanes.total(register) != halves[0]) {
+                assertThat(Lanes.total(register)).as("call %d", i).isEqualTo(halves[0]);
             }
         }
-        assertThat(Lanes.sum(register)).isEqualTo(halves[0]);
+        assertThat(Lanes.total(register)).isEqualTo(halves[0]);
     }
 }
