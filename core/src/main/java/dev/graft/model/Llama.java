@@ -51,6 +51,10 @@ final class Llama implements Architecture {
             if (headDim % 2 != 0) {
                 throw config.wrong("head_dim", "it is " + headDim, "an even number, for rotary positions");
             }
+            if (config.number("partial_rotary_factor", 1) != 1) {
+                throw config.wrong(
+                        "partial_rotary_factor", "it is " + config.json().get("partial_rotary_factor"), "1 or nothing");
+            }
             String activation = config.text("hidden_act").orElse("silu");
             if (!activation.equals("silu")) {
                 throw config.wrong("hidden_act", "it is \"" + activation + "\"", "silu");
