@@ -229,7 +229,7 @@ class TrainCommandTest {
                 folder.resolve("rows.jsonl"),
                 TrainRuns.rows(3) + "{\"prompt\": \"x\", \"completion\": \"%s\"}\n".formatted("z ".repeat(60)));
         requireFault(null, "row 4", "longer than max_length = " + TinyModel.CONTEXT, "truncate_end or drop");
-        requireFault("data.max_length=100", "data.max_length is 100", "at most " + TinyModel.CONTEXT);
+        requireFault("data.max_length=128", "data.max_length is 128", "at most " + TinyModel.CONTEXT);
         Ran cut = Ran.graft("train", recipe, "--set", "data.max_length=64", "--set", "data.overlong=truncate_end");
         assertThat(cut.err()).isEmpty();
     }
