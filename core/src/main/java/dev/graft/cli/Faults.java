@@ -28,8 +28,12 @@ final class Faults {
     static final class Interrupted extends RuntimeException {
         private static final long serialVersionUID = 1;
 
-        Interrupted(String message) {
+        private final transient Runnable onceSaid;
+
+        /// @param onceSaid runs when the message is out; the process may end then
+        Interrupted(String message, Runnable onceSaid) {
             super(message);
+            this.onceSaid = onceSaid;
         }
     }
 
@@ -38,8 +42,10 @@ final class Faults {
     /// Says what failed and returns the exit code.
     static int report(Throwable thrown, PrintWriter err, boolean stacktrace) {
         Style style = Console.stderr().style();
-        if (thrown instanceof Interrupted) {
+        if (thrown instanceof Interrupted interrupted) {
             err.println(style.bold("interrupted: ") + thrown.getMessage());
+            err.flush();
+            interrupted.onceSaid.run();
             return INTERRUPTED;
         }
         String sentence = sentence(thrown);

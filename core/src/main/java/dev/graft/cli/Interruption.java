@@ -8,6 +8,7 @@ import java.util.concurrent.TimeUnit;
 final class Interruption implements AutoCloseable {
     private final CountDownLatch done = new CountDownLatch(1);
     private final Thread hook;
+    private boolean awaitsMessage;
 
     Interruption(Trainer trainer) {
         this.hook = new Thread(
@@ -24,10 +25,18 @@ final class Interruption implements AutoCloseable {
         Runtime.getRuntime().addShutdownHook(hook);
     }
 
-    /// The trainer has ended, and what had to be said is said.
+    /// What to throw when the trainer was stopped: the process also lives until the message is out.
+    Faults.Interrupted stopped(String message) {
+        awaitsMessage = true;
+        return new Faults.Interrupted(message, done::countDown);
+    }
+
+    /// The trainer has ended.
     @Override
     public void close() {
-        done.countDown();
+        if (!awaitsMessage) {
+            done.countDown();
+        }
         try {
             Runtime.getRuntime().removeShutdownHook(hook);
         } catch (IllegalStateException e) {

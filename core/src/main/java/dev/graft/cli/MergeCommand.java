@@ -39,6 +39,7 @@ final class MergeCommand implements Callable<Integer> {
             names = "--dtype",
             paramLabel = "TYPE",
             defaultValue = "auto",
+            converter = ModelOptions.Dtype.class,
             description = "Type to save in: auto (each weight's own), float32 or bfloat16 (default: ${DEFAULT-VALUE}).")
     private Recipe.Precision dtype;
 

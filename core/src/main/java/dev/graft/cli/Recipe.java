@@ -165,7 +165,7 @@ public record Recipe(
             @Key(or = "0.05", unless = "eval", help = "share of the training rows that is held out; 0 holds none out")
             OptionalDouble evalFraction,
 
-            @Key(help = "longest row in tokens; without it, what a batch holds")
+            @Key(help = "longest row in tokens; without it, what a batch holds and the model was made for")
             OptionalInt maxLength,
 
             @Key(or = "error", help = "what to do with a longer row: stop, cut it off, or leave it out")

@@ -9,6 +9,7 @@ import dev.graft.data.Rows;
 import dev.graft.data.Split;
 import dev.graft.data.Tokenization;
 import dev.graft.data.TokenizationOptions;
+import dev.graft.model.ModelConfig;
 import dev.graft.tokenizer.Tokenizer;
 import java.util.List;
 import java.util.Optional;
@@ -21,7 +22,8 @@ import java.util.Optional;
 record TrainingData(Tokenization train, Optional<Tokenization> heldOut, List<Question> questions, String hash) {
     static TrainingData of(Recipe recipe, Tokenizer tokenizer) {
         Recipe.Data data = recipe.data();
-        ExampleTokenizer examples = new ExampleTokenizer(tokenizer, options(recipe));
+        int maxLength = maxLength(recipe);
+        ExampleTokenizer examples = new ExampleTokenizer(tokenizer, options(recipe, maxLength));
         List<Row> rows = Rows.read(data.train());
         if (data.eval().isPresent()) {
             List<Row> held = Rows.read(data.eval().get());
@@ -37,7 +39,7 @@ record TrainingData(Tokenization train, Optional<Tokenization> heldOut, List<Que
             return new TrainingData(examples.apply(rows), Optional.empty(), List.of(), hash);
         }
         if (rows.size() == 1 && rows.getFirst().example() instanceof Example.Text) {
-            return ofOneText(recipe, examples.apply(rows), fraction, hash);
+            return ofOneText(recipe, maxLength, examples.apply(rows), fraction, hash);
         }
         Split<Row> split = Split.byFraction(rows, fraction, recipe.seed());
         return new TrainingData(
@@ -48,13 +50,14 @@ record TrainingData(Tokenization train, Optional<Tokenization> heldOut, List<Que
     }
 
     /// A whole text file: its last pieces are held out, so that what is measured comes after what was read.
-    private static TrainingData ofOneText(Recipe recipe, Tokenization all, double fraction, String hash) {
+    private static TrainingData ofOneText(
+            Recipe recipe, int maxLength, Tokenization all, double fraction, String hash) {
         int count = all.examples().size();
         int held = (int) Math.max(1, Math.round(count * fraction));
         if (held >= count) {
             throw new IllegalArgumentException(
                     "%s makes %d pieces of %d tokens, too few to hold some out; set data.eval_fraction=0 or a smaller data.max_length"
-                            .formatted(recipe.data().train(), count, recipe.maxLength()));
+                            .formatted(recipe.data().train(), count, maxLength));
         }
         return new TrainingData(
                 new Tokenization(all.examples().subList(0, count - held), List.of(), List.of(), List.of()),
@@ -64,8 +67,19 @@ record TrainingData(Tokenization train, Optional<Tokenization> heldOut, List<Que
                 hash);
     }
 
-    private static TokenizationOptions options(Recipe recipe) {
-        return TokenizationOptions.upTo(recipe.maxLength())
+    /// The longest row: what the recipe says, or what fits both a batch and the model.
+    private static int maxLength(Recipe recipe) {
+        if (recipe.data().maxLength().isPresent()) {
+            return recipe.maxLength();
+        }
+        int positions = ModelConfig.read(recipe.model())
+                .optionalSize("max_position_embeddings")
+                .orElse(Integer.MAX_VALUE);
+        return Math.min(recipe.maxLength(), positions);
+    }
+
+    private static TokenizationOptions options(Recipe recipe, int maxLength) {
+        return TokenizationOptions.upTo(maxLength)
                 .withOverlong(TokenizationOptions.Overlong.valueOf(
                         recipe.data().overlong().name()))
                 .withTrainOn(TokenizationOptions.TrainOn.valueOf(

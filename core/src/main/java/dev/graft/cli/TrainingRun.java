@@ -60,7 +60,6 @@ final class TrainingRun {
             try (LanguageModel model = load(factory)) {
                 requireVocabulary(model, tokenizer);
                 RunDirectory directory = RunDirectory.prepare(recipe.outputDir(), resume, overwrite);
-                directory.writeRecipe(recipe);
                 new Stages(model, tokenizer, data, adapters, directory, began).run(resume);
             }
         }
@@ -130,6 +129,7 @@ final class TrainingRun {
         private final Batches batches;
         private final List<PackedBatch> heldOut;
         private final MetricsFile metrics;
+        private final Checkpoints checkpoints;
 
         Stages(
                 LanguageModel model,
@@ -151,9 +151,14 @@ final class TrainingRun {
                     .orElse(List.of());
             this.metrics =
                     new MetricsFile(directory.metrics(), recipe.training().loggingSteps());
+            this.checkpoints = new Checkpoints(directory.checkpoints(), identity(), this::saveAdapterInto);
         }
 
         void run(boolean resume) {
+            if (resume) {
+                checkpoints.requireSameRun(); // before anything of the run is changed
+            }
+            directory.writeRecipe(recipe);
             int steps = steps();
             introduce(steps);
             Measured before = measure("before", Optional.empty());
@@ -223,7 +228,6 @@ final class TrainingRun {
             Recipe.Training training = recipe.training();
             AdamWSettings settings = new AdamWSettings(
                     training.adamBeta1(), training.adamBeta2(), training.adamEpsilon(), training.weightDecay());
-            Checkpoints checkpoints = new Checkpoints(directory.checkpoints(), identity(), this::saveAdapterInto);
             AdamW optimizer = new AdamW(model.parameters(), settings, AdamW.everyParameter());
             try (Trainer trainer = new Trainer(
                             config(steps),
@@ -236,29 +240,28 @@ final class TrainingRun {
                             Optional.of(checkpoints),
                             this::on);
                     Interruption interruption = new Interruption(trainer)) {
-                TrainingResult result = resume ? resume(trainer, checkpoints) : trainer.run();
+                TrainingResult result = resume ? resume(trainer) : trainer.run();
                 if (result.interrupted()) {
-                    throw interrupted(result);
+                    throw interruption.stopped(stoppedAfter(result));
                 }
                 return result;
             }
         }
 
-        private TrainingResult resume(Trainer trainer, Checkpoints checkpoints) {
+        private TrainingResult resume(Trainer trainer) {
             int step = checkpoints.latestStep();
             console.say(step == 0 ? "no checkpoint yet, starting from the beginning" : "going on after step " + step);
             metrics.rewindTo(step);
             return trainer.resume();
         }
 
-        private Faults.Interrupted interrupted(TrainingResult result) {
+        private String stoppedAfter(TrainingResult result) {
             console.keep();
-            return new Faults.Interrupted(
-                    "stopped after step %d; the checkpoint is %s. Go on with: --output %s --resume"
-                            .formatted(
-                                    result.steps(),
-                                    directory.checkpoints().resolve("step-" + result.steps()),
-                                    directory.path()));
+            return "stopped after step %d; the checkpoint is %s. Go on with: --output %s --resume"
+                    .formatted(
+                            result.steps(),
+                            directory.checkpoints().resolve("step-" + result.steps()),
+                            directory.path());
         }
 
         private TrainingConfig config(int steps) {
@@ -343,7 +346,8 @@ final class TrainingRun {
             model.parameters()
                     .forEach(p -> weights.put(
                             p.name(), new ModelDirectory.Weight(type, p.master().shape(), p::master)));
-            ModelDirectory.write(directory.model(), recipe.model(), weights, type);
+            // a run that was stopped while it measured has saved its model already
+            ModelDirectory.replace(directory.model(), recipe.model(), weights, type);
         }
 
         /// What the model's files say they are stored in.

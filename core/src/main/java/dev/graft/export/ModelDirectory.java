@@ -63,7 +63,16 @@ public final class ModelDirectory {
     /// @param weights  every tensor by name
     /// @param saveType type named in `config.json`
     public static void write(Path target, Path source, Map<String, Weight> weights, DType saveType) {
-        AtomicFiles.directory(target, folder -> {
+        write(target, false, source, weights, saveType);
+    }
+
+    /// The same, but a model that is at `target` already gives way once the new one is whole.
+    public static void replace(Path target, Path source, Map<String, Weight> weights, DType saveType) {
+        write(target, true, source, weights, saveType);
+    }
+
+    private static void write(Path target, boolean replace, Path source, Map<String, Weight> weights, DType saveType) {
+        AtomicFiles.directory(target, replace, folder -> {
             AtomicFiles.writeString(folder.resolve("config.json"), config(source, saveType));
             for (String name : BESIDE_THE_WEIGHTS) {
                 copy(source.resolve(name), folder.resolve(name));

@@ -28,7 +28,8 @@ final class AdapterConfig {
             "revision",
             "runtime_config");
 
-    /// Ways to begin that leave the base weights as they are. The others (PiSSA, OLoRA, LoftQ, CorDA, LoRA-GA) also take
+    /// Ways to begin that leave the base weights as they are. The others (PiSSA, OLoRA, LoftQ, CorDA, LoRA-GA) also
+    /// take
     /// something away from the base, without which the factors mean something else.
     private static final Set<String> HARMLESS_INITS = Set.of("true", "false", "gaussian", "eva", "orthogonal");
 

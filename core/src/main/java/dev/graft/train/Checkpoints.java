@@ -83,6 +83,15 @@ public final class Checkpoints {
         return matcher.matches() ? Integer.parseInt(matcher.group(1)) : -1;
     }
 
+    /// Refuses the latest checkpoint, when there is one, if it belongs to another run.
+    public void requireSameRun() {
+        latest().map(checkpoint -> checkpoint.resolve(STATE)).ifPresent(file -> requireSameRun(file, readState(file)));
+    }
+
+    private static JsonNode readState(Path file) {
+        return Json.readObject(file, "the state of a checkpoint");
+    }
+
     /// Writes a checkpoint and deletes the oldest beyond `keep`.
     ///
     /// @param keep how many stay; 0 for all
@@ -144,8 +153,8 @@ public final class Checkpoints {
 
     private Trainer.Progress restore(Path checkpoint, List<Parameter> parameters, Optimizer optimizer) {
         Path file = checkpoint.resolve(STATE);
-        JsonNode state = Json.readObject(file, "the state of a checkpoint");
-        requireSameRun(file, state.path("run"));
+        JsonNode state = readState(file);
+        requireSameRun(file, state);
         try (WeightFiles values = WeightFiles.openFile(checkpoint.resolve(PARAMETERS));
                 Scope scope = Scope.open()) {
             for (Parameter parameter : parameters) {
@@ -165,7 +174,8 @@ public final class Checkpoints {
                 state.path("seconds").asDouble());
     }
 
-    private void requireSameRun(Path file, JsonNode stored) {
+    private void requireSameRun(Path file, JsonNode state) {
+        JsonNode stored = state.path("run");
         List<String> differences = new ArrayList<>();
         identity.forEach((key, value) -> {
             String other = stored.path(key).asText("absent");

@@ -42,7 +42,10 @@ class MainTest {
                         "error: /out: No space left on device\n"),
                 Arguments.of(new NoSuchFileException("m"), 1, "error: m: no such file or folder\n"),
                 Arguments.of(new IOException("the stream ended"), 1, "error: the stream ended\n"),
-                Arguments.of(new Faults.Interrupted("checkpoint 7 saved"), 130, "interrupted: checkpoint 7 saved\n"));
+                Arguments.of(
+                        new Faults.Interrupted("checkpoint 7 saved", () -> {}),
+                        130,
+                        "interrupted: checkpoint 7 saved\n"));
     }
 
     @ParameterizedTest

@@ -53,14 +53,12 @@ class MergeTest {
 
     @Test
     void savedInHalfTheBytesTheReportSaysWhatRoundingCost() {
-        Merge.Report report =
-                Merge.run(Models.TINY, ADAPTER, folder.resolve("merged"), Optional.of(DType.BF16));
+        Merge.Report report = Merge.run(Models.TINY, ADAPTER, folder.resolve("merged"), Optional.of(DType.BF16));
         // 8 bits of mantissa: each weight is off by up to 2^-9 of itself, and the change is of the weights' size
         assertThat(report.roundingError()).isBetween(1e-4, 0.05);
         try (WeightFiles merged = WeightFiles.open(folder.resolve("merged"))) {
-            assertThat(merged.names()).allMatch(name -> merged.entry(name)
-                    .dtype()
-                    .equals(Optional.of(DType.BF16)));
+            assertThat(merged.names())
+                    .allMatch(name -> merged.entry(name).dtype().equals(Optional.of(DType.BF16)));
         }
     }
 
@@ -74,7 +72,10 @@ class MergeTest {
             Adapters.Adapted layer = adapters.adapted().get("model.layers.1.mlp.up_proj");
             layer.b()
                     .set(Tensor.full(
-                            Double.NaN, DType.F32, Device.cpu(), layer.b().master().shape()));
+                            Double.NaN,
+                            DType.F32,
+                            Device.cpu(),
+                            layer.b().master().shape()));
             adapters.save(broken, "llama-tiny");
         }
         assertThatThrownBy(() -> Merge.run(Models.TINY, broken, folder.resolve("merged"), Optional.empty()))

@@ -60,7 +60,8 @@ class ModelDirectoryTest {
             Map<String, float[]> written = Models.weights(again);
             assertThat(written).containsOnlyKeys(Models.weights(model).keySet());
             Models.weights(model)
-                    .forEach((name, values) -> assertThat(written.get(name)).as(name).containsExactly(values));
+                    .forEach((name, values) ->
+                            assertThat(written.get(name)).as(name).containsExactly(values));
             assertThat(Models.logits(again, IDS)).containsExactly(Models.logits(model, IDS));
         }
     }
@@ -90,7 +91,11 @@ class ModelDirectoryTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"dtype, dtype, BF16, bfloat16", "torch_dtype, torch_dtype, F32, float32", "'', torch_dtype, F16, float16"})
+    @CsvSource({
+        "dtype, dtype, BF16, bfloat16",
+        "torch_dtype, torch_dtype, F32, float32",
+        "'', torch_dtype, F16, float16"
+    })
     void typeIsWrittenUnderTheKeyThatTheSourceUses(String given, String key, DType type, String name)
             throws IOException {
         Path source = Files.createDirectory(folder.resolve("source"));
@@ -132,5 +137,16 @@ class ModelDirectoryTest {
                 .isInstanceOf(UncheckedIOException.class)
                 .hasMessageContaining(target.toString());
         assertThat(MergeTest.entries(target)).containsExactly("notes.txt");
+    }
+
+    @Test
+    void replacingMakesTheEarlierModelGiveWay() throws IOException {
+        Path target = folder.resolve("model");
+        ModelDirectory.write(target, Models.TINY, weights(DType.BF16), DType.BF16);
+        ModelDirectory.replace(target, Models.TINY, weights(DType.F32), DType.F32);
+        assertThat(MergeTest.entries(folder)).containsExactly("model");
+        try (LanguageModel again = Models.load(target, LinearFactory.frozen())) {
+            assertThat(Models.logits(again, IDS)).containsExactly(Models.logits(model, IDS));
+        }
     }
 }

@@ -80,7 +80,9 @@ class AdapterFilesTest {
                 WeightFiles ours = WeightFiles.openFile(written.resolve(AdapterFiles.WEIGHTS))) {
             assertThat(ours.names()).isEqualTo(theirs.names());
             for (String name : theirs.names()) {
-                assertThat(ours.entry(name).shape()).as(name).isEqualTo(theirs.entry(name).shape());
+                assertThat(ours.entry(name).shape())
+                        .as(name)
+                        .isEqualTo(theirs.entry(name).shape());
                 assertThat(ours.entry(name).dtypeName()).isEqualTo("F32");
                 assertThat(Goldens.floats(ours, name)).as(name).containsExactly(Goldens.floats(theirs, name));
             }
@@ -263,7 +265,10 @@ class AdapterFilesTest {
             List<Part> parts = new ArrayList<>();
             for (String name : files.names()) {
                 parts.add(new Part(
-                        name, files.entry(name).dtype().orElseThrow(), files.entry(name).shape(), files.data(name)));
+                        name,
+                        files.entry(name).dtype().orElseThrow(),
+                        files.entry(name).shape(),
+                        files.data(name)));
             }
             SafetensorsWriter.write(copy.resolve(AdapterFiles.WEIGHTS), tensors.apply(parts));
         }

@@ -77,8 +77,8 @@ class LoraTest {
     @ParameterizedTest
     @CsvSource({"DEFAULT, 0.0833333, 0", "GAUSSIAN, 0.25, 0", "RANDOM, 0.0833333, 0.288675"})
     void initialFactorsAreDistributedAsPeftDoes(Lora.Init init, double deviationOfA, double deviationOfB) {
-        Adapters adapters = new Adapters(
-                new Lora(4, 8, 0, Targets.names("q_proj"), Targets.none(), false, init, List.of()), 9);
+        Adapters adapters =
+                new Adapters(new Lora(4, 8, 0, Targets.names("q_proj"), Targets.none(), false, init, List.of()), 9);
         try (LanguageModel model = Models.load(Models.TINY, adapters.over(LinearFactory.frozen()))) {
             assertThat(deviation(model, "lora_A")).isCloseTo(deviationOfA, within(0.1 * deviationOfA));
             assertThat(deviation(model, "lora_B")).isCloseTo(deviationOfB, within(0.1 * deviationOfB));

@@ -80,8 +80,8 @@ abstract class PeftMethodContract {
                     .as("the adapter changes something")
                     .isGreaterThan(0.1);
         }
-        Merge.Report report = Merge.run(
-                Models.TINY, folder.resolve("adapter"), folder.resolve("merged"), Optional.empty());
+        Merge.Report report =
+                Merge.run(Models.TINY, folder.resolve("adapter"), folder.resolve("merged"), Optional.empty());
         assertThat(report.roundingError()).isBetween(0.0, 1e-5);
         try (LanguageModel merged = Models.load(folder.resolve("merged"), LinearFactory.frozen())) {
             assertThat(Models.logits(merged, IDS)).containsExactly(adapted, within(5e-5f));
@@ -97,9 +97,11 @@ abstract class PeftMethodContract {
             Adapters again = Adapters.read(folder.resolve("adapter"));
             try (LanguageModel reloaded = over(again)) {
                 again.load(folder.resolve("adapter"));
-                assertThat(Models.weights(reloaded)).containsOnlyKeys(Models.weights(model).keySet());
+                assertThat(Models.weights(reloaded))
+                        .containsOnlyKeys(Models.weights(model).keySet());
                 Models.weights(model)
-                        .forEach((name, values) -> assertThat(Models.weights(reloaded).get(name))
+                        .forEach((name, values) -> assertThat(
+                                        Models.weights(reloaded).get(name))
                                 .as(name)
                                 .containsExactly(values));
                 assertThat(Models.logits(reloaded, IDS)).containsExactly(Models.logits(model, IDS));
@@ -113,8 +115,10 @@ abstract class PeftMethodContract {
                 LanguageModel same = over(new Adapters(settings(), 1));
                 LanguageModel other = over(new Adapters(settings(), 2))) {
             String first = one.parameters().getFirst().name();
-            assertThat(Models.weights(same).get(first)).containsExactly(Models.weights(one).get(first));
-            assertThat(Models.weights(other).get(first)).isNotEqualTo(Models.weights(one).get(first));
+            assertThat(Models.weights(same).get(first))
+                    .containsExactly(Models.weights(one).get(first));
+            assertThat(Models.weights(other).get(first))
+                    .isNotEqualTo(Models.weights(one).get(first));
         }
     }
 

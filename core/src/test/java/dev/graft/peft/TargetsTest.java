@@ -67,7 +67,9 @@ class TargetsTest {
         assertThat(lora.saves("lm_head")).as("PEFT asks for no dot here").isTrue();
         assertThat(lora.saves("model.layers.0.mlp")).isTrue();
         assertThat(lora.saves("model.layers.0.mlp.up_proj")).isFalse();
-        assertThat(lora.adapts("model.layers.0.mlp.up_proj")).as("lies within one").isFalse();
+        assertThat(lora.adapts("model.layers.0.mlp.up_proj"))
+                .as("lies within one")
+                .isFalse();
         assertThat(lora.saves(Q)).isTrue();
         assertThat(lora.adapts(Q)).isFalse();
         assertThat(lora.adapts("model.layers.1.self_attn.k_proj")).isTrue();

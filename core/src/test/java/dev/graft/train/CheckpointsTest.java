@@ -48,8 +48,8 @@ class CheckpointsTest {
         List<Double> expectedLosses = new ArrayList<>();
         Map<String, float[]> expected;
         try (LanguageModel model = TinyRuns.lora(0.2);
-                Trainer trainer =
-                        TinyRuns.trainer(config(8), model, batches(), Optional.empty(), TinyRuns.into(expectedLosses))) {
+                Trainer trainer = TinyRuns.trainer(
+                        config(8), model, batches(), Optional.empty(), TinyRuns.into(expectedLosses))) {
             TrainingResult result = trainer.run();
             assertThat(result.interrupted()).isFalse();
             expected = Models.weights(model);
@@ -83,8 +83,7 @@ class CheckpointsTest {
             }
         };
         try (LanguageModel model = TinyRuns.lora(0.2);
-                Trainer trainer =
-                        TinyRuns.trainer(config(8), model, batches(), Optional.of(checkpoints()), stopping)) {
+                Trainer trainer = TinyRuns.trainer(config(8), model, batches(), Optional.of(checkpoints()), stopping)) {
             running.set(trainer);
             return trainer.run();
         }

@@ -119,21 +119,17 @@ class InvariantUpdateTest {
                             event -> steps.add((TrainingEvent.Stepped) event))
                     .run();
             return new Gradient(
-                    watching.seen,
-                    steps.getFirst().loss(),
-                    steps.getFirst().gradientNorm(),
-                    microBatches);
+                    watching.seen, steps.getFirst().loss(), steps.getFirst().gradientNorm(), microBatches);
         }
     }
 
     private static Map<String, float[]> train(
             Supplier<LanguageModel> source, List<Tokenized> documents, int batchTokens, List<Double> losses) {
         Batches batches = new Batches(documents, batchTokens, 5);
-        TrainingConfig config = TrainingConfig.ofSteps(5)
-                .withMicroBatches(batches.epoch(0).size());
+        TrainingConfig config =
+                TrainingConfig.ofSteps(5).withMicroBatches(batches.epoch(0).size());
         try (LanguageModel model = source.get();
-                Trainer trainer =
-                        TinyRuns.trainer(config, model, batches, Optional.empty(), TinyRuns.into(losses))) {
+                Trainer trainer = TinyRuns.trainer(config, model, batches, Optional.empty(), TinyRuns.into(losses))) {
             trainer.run();
             return Models.weights(model);
         }

@@ -134,7 +134,9 @@ class TrainerTest {
         }
         assertThat(steps.stream().mapToLong(TrainingEvent.Stepped::tokens).sum())
                 .isEqualTo(tokens);
-        assertThat(steps.stream().mapToLong(TrainingEvent.Stepped::labelledTokens).sum())
+        assertThat(steps.stream()
+                        .mapToLong(TrainingEvent.Stepped::labelledTokens)
+                        .sum())
                 .isEqualTo(labelled);
         assertThat(steps.get(1).tokensPerSecond())
                 .isCloseTo(
