@@ -151,8 +151,8 @@ public final class Sampler {
         heap[at] = value;
     }
 
-    private static ArithmeticException notNumbers() {
-        return new ArithmeticException(
+    private static IllegalStateException notNumbers() {
+        return new IllegalStateException(
                 "the model's logits hold NaN; its weights are damaged, or too large for the computing type (try float32)");
     }
 }
