@@ -2,6 +2,8 @@ package dev.graft.cli;
 
 import dev.graft.format.Safetensors.Entry;
 import java.io.PrintWriter;
+import java.math.BigDecimal;
+import java.math.MathContext;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -11,6 +13,8 @@ import java.util.stream.Collectors;
 
 /// What `graft inspect` found at a path: for the eye, and for machines.
 final class Inspection {
+    private static final MathContext SIX_DIGITS = new MathContext(6);
+
     private final String kind;
     private final Path path;
     private final Facts facts = new Facts();
@@ -91,10 +95,14 @@ final class Inspection {
             case null -> "none";
             case Integer number -> Facts.count(number);
             case Long number -> Facts.count(number);
+            case Double number ->
+                new BigDecimal(number, SIX_DIGITS).stripTrailingZeros().toPlainString();
             case Map<?, ?> map ->
                 map.entrySet().stream()
+                        .filter(pair -> pair.getValue() != null)
                         .map(pair -> pair.getKey() + " " + text(pair.getValue()))
                         .collect(Collectors.joining(", "));
+            case List<?> list when list.isEmpty() -> "none";
             case List<?> list -> list.stream().map(Inspection::text).collect(Collectors.joining(", "));
             default -> value.toString();
         };

@@ -115,10 +115,7 @@ final class Inspections {
         Path recipe = directory.resolve("recipe.yaml");
         try {
             if (YamlNode.parse(Files.readString(recipe), recipe.toString()) instanceof YamlNode.Section section) {
-                section.entries().forEach((key, entry) -> {
-                    Object value = plain(entry.value());
-                    found.add(key, value);
-                });
+                section.entries().forEach((key, entry) -> found.add(key, plain(entry.value())));
             }
         } catch (IOException e) {
             throw new UncheckedIOException("cannot read " + recipe, e);
@@ -133,12 +130,12 @@ final class Inspections {
                 .filter(name -> name.matches("step-\\d{1,9}"))
                 .sorted(Comparator.comparingInt(name -> Integer.parseInt(name.substring(5))))
                 .toList();
-        found.add("checkpoints", checkpoints.isEmpty() ? null : checkpoints);
-        for (String made : List.of("adapter", "model", "report.html")) {
-            if (Files.exists(directory.resolve(made))) {
-                found.add(made, directory.resolve(made).toString());
-            }
-        }
+        found.add("checkpoints", checkpoints);
+        found.add(
+                "files",
+                Stream.of("adapter", "model", "report.html")
+                        .filter(made -> has(directory, made))
+                        .toList());
         return found;
     }
 

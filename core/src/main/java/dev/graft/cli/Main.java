@@ -43,8 +43,9 @@ import picocli.CommandLine.Spec;
         footer = {
             "  graft train examples/quickstart/recipe.yaml",
             "      trains, then shows the model before and after: runs/quickstart/report.html",
-            "  graft chat examples/quickstart/model --adapter runs/quickstart/adapter",
-            "      talks to what was trained",
+            "  graft generate examples/quickstart/base --adapter runs/quickstart/adapter \\",
+            "      --prompt \"Please ship 12 black chairs to Dublin by Friday.\"",
+            "      asks what was trained",
             "%n@|bold Your own data|@",
             "  Copy that recipe and set model and data.train, a JSONL file whose rows are",
             "  {\"prompt\": …, \"completion\": …} or {\"messages\": […]}. A change can be tried",

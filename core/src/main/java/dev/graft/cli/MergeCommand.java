@@ -13,7 +13,8 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "merge",
         mixinStandardHelpOptions = true,
-        header = "Folds an adapter into its base model.%n",
+        header = "Folds an adapter into its base model.",
+        synopsisHeading = "%nUsage: ",
         description =
                 "%nWrites a model folder that runs without the adapter, anywhere the base runs. Each changed weight"
                         + " is W + s·B·A, added in float32 and rounded once to the type it is saved in.",

@@ -191,37 +191,36 @@ record RunSummary(
         return samples;
     }
 
-    /// The lines of `metrics.jsonl`; an evaluation joins the step it belongs to.
-    private static List<RunReport.Point> points(Path metrics) {
-        Map<Integer, Double> evaluations = new LinkedHashMap<>();
-        Map<Integer, JsonNode> steps = new LinkedHashMap<>();
+    /// The lines of `metrics.jsonl`, after the measurement before the first step.
+    private List<RunReport.Point> points(Path metrics) {
+        List<RunReport.Point> points = new ArrayList<>();
+        before.heldOut()
+                .ifPresent(was -> points.add(new RunReport.Point(
+                        0,
+                        Double.NaN,
+                        Double.NaN,
+                        Double.NaN,
+                        Double.NaN,
+                        Double.NaN,
+                        OptionalDouble.of(was.loss()))));
         ObjectMapper mapper = new ObjectMapper();
         try {
             for (String line : Files.readAllLines(metrics)) {
                 JsonNode node = mapper.readTree(line);
-                int step = node.path("step").asInt();
-                if (node.has("eval_loss")) {
-                    evaluations.put(step, node.path("eval_loss").asDouble());
-                } else {
-                    steps.put(step, node);
-                }
+                points.add(new RunReport.Point(
+                        node.path("step").asInt(),
+                        node.path("loss").asDouble(Double.NaN),
+                        node.path("learning_rate").asDouble(Double.NaN),
+                        node.path("grad_norm").asDouble(Double.NaN),
+                        node.path("tokens_per_second").asDouble(Double.NaN),
+                        node.path("peak_rss_mb").asDouble(Double.NaN),
+                        node.has("eval_loss")
+                                ? OptionalDouble.of(node.path("eval_loss").asDouble())
+                                : OptionalDouble.empty()));
             }
         } catch (IOException e) {
             throw new UncheckedIOException("cannot read " + metrics, e);
         }
-        evaluations.keySet().forEach(step -> steps.computeIfAbsent(step, s -> mapper.createObjectNode()));
-        List<RunReport.Point> points = new ArrayList<>();
-        steps.keySet().stream().sorted().forEach(step -> {
-            JsonNode node = steps.get(step);
-            points.add(new RunReport.Point(
-                    step,
-                    node.path("loss").asDouble(Double.NaN),
-                    node.path("learning_rate").asDouble(Double.NaN),
-                    node.path("grad_norm").asDouble(Double.NaN),
-                    node.path("tokens_per_second").asDouble(Double.NaN),
-                    node.path("peak_rss_mb").asDouble(Double.NaN),
-                    evaluations.containsKey(step) ? OptionalDouble.of(evaluations.get(step)) : OptionalDouble.empty()));
-        });
         return points;
     }
 

@@ -14,7 +14,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "train",
         mixinStandardHelpOptions = true,
-        header = "Trains an adapter, or a whole model, as a recipe says.%n",
+        header = "Trains an adapter, or a whole model, as a recipe says.",
+        synopsisHeading = "%nUsage: ",
         description = {
             "%nReads the model and the rows that the recipe names, measures the model on held-out rows, trains it,"
                     + " measures it again, and writes a run folder: the recipe as resolved, metrics.jsonl, checkpoints,"

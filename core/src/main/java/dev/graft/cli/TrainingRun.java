@@ -29,6 +29,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
@@ -160,12 +161,11 @@ final class TrainingRun {
             directory.writeRecipe(recipe);
             int steps = steps();
             introduce(steps);
-            Measured before = measure("before");
-            TrainingResult result = train(steps, resume, before);
+            Measured before = measure("before", Optional.empty());
+            TrainingResult result = train(steps, resume);
             console.keep();
             save();
-            Measured after = measure("after");
-            after.heldOut().ifPresent(h -> metrics.evaluated(result.steps(), h.loss()));
+            Measured after = measure("after", result.heldOut());
             RunSummary summary = new RunSummary(
                     recipe, model, data, before, after, result, (System.nanoTime() - began) / 1e9, computeType);
             summary.write(directory);
@@ -206,23 +206,25 @@ final class TrainingRun {
             data.heldOut().ifPresent(held -> console.say("held out  " + held.summary()));
         }
 
-        private Measured measure(String when) {
+        /// @param known the held-out numbers, when they are measured already
+        private Measured measure(String when, Optional<HeldOut> known) {
             if (heldOut.isEmpty()) {
                 return new Measured(Optional.empty(), new Answers(List.of()));
             }
             console.busy("evaluating %s training …".formatted(when));
-            HeldOut loss = HeldOut.of(model, heldOut);
+            HeldOut loss = known.orElseGet(() -> HeldOut.of(model, heldOut));
             Answers answers = Answers.of(
                     model, tokenizer, data.questions(), recipe.evaluation().maxNewTokens());
             Measured measured = new Measured(Optional.of(loss), answers);
             console.clear();
             console.say("%-9s %s"
                     .formatted(
-                            when, RunSummary.line(measured, recipe.evaluation().exactMatchRows())));
+                            when,
+                            RunSummary.line(measured, recipe.evaluation().exactMatchRows())));
             return measured;
         }
 
-        private TrainingResult train(int steps, boolean resume, Measured before) {
+        private TrainingResult train(int steps, boolean resume) {
             Recipe.Training training = recipe.training();
             AdamWSettings settings = new AdamWSettings(
                     training.adamBeta1(), training.adamBeta2(), training.adamEpsilon(), training.weightDecay());
@@ -238,7 +240,7 @@ final class TrainingRun {
                             Optional.of(checkpoints),
                             this::on);
                     Interruption interruption = new Interruption(trainer)) {
-                TrainingResult result = resume ? resume(trainer) : start(trainer, before);
+                TrainingResult result = resume ? resume(trainer) : trainer.run();
                 if (result.interrupted()) {
                     throw interruption.stopped(stoppedAfter(result));
                 }
@@ -251,11 +253,6 @@ final class TrainingRun {
             console.say(step == 0 ? "no checkpoint yet, starting from the beginning" : "going on after step " + step);
             metrics.rewindTo(step);
             return trainer.resume();
-        }
-
-        private TrainingResult start(Trainer trainer, Measured before) {
-            before.heldOut().ifPresent(h -> metrics.evaluated(0, h.loss()));
-            return trainer.run();
         }
 
         private String stoppedAfter(TrainingResult result) {
@@ -288,22 +285,27 @@ final class TrainingRun {
         private void on(TrainingEvent event) {
             metrics.on(event);
             switch (event) {
-                case TrainingEvent.Stepped s ->
-                    console.progress(
-                            new Progress(
-                                    s.step(),
-                                    s.steps(),
-                                    s.loss(),
-                                    s.learningRate(),
-                                    s.gradientNorm(),
-                                    s.tokensPerSecond(),
-                                    Duration.ofNanos((long) (s.seconds() * 1e9)),
-                                    ProcessMemory.peakResidentMegabytes().orElse(0)),
-                            s.step() % recipe.training().loggingSteps() == 0 || s.step() == s.steps());
-                case TrainingEvent.Evaluated e ->
-                    console.say("step %d    held-out loss %.4f".formatted(e.step(), e.loss()));
+                case TrainingEvent.Stepped s -> show(s);
                 case TrainingEvent.Saved ignored -> {}
             }
+        }
+
+        private void show(TrainingEvent.Stepped s) {
+            boolean logged = s.step() % recipe.training().loggingSteps() == 0 || s.step() == s.steps();
+            console.progress(
+                    new Progress(
+                            s.step(),
+                            s.steps(),
+                            s.loss(),
+                            s.learningRate(),
+                            s.gradientNorm(),
+                            s.tokensPerSecond(),
+                            Duration.ofNanos((long) (s.seconds() * 1e9)),
+                            ProcessMemory.peakResidentMegabytes().orElse(0)),
+                    logged);
+            s.heldOut()
+                    .ifPresent(held -> console.say(String.format(
+                            Locale.ROOT, "step %d/%d  held-out loss %.4f", s.step(), s.steps(), held.loss())));
         }
 
         /// What a run is, key by key, for a resume to compare: everything in the recipe that bears on a step.

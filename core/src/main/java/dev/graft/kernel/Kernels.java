@@ -67,8 +67,8 @@ public interface Kernels {
     /// outside.
     ///
     /// @param scores `[batch, rows, columns]`; row `r` of every batch entry attends to columns
-    ///               `[ranges.first[r % n], ranges.end[r % n])` where `n` is the length of the ranges (so
-    ///               that grouped heads stacked along `rows` share them)
+    ///               `[ranges.first[r % n], ranges.end[r % n])` where `n` is the length of the
+    ///               ranges (so that grouped heads stacked along `rows` share them)
     /// @param logSumExp float32 `[batch, rows]`, written: log of the sum of `exp(scale · s)` over the range
     void rangeSoftmaxInPlace(Tensor scores, Ranges ranges, double scale, Tensor logSumExp);
 

@@ -9,8 +9,8 @@ import java.util.concurrent.locks.LockSupport;
 
 /// Splits the rows of a kernel over as many threads as libtorch uses; the caller is one of them.
 ///
-/// Rows go out in blocks to whoever is free, so uneven rows and a busy machine even out. A row is always worked on
-/// whole by one thread: results do not depend on the number of threads.
+/// Rows go out in blocks to whoever is free, so uneven rows and a busy machine even out. A row is always
+/// worked on whole by one thread: results do not depend on the number of threads.
 final class Parallel {
     private static final long WORTH_SHARING = 32 * 1024;
     private static final long SMALLEST_BLOCK = 8 * 1024;
@@ -43,8 +43,8 @@ final class Parallel {
         }
     }
 
-    /// Runs `task` over ranges of the elements `0 … elements-1`; ranges start at multiples of 1024 and have an `int`
-    /// length.
+    /// Runs `task` over ranges of the elements `0 … elements-1`; ranges start at multiples of 1024 and have
+    /// an `int` length.
     static void elements(long elements, Rows task) {
         long rows = (elements + ELEMENTS_PER_ROW - 1) / ELEMENTS_PER_ROW;
         rows(rows, ELEMENTS_PER_ROW, (from, to) -> {
@@ -55,8 +55,8 @@ final class Parallel {
         });
     }
 
-    /// One call's blocks. A helper that comes too late finds none left and touches nothing, so the caller waits for
-    /// blocks, not for helpers.
+    /// One call's blocks. A helper that comes too late finds none left and touches nothing, so the caller
+    /// waits for blocks, not for helpers.
     private static final class Job {
         private final long rows;
         private final long blocks;

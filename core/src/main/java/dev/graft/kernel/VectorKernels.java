@@ -1,5 +1,14 @@
 package dev.graft.kernel;
 
+import static dev.graft.kernel.Arguments.address;
+import static dev.graft.kernel.Arguments.check;
+import static dev.graft.kernel.Arguments.columns;
+import static dev.graft.kernel.Arguments.floats;
+import static dev.graft.kernel.Arguments.isHalf;
+import static dev.graft.kernel.Arguments.like;
+import static dev.graft.kernel.Arguments.shaped;
+import static dev.graft.kernel.Arguments.width;
+
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
@@ -10,9 +19,9 @@ import java.util.Arrays;
 
 /// The kernels over libtorch's memory with the JDK's Vector API, on all threads libtorch uses.
 ///
-/// This class compares shapes and types and deals out rows; the loops are in [RowLoops] and [ElementLoops].
-/// It must not mention vector types itself: without the module `jdk.incubator.vector` it still has to load
-/// and say so.
+/// This class compares shapes and types ([Arguments]) and deals out rows; the loops are in [Loops], over
+/// what [Tile] read. It must
+/// not mention vector types itself: without the module `jdk.incubator.vector` it still has to load and say so.
 final class VectorKernels implements Kernels {
     private static final VectorKernels INSTANCE = new VectorKernels();
 
@@ -34,20 +43,21 @@ final class VectorKernels implements Kernels {
         boolean half = isHalf("x", x);
         long rows = x.size(0);
         int width = width("x", x, 2);
+        float[] g = floats("gain", gain, width);
         try (Scope scope = Scope.open()) {
-            Tensor gains = shaped("gain", gain, gain.dtype(), width).to(DType.F32);
             Tensor y = like(x);
             Tensor inverse = Tensor.empty(DType.F32, Device.cpu(), rows);
             long xs = address(x);
             long ys = address(y);
-            long g = address(gains);
             long inverses = address(inverse);
             Parallel.rows(rows, width, (from, to) -> {
+                float[] row = Tile.of(width);
                 for (long r = from; r < to; r++) {
-                    long row = Lanes.at(xs, r * width, half);
-                    float root = (float) (1 / Math.sqrt(RowLoops.dot(row, row, width, half) / width + epsilon));
-                    RowLoops.scaled(row, root, g, Lanes.at(ys, r * width, half), width, half);
-                    Lanes.put(root, Lanes.at(inverses, r, false), false);
+                    Tile.read(Tile.at(xs, r * width, half), half, row, 0, width);
+                    float root = (float) (1 / Math.sqrt(Loops.squares(row, row.length) / width + epsilon));
+                    Loops.multiply(row, root, g, row.length);
+                    Tile.write(row, 0, Tile.at(ys, r * width, half), half, width);
+                    Tile.put(root, Tile.at(inverses, r, false), false);
                 }
             });
             return new Normed(scope.keep(y), scope.keep(inverse));
@@ -61,23 +71,26 @@ final class VectorKernels implements Kernels {
         int width = width("dY", dY, 2);
         shaped("x", x, dY.dtype(), rows, width);
         shaped("inverse", inverse, DType.F32, rows);
-        return Scope.local(() -> {
-            Tensor gains = shaped("gain", gain, gain.dtype(), width).to(DType.F32);
-            Tensor dX = like(dY);
-            long dYs = address(dY);
-            long xs = address(x);
-            long g = address(gains);
-            long inverses = address(inverse);
-            long dXs = address(dX);
-            Parallel.rows(rows, width, (from, to) -> {
-                for (long r = from; r < to; r++) {
-                    float root = Lanes.get(Lanes.at(inverses, r, false), false);
-                    long offset = Lanes.at(0, r * width, half);
-                    RowLoops.rmsNormBackward(dYs + offset, xs + offset, g, root, dXs + offset, width, half);
-                }
-            });
-            return dX;
+        float[] g = floats("gain", gain, width);
+        Tensor dX = like(dY);
+        long dYs = address(dY);
+        long xs = address(x);
+        long inverses = address(inverse);
+        long dXs = address(dX);
+        Parallel.rows(rows, width, (from, to) -> {
+            float[] dRow = Tile.of(width);
+            float[] row = Tile.of(width);
+            for (long r = from; r < to; r++) {
+                long offset = Tile.at(0, r * width, half);
+                Tile.read(dYs + offset, half, dRow, 0, width);
+                Tile.read(xs + offset, half, row, 0, width);
+                float root = Tile.get(Tile.at(inverses, r, false), false);
+                float along = Loops.gainedDot(dRow, g, row, row.length) / width;
+                Loops.combine(dRow, root, row, -root * root * root * along, row.length);
+                Tile.write(dRow, 0, dXs + offset, half, width);
+            }
         });
+        return dX;
     }
 
     @Override
@@ -93,15 +106,20 @@ final class VectorKernels implements Kernels {
         long inverses = address(inverse);
         long s = address(sums);
         // Strips of columns, each summed over all rows in order: the sums do not depend on the number of threads.
-        int strip = 128;
+        int strip = 256;
         Parallel.rows((width + strip - 1) / strip, rows * strip, (from, to) -> {
             long first = from * strip;
             int n = (int) (Math.min(to * strip, width) - first);
+            float[] total = Tile.of(n);
+            float[] dPart = Tile.of(n);
+            float[] part = Tile.of(n);
             for (long r = 0; r < rows; r++) {
-                long offset = Lanes.at(0, r * width + first, half);
-                float root = Lanes.get(Lanes.at(inverses, r, false), false);
-                RowLoops.addGainGradient(dYs + offset, xs + offset, root, Lanes.at(s, first, false), n, half);
+                long offset = Tile.at(0, r * width + first, half);
+                Tile.read(dYs + offset, half, dPart, 0, n);
+                Tile.read(xs + offset, half, part, 0, n);
+                Loops.addProduct(total, dPart, part, Tile.get(Tile.at(inverses, r, false), false), total.length);
             }
+            Tile.write(total, 0, Tile.at(s, first, false), false, n);
         });
         return sums;
     }
@@ -117,8 +135,18 @@ final class VectorKernels implements Kernels {
         long u = address(up);
         long ys = address(y);
         Parallel.elements(gate.elements(), (from, to) -> {
-            long offset = Lanes.at(0, from, half);
-            ElementLoops.swiGlu(g + offset, u + offset, ys + offset, (int) (to - from), half);
+            float[] gates = Tile.of(Tile.LENGTH);
+            float[] ups = Tile.of(Tile.LENGTH);
+            float[] sigmoids = Tile.of(Tile.LENGTH);
+            for (long i = from; i < to; i += Tile.LENGTH) {
+                int n = (int) Math.min(Tile.LENGTH, to - i);
+                long offset = Tile.at(0, i, half);
+                Tile.read(g + offset, half, gates, 0, n);
+                Tile.read(u + offset, half, ups, 0, n);
+                Loops.sigmoid(gates, sigmoids, Tile.padded(n));
+                Loops.gate(gates, sigmoids, ups, Tile.padded(n));
+                Tile.write(ups, 0, ys + offset, half, n);
+            }
         });
         return y;
     }
@@ -135,8 +163,21 @@ final class VectorKernels implements Kernels {
         long dG = address(result.dGate());
         long dU = address(result.dUp());
         Parallel.elements(dY.elements(), (from, to) -> {
-            long at = Lanes.at(0, from, half);
-            ElementLoops.swiGluBackward(d + at, g + at, u + at, dG + at, dU + at, (int) (to - from), half);
+            float[] dYs = Tile.of(Tile.LENGTH);
+            float[] gates = Tile.of(Tile.LENGTH);
+            float[] ups = Tile.of(Tile.LENGTH);
+            float[] sigmoids = Tile.of(Tile.LENGTH);
+            for (long i = from; i < to; i += Tile.LENGTH) {
+                int n = (int) Math.min(Tile.LENGTH, to - i);
+                long offset = Tile.at(0, i, half);
+                Tile.read(d + offset, half, dYs, 0, n);
+                Tile.read(g + offset, half, gates, 0, n);
+                Tile.read(u + offset, half, ups, 0, n);
+                Loops.sigmoid(gates, sigmoids, Tile.padded(n));
+                Loops.gateBackward(dYs, gates, sigmoids, ups, Tile.padded(n));
+                Tile.write(gates, 0, dG + offset, half, n);
+                Tile.write(ups, 0, dU + offset, half, n);
+            }
         });
         return result;
     }
@@ -153,9 +194,26 @@ final class VectorKernels implements Kernels {
                     "x is %s; %d heads of an even width do not fit in it".formatted(x, heads));
         }
         int headDim = width / heads;
+        int pairs = headDim / 2;
         Tensor y = Tensor.empty(x.dtype(), Device.cpu(), heads, tokens, headDim);
-        long joined = Lanes.at(0, headDim, half);
-        turnAll(address(x), joined, address(y), joined * tokens, tokens, heads, headDim, cos, sin, 1, half);
+        long xs = address(x);
+        long ys = address(y);
+        long c = address(shaped("cos", cos, DType.F32, tokens, pairs));
+        long s = address(shaped("sin", sin, DType.F32, tokens, pairs));
+        Parallel.rows(tokens, width, (from, to) -> {
+            float[] row = Tile.of(width);
+            float[] cosines = Tile.of(pairs);
+            float[] sines = Tile.of(pairs);
+            for (long t = from; t < to; t++) {
+                Tile.read(Tile.at(c, t * pairs, false), false, cosines, 0, pairs);
+                Tile.read(Tile.at(s, t * pairs, false), false, sines, 0, pairs);
+                Tile.read(Tile.at(xs, t * width, half), half, row, 0, width);
+                for (int head = 0; head < heads; head++) {
+                    Loops.turn(row, head * headDim, cosines, sines, pairs);
+                    Tile.write(row, head * headDim, Tile.at(ys, (head * tokens + t) * headDim, half), half, headDim);
+                }
+            }
+        });
         return y;
     }
 
@@ -168,38 +226,29 @@ final class VectorKernels implements Kernels {
         if (headDim % 2 != 0) {
             throw new IllegalArgumentException("dY is %s; expected heads of an even width".formatted(dY));
         }
-        Tensor dX = Tensor.empty(dY.dtype(), Device.cpu(), tokens, (long) heads * headDim);
-        long joined = Lanes.at(0, headDim, half);
-        turnAll(address(dY), joined * tokens, address(dX), joined, tokens, heads, headDim, cos, sin, -1, half);
-        return dX;
-    }
-
-    /// @param stepX bytes from one head of a token to the next in `x`; `stepY` in `y`
-    private static void turnAll(
-            long x,
-            long stepX,
-            long y,
-            long stepY,
-            long tokens,
-            int heads,
-            int headDim,
-            Tensor cos,
-            Tensor sin,
-            float sign,
-            boolean half) {
+        int width = heads * headDim;
         int pairs = headDim / 2;
+        Tensor dX = Tensor.empty(dY.dtype(), Device.cpu(), tokens, width);
+        long dYs = address(dY);
+        long dXs = address(dX);
         long c = address(shaped("cos", cos, DType.F32, tokens, pairs));
         long s = address(shaped("sin", sin, DType.F32, tokens, pairs));
-        long joined = Lanes.at(0, headDim, half);
-        long tokenX = stepX == joined ? joined * heads : joined;
-        long tokenY = stepY == joined ? joined * heads : joined;
-        Parallel.rows(tokens, (long) heads * headDim, (from, to) -> {
+        Parallel.rows(tokens, width, (from, to) -> {
+            float[] row = Tile.of(width);
+            float[] cosines = Tile.of(pairs);
+            float[] sines = Tile.of(pairs);
             for (long t = from; t < to; t++) {
-                long angles = Lanes.at(0, t * pairs, false);
-                ElementLoops.turn(
-                        x + t * tokenX, stepX, y + t * tokenY, stepY, heads, pairs, c + angles, s + angles, sign, half);
+                Tile.read(Tile.at(c, t * pairs, false), false, cosines, 0, pairs);
+                Tile.read(Tile.at(s, t * pairs, false), false, sines, 0, pairs);
+                Loops.multiply(sines, -1, sines.length);
+                for (int head = 0; head < heads; head++) {
+                    Tile.read(Tile.at(dYs, (head * tokens + t) * headDim, half), half, row, head * headDim, headDim);
+                    Loops.turn(row, head * headDim, cosines, sines, pairs);
+                }
+                Tile.write(row, 0, Tile.at(dXs, t * width, half), half, width);
             }
         });
+        return dX;
     }
 
     // ---------------------------------------------------------------- attention
@@ -214,17 +263,19 @@ final class VectorKernels implements Kernels {
         long s = address(scores);
         long sums = address(logSumExp);
         Parallel.rows(scores.size(0) * rows, columns, (from, to) -> {
+            float[] p = Tile.of(columns);
             for (long r = from; r < to; r++) {
                 int range = (int) (r % rows % ranges.rows());
                 int first = ranges.first()[range];
-                int end = ranges.end()[range];
-                long row = Lanes.at(s, r * columns, half);
-                long start = Lanes.at(row, first, half);
-                float sum = RowLoops.logSumExp(start, end - first, (float) scale, half);
-                RowLoops.clear(row, first, half);
-                RowLoops.expInPlace(start, end - first, (float) scale, sum, 1, half);
-                RowLoops.clear(Lanes.at(row, end, half), columns - end, half);
-                Lanes.put(sum, Lanes.at(sums, r, false), false);
+                int n = ranges.end()[range] - first;
+                long row = Tile.at(s, r * columns, half);
+                Tile.read(Tile.at(row, first, half), half, p, 0, n);
+                Tile.pad(p, n, Float.NEGATIVE_INFINITY);
+                float largest = (float) scale * Loops.largest(p, Tile.padded(n));
+                float sum = Loops.expSum(p, Tile.padded(n), (float) scale, largest);
+                Loops.multiply(p, 1 / sum, Tile.padded(n));
+                Tile.writeRow(p, row, first, n, columns, half);
+                Tile.put((float) (largest + Math.log(sum)), Tile.at(sums, r, false), false);
             }
         });
     }
@@ -244,36 +295,23 @@ final class VectorKernels implements Kernels {
         long sums = address(logSumExp);
         long deltas = address(delta);
         Parallel.rows(scores.size(0) * rows, columns, (from, to) -> {
+            float[] p = Tile.of(columns);
+            float[] dS = Tile.of(columns);
             for (long r = from; r < to; r++) {
                 int range = (int) (r % rows % ranges.rows());
                 int first = ranges.first()[range];
-                int end = ranges.end()[range];
-                long before = Lanes.at(0, r * columns, half);
-                long inside = Lanes.at(before, first, half);
-                long after = Lanes.at(before, end, half);
-                RowLoops.clear(s + before, first, half);
-                RowLoops.clear(d + before, first, half);
-                float sum = Lanes.get(Lanes.at(sums, r, false), false);
-                float shift = Lanes.get(Lanes.at(deltas, r, false), false);
-                RowLoops.softmaxBackward(s + inside, d + inside, end - first, (float) scale, sum, shift, half);
-                RowLoops.clear(s + after, columns - end, half);
-                RowLoops.clear(d + after, columns - end, half);
+                int n = ranges.end()[range] - first;
+                long before = Tile.at(0, r * columns, half);
+                long inside = Tile.at(before, first, half);
+                Tile.read(s + inside, half, p, 0, n);
+                Tile.read(d + inside, half, dS, 0, n);
+                Loops.expSum(p, Tile.padded(n), (float) scale, Tile.get(Tile.at(sums, r, false), false));
+                float shift = Tile.get(Tile.at(deltas, r, false), false);
+                Loops.softmaxBackward(p, dS, shift, (float) scale, Tile.padded(n));
+                Tile.writeRow(p, s + before, first, n, columns, half);
+                Tile.writeRow(dS, d + before, first, n, columns, half);
             }
         });
-    }
-
-    private static void check(Ranges ranges, int columns, double scale) {
-        for (int i = 0; i < ranges.rows(); i++) {
-            int first = ranges.first()[i];
-            int end = ranges.end()[i];
-            if (first < 0 || first >= end || end > columns) {
-                throw new IllegalArgumentException("range %d is [%d, %d); expected columns inside [0, %d), at least one"
-                        .formatted(i, first, end, columns));
-            }
-        }
-        if (!(scale > 0)) {
-            throw new IllegalArgumentException("scale is %s; expected a positive number".formatted(scale));
-        }
     }
 
     @Override
@@ -286,10 +324,19 @@ final class VectorKernels implements Kernels {
         long as = address(a);
         long bs = address(b);
         long s = address(sums);
+        int rowsInTile = Math.max(1, Tile.LENGTH / Math.max(1, width));
         Parallel.rows(rows, width, (from, to) -> {
-            for (long r = from; r < to; r++) {
-                long row = Lanes.at(0, r * width, half);
-                Lanes.put(RowLoops.dot(as + row, bs + row, width, half), Lanes.at(s, r, false), false);
+            float[] left = Tile.of(rowsInTile * width);
+            float[] right = Tile.of(rowsInTile * width);
+            for (long r = from; r < to; r += rowsInTile) {
+                int count = (int) Math.min(rowsInTile, to - r);
+                long offset = Tile.at(0, r * width, half);
+                Tile.read(as + offset, half, left, 0, count * width);
+                Tile.read(bs + offset, half, right, 0, count * width);
+                Loops.multiply(left, right, Tile.padded(count * width));
+                for (int i = 0; i < count; i++) {
+                    Tile.put(Loops.sum(left, i * width, width), Tile.at(s, r + i, false), false);
+                }
             }
         });
         return sums;
@@ -309,12 +356,13 @@ final class VectorKernels implements Kernels {
         long values = address(result.values());
         long sums = address(result.logSumExp());
         Parallel.rows(rows, vocab, (from, to) -> {
+            float[] tile = Tile.of(Tile.LENGTH);
             for (long r = from; r < to; r++) {
-                long row = Lanes.at(l, r * vocab, half);
-                long target = Lanes.at(row, columns.getAtIndex(ValueLayout.JAVA_LONG, r), half);
-                float sum = RowLoops.logSumExp(row, vocab, 1, half);
-                Lanes.put(Lanes.get(target, half) - sum, Lanes.at(values, r, false), false);
-                Lanes.put(sum, Lanes.at(sums, r, false), false);
+                long row = Tile.at(l, r * vocab, half);
+                long target = Tile.at(row, columns.getAtIndex(ValueLayout.JAVA_LONG, r), half);
+                float sum = Loops.logSumExp(row, vocab, half, tile);
+                Tile.put(Tile.get(target, half) - sum, Tile.at(values, r, false), false);
+                Tile.put(sum, Tile.at(sums, r, false), false);
             }
         });
         return result;
@@ -330,28 +378,23 @@ final class VectorKernels implements Kernels {
         long sums = address(shaped("logSumExp", logSumExp, DType.F32, rows));
         long w = address(shaped("weights", weights, DType.F32, rows));
         Parallel.rows(rows, vocab, (from, to) -> {
+            float[] tile = Tile.of(Tile.LENGTH);
             for (long r = from; r < to; r++) {
-                long row = Lanes.at(l, r * vocab, half);
-                long target = Lanes.at(row, columns.getAtIndex(ValueLayout.JAVA_LONG, r), half);
-                float sum = Lanes.get(Lanes.at(sums, r, false), false);
-                float weight = Lanes.get(Lanes.at(w, r, false), false);
-                float missing = (float) -Math.expm1(Lanes.get(target, half) - sum); // 1 − p
-                RowLoops.expInPlace(row, vocab, 1, sum, -weight, half);
-                Lanes.put(weight * missing, target, half);
+                long row = Tile.at(l, r * vocab, half);
+                long target = Tile.at(row, columns.getAtIndex(ValueLayout.JAVA_LONG, r), half);
+                float sum = Tile.get(Tile.at(sums, r, false), false);
+                float weight = Tile.get(Tile.at(w, r, false), false);
+                float missing = (float) -Math.expm1(Tile.get(target, half) - sum); // 1 − p
+                for (int i = 0; i < vocab; i += Tile.LENGTH) {
+                    int n = Math.min(Tile.LENGTH, vocab - i);
+                    Tile.read(Tile.at(row, i, half), half, tile, 0, n);
+                    Loops.expSum(tile, Tile.padded(n), 1, sum);
+                    Loops.multiply(tile, -weight, Tile.padded(n));
+                    Tile.write(tile, 0, Tile.at(row, i, half), half, n);
+                }
+                Tile.put(weight * missing, target, half);
             }
         });
-    }
-
-    private static MemorySegment columns(Tensor targets, long rows, int vocab) {
-        MemorySegment columns = shaped("targets", targets, DType.I64, rows).memory();
-        for (long r = 0; r < rows; r++) {
-            long column = columns.getAtIndex(ValueLayout.JAVA_LONG, r);
-            if (column < 0 || column >= vocab) {
-                throw new IllegalArgumentException(
-                        "targets[%d] is %d; expected a column below %d".formatted(r, column, vocab));
-            }
-        }
-        return columns;
     }
 
     // ---------------------------------------------------------------- dropout
@@ -363,9 +406,15 @@ final class VectorKernels implements Kernels {
         Tensor y = like(x);
         long xs = address(x);
         long ys = address(y);
+        float scale = mask.scale();
         Parallel.elements(x.elements(), (from, to) -> {
-            long offset = Lanes.at(0, from, half);
-            ElementLoops.dropout(xs + offset, ys + offset, from, (int) (to - from), mask, half);
+            float[] tile = Tile.of(Tile.LENGTH);
+            for (long i = from; i < to; i += Tile.LENGTH) {
+                int n = (int) Math.min(Tile.LENGTH, to - i);
+                Tile.read(Tile.at(xs, i, half), half, tile, 0, n);
+                Loops.dropout(tile, (int) i, mask, scale, Tile.padded(n));
+                Tile.write(tile, 0, Tile.at(ys, i, half), half, n);
+            }
         });
         return y;
     }
@@ -380,7 +429,7 @@ final class VectorKernels implements Kernels {
         long g = address(shaped("gradient", gradient, DType.F32, shape));
         long ms = address(shaped("m", m, DType.F32, shape));
         long vs = address(shaped("v", v, DType.F32, shape));
-        ElementLoops.AdamWStep numbers = new ElementLoops.AdamWStep(
+        Loops.AdamWStep numbers = new Loops.AdamWStep(
                 (float) gradientScale,
                 (float) (1 - settings.learningRate() * settings.weightDecay()),
                 (float) (1 - settings.beta1()),
@@ -390,44 +439,8 @@ final class VectorKernels implements Kernels {
                 (float) settings.epsilon(),
                 (float) (settings.learningRate() / (1 - Math.pow(settings.beta1(), step))));
         Parallel.elements(parameter.elements(), (from, to) -> {
-            long offset = Lanes.at(0, from, false);
-            ElementLoops.adamW(p + offset, g + offset, ms + offset, vs + offset, (int) (to - from), numbers);
+            long offset = Tile.at(0, from, false);
+            Loops.adamW(p + offset, g + offset, ms + offset, vs + offset, (int) (to - from), numbers);
         });
-    }
-
-    // ---------------------------------------------------------------- arguments
-
-    /// Whether an argument is bfloat16 rather than float32.
-    private static boolean isHalf(String name, Tensor tensor) {
-        return switch (tensor.dtype()) {
-            case F32 -> false;
-            case BF16 -> true;
-            default -> throw new IllegalArgumentException("%s is %s; expected F32 or BF16".formatted(name, tensor));
-        };
-    }
-
-    /// Length of the last dimension of an argument that must have `dims` of them.
-    private static int width(String name, Tensor tensor, int dims) {
-        if (tensor.dims() != dims || tensor.size(-1) > Integer.MAX_VALUE - Lanes.COUNT) {
-            throw new IllegalArgumentException(
-                    "%s is %s; expected %d dimensions, the last below 2³¹".formatted(name, tensor, dims));
-        }
-        return (int) tensor.size(-1);
-    }
-
-    private static Tensor shaped(String name, Tensor tensor, DType dtype, long... shape) {
-        if (tensor.dtype() != dtype || !Arrays.equals(tensor.shape(), shape)) {
-            throw new IllegalArgumentException(
-                    "%s is %s; expected %s of %s".formatted(name, tensor, Arrays.toString(shape), dtype));
-        }
-        return tensor;
-    }
-
-    private static Tensor like(Tensor tensor) {
-        return Tensor.empty(tensor.dtype(), Device.cpu(), tensor.shape());
-    }
-
-    private static long address(Tensor tensor) {
-        return tensor.memory().address();
     }
 }

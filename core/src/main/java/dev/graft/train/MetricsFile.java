@@ -12,7 +12,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/// `metrics.jsonl`: one JSON object a logged step, each line written whole as it happens.
+/// `metrics.jsonl`: one JSON object a logged step, each line written whole as it happens; steps after which the
+/// held-out rows were asked are always logged.
 ///
 /// A logged value is the mean over the steps since the line before, except `grad_norm` and `learning_rate`, which are
 /// those of the step itself. A resumed run first drops the lines after its checkpoint.
@@ -56,14 +57,8 @@ public final class MetricsFile implements TrainingEvent.Listener {
     public void on(TrainingEvent event) {
         switch (event) {
             case TrainingEvent.Stepped stepped -> add(stepped);
-            case TrainingEvent.Evaluated evaluated -> write(Map.of("eval_loss", evaluated.loss()), evaluated.step());
             case TrainingEvent.Saved saved -> {}
         }
-    }
-
-    /// Writes an evaluation outside the steps, before the first or after the last.
-    public void evaluated(int step, double loss) {
-        write(Map.of("eval_loss", loss), step);
     }
 
     private void add(TrainingEvent.Stepped step) {
@@ -71,12 +66,14 @@ public final class MetricsFile implements TrainingEvent.Listener {
         labelled += step.labelledTokens();
         tokens += step.tokens();
         seconds += step.tokens() / step.tokensPerSecond();
-        if (step.step() % loggingSteps == 0 || step.step() == step.steps() || step.step() == 1) {
+        boolean due = step.step() % loggingSteps == 0 || step.step() == step.steps() || step.step() == 1;
+        if (due || step.heldOut().isPresent()) {
             Map<String, Object> values = new LinkedHashMap<>();
             values.put("loss", lossSum / labelled);
             values.put("learning_rate", step.learningRate());
             values.put("grad_norm", step.gradientNorm());
             values.put("tokens_per_second", tokens / seconds);
+            step.heldOut().ifPresent(held -> values.put("eval_loss", held.loss()));
             ProcessMemory.peakResidentMegabytes().ifPresent(peak -> values.put("peak_rss_mb", peak));
             values.put("tokens", step.totalTokens());
             values.put("seconds", step.seconds());

@@ -143,15 +143,13 @@ public final class Trainer implements AutoCloseable {
         stream.skip(start.microBatches());
         Progress progress = start;
         double lastLoss = Double.NaN;
+        Optional<HeldOut> measured = Optional.empty();
         while (progress.step() < config.steps() && !stopRequested) {
             TrainingEvent.Stepped stepped = step(stream, progress);
             progress = new Progress(stepped.step(), stream.consumed(), stepped.totalTokens(), stepped.seconds());
             lastLoss = stepped.loss();
-            listener.on(stepped);
-            if (isDue(config.evalSteps(), progress) && !heldOut.isEmpty()) {
-                listener.on(new TrainingEvent.Evaluated(
-                        progress.step(), HeldOut.of(model, heldOut).loss()));
-            }
+            measured = measure(progress);
+            listener.on(stepped.with(measured));
             if (isDue(config.saveSteps(), progress)) {
                 save(progress);
             }
@@ -160,7 +158,13 @@ public final class Trainer implements AutoCloseable {
         if (interrupted || !isDue(config.saveSteps(), progress)) {
             save(progress);
         }
-        return new TrainingResult(progress.step(), progress.tokens(), progress.seconds(), lastLoss, interrupted);
+        return new TrainingResult(progress.step(), progress.tokens(), progress.seconds(), lastLoss, measured, interrupted);
+    }
+
+    /// Asks the held-out batches when it is time to, and after the last step.
+    private Optional<HeldOut> measure(Progress progress) {
+        boolean due = isDue(config.evalSteps(), progress) || progress.step() == config.steps();
+        return due && !heldOut.isEmpty() ? Optional.of(HeldOut.of(model, heldOut)) : Optional.empty();
     }
 
     private static boolean isDue(int every, Progress progress) {
@@ -204,7 +208,8 @@ public final class Trainer implements AutoCloseable {
                 labelled,
                 tokens / seconds,
                 before.tokens() + tokens,
-                before.seconds() + seconds);
+                before.seconds() + seconds,
+                Optional.empty());
     }
 
     /// Adds one micro-batch's gradients.

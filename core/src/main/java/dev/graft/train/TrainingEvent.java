@@ -1,7 +1,9 @@
 package dev.graft.train;
 
+import dev.graft.eval.HeldOut;
 import java.io.PrintStream;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /// What happens in a run, for those who show or keep it.
 public sealed interface TrainingEvent {
@@ -16,6 +18,7 @@ public sealed interface TrainingEvent {
     /// @param tokensPerSecond tokens of this step by its time
     /// @param totalTokens     tokens processed so far
     /// @param seconds         since training began, evaluations left out
+    /// @param heldOut         what the held-out batches said after this update, when they were asked
     record Stepped(
             int step,
             int steps,
@@ -26,11 +29,24 @@ public sealed interface TrainingEvent {
             long labelledTokens,
             double tokensPerSecond,
             long totalTokens,
-            double seconds)
-            implements TrainingEvent {}
-
-    /// A held-out loss on the way.
-    record Evaluated(int step, double loss) implements TrainingEvent {}
+            double seconds,
+            Optional<HeldOut> heldOut)
+            implements TrainingEvent {
+        Stepped with(Optional<HeldOut> measured) {
+            return new Stepped(
+                    step,
+                    steps,
+                    loss,
+                    learningRate,
+                    gradientNorm,
+                    tokens,
+                    labelledTokens,
+                    tokensPerSecond,
+                    totalTokens,
+                    seconds,
+                    measured);
+        }
+    }
 
     /// A checkpoint that is whole on disk.
     record Saved(int step, Path directory) implements TrainingEvent {}

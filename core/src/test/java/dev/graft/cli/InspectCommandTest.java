@@ -84,12 +84,14 @@ class InspectCommandTest {
     void aRunIsDescribed() throws IOException {
         Files.writeString(folder.resolve("recipe.yaml"), "model: base\nadapter:\n  type: lora\n  r: 8\n");
         Files.writeString(folder.resolve("metrics.jsonl"), "{\"step\": 1}\n");
+        Files.createDirectories(folder.resolve("adapter"));
         Files.createDirectories(folder.resolve("checkpoints/step-90"));
         Files.createDirectories(folder.resolve("checkpoints/step-100"));
         assertThat(Ran.graft("inspect", folder).out())
                 .startsWith("Run  ")
                 .containsPattern("adapter +type lora, r 8")
                 .containsPattern("checkpoints +step-90, step-100")
+                .containsPattern("files +adapter\n")
                 .contains("none yet");
         Files.writeString(folder.resolve("report.json"), "{\"eval_loss_after\": 1.25}");
         JsonNode json = Ran.graft("inspect", folder, "--json").json();

@@ -34,17 +34,18 @@ class LanesTest {
             Tensor actual = Tensor.empty(DType.BF16, Device.cpu(), N);
             long from = source.memory().address();
             long to = actual.memory().address();
-            for (int i = 0; i < N; i += Lanes.COUNT) {
-                Lanes.store(Lanes.load(Lanes.at(from, i, false), false), Lanes.at(to, i, true), true);
-            }
+            float[] tile = Tile.of(N);
+            Tile.read(from, false, tile, 0, N);
+            Tile.write(tile, 0, to, true, N);
             assertThat(actual.memory().toArray(ValueLayout.JAVA_SHORT))
                     .containsExactly(expected.memory().toArray(ValueLayout.JAVA_SHORT));
             for (int i = 0; i < N; i++) {
-                Lanes.put(values[i], Lanes.at(to, i, true), true);
+                Tile.put(values[i], Tile.at(to, i, true), true);
             }
             assertThat(actual.toFloats()).containsExactly(expected.toFloats());
-            Lanes.store(Lanes.all(Float.NaN), to, true);
-            assertThat(Lanes.get(to, true)).isNaN();
+            tile[0] = Float.NaN;
+            Tile.write(tile, 0, to, true, Lanes.COUNT);
+            assertThat(Tile.get(to, true)).isNaN();
         }
     }
 
@@ -98,10 +99,10 @@ class LanesTest {
         }
         FloatVector register = FloatVector.fromArray(Lanes.FLOATS, values, 0);
         for (int i = 0; i < 100_000; i++) {
-            if (Lanes.sum(register) != halves[0]) {
-                assertThat(Lanes.sum(register)).as("call %d", i).isEqualTo(halves[0]);
+            if (Lanes.total(register) != halves[0]) {
+                assertThat(Lanes.total(register)).as("call %d", i).isEqualTo(halves[0]);
             }
         }
-        assertThat(Lanes.sum(register)).isEqualTo(halves[0]);
+        assertThat(Lanes.total(register)).isEqualTo(halves[0]);
     }
 }

@@ -1,15 +1,18 @@
 package dev.graft.train;
 
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.graft.eval.HeldOut;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -21,23 +24,24 @@ class MetricsFileTest {
 
     /// Step `n` has loss `n` over 10 labelled tokens, and 100 tokens in half a second.
     private static TrainingEvent.Stepped step(int n, int of) {
-        return new TrainingEvent.Stepped(n, of, n, 0.001 * n, 2.0 * n, 100, 10, 200, 100L * n, 0.5 * n);
+        return new TrainingEvent.Stepped(
+                n, of, n, 0.001 * n, 2.0 * n, 100, 10, 200, 100L * n, 0.5 * n, Optional.empty());
     }
 
     @Test
     void linesAreJsonWithTheKeysOfTheContract() throws IOException {
         MetricsFile metrics = new MetricsFile(file(), 2);
-        metrics.evaluated(0, 9.5);
-        for (int n = 1; n <= 5; n++) {
-            metrics.on(step(n, 5));
+        for (int n = 1; n <= 6; n++) {
+            Optional<HeldOut> held = n == 5 ? Optional.of(new HeldOut(1.25, 0.5, 100)) : Optional.empty();
+            metrics.on(step(n, 6).with(held));
         }
-        metrics.on(new TrainingEvent.Evaluated(5, 1.25));
-        metrics.on(new TrainingEvent.Saved(5, folder));
+        metrics.on(new TrainingEvent.Saved(6, folder));
         List<JsonNode> lines = lines();
-        assertThat(lines).extracting(line -> line.path("step").asInt()).containsExactly(0, 1, 2, 4, 5, 5);
-        assertThat(lines.get(0).path("eval_loss").asDouble()).isEqualTo(9.5);
-        assertThat(lines.get(5).path("eval_loss").asDouble()).isEqualTo(1.25);
-        JsonNode fourth = lines.get(3);
+        assertThat(lines).extracting(line -> line.path("step").asInt()).as("every second, and where the held-out rows were asked")
+                .containsExactly(1, 2, 4, 5, 6);
+        assertThat(lines.get(3).path("eval_loss").asDouble()).isEqualTo(1.25);
+        JsonNode fourth = lines.get(2);
+        assertThat(fourth.has("eval_loss")).isFalse();
         assertThat(fourth.path("loss").asDouble()).as("mean of 3 and 4").isEqualTo(3.5);
         assertThat(fourth.path("learning_rate").asDouble()).isEqualTo(0.004);
         assertThat(fourth.path("grad_norm").asDouble()).isEqualTo(8);
@@ -54,14 +58,13 @@ class MetricsFileTest {
     @Test
     void rewindingDropsLaterAndHalfWrittenLines() throws IOException {
         MetricsFile metrics = new MetricsFile(file(), 1);
-        metrics.evaluated(0, 9.5);
         for (int n = 1; n <= 12; n++) {
             metrics.on(step(n, 20));
         }
         Files.writeString(file(), Files.readString(file()) + "{\"step\":2,\"lo");
         metrics.rewindTo(3);
         metrics.on(step(4, 20));
-        assertThat(lines()).extracting(line -> line.path("step").asInt()).containsExactly(0, 1, 2, 3, 4);
+        assertThat(lines()).extracting(line -> line.path("step").asInt()).containsExactly(1, 2, 3, 4);
     }
 
     @Test

@@ -1,0 +1,78 @@
+package dev.graft.kernel;
+
+import dev.graft.tensor.DType;
+import dev.graft.tensor.Device;
+import dev.graft.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+
+/// What stands between a caller's mistake and raw memory: every kernel asks here before it takes an address.
+final class Arguments {
+    private Arguments() {}
+
+    /// Whether an argument is bfloat16 rather than float32.
+    static boolean isHalf(String name, Tensor tensor) {
+        return switch (tensor.dtype()) {
+            case F32 -> false;
+            case BF16 -> true;
+            default -> throw new IllegalArgumentException("%s is %s; expected F32 or BF16".formatted(name, tensor));
+        };
+    }
+
+    /// Length of the last dimension of an argument that must have `dims` of them.
+    static int width(String name, Tensor tensor, int dims) {
+        if (tensor.dims() != dims || tensor.size(-1) > Integer.MAX_VALUE - Lanes.COUNT) {
+            throw new IllegalArgumentException(
+                    "%s is %s; expected %d dimensions, the last below 2³¹".formatted(name, tensor, dims));
+        }
+        return (int) tensor.size(-1);
+    }
+
+    static Tensor shaped(String name, Tensor tensor, DType dtype, long... shape) {
+        if (tensor.dtype() != dtype || !Arrays.equals(tensor.shape(), shape)) {
+            throw new IllegalArgumentException(
+                    "%s is %s; expected %s of %s".formatted(name, tensor, Arrays.toString(shape), dtype));
+        }
+        return tensor;
+    }
+
+    /// A vector of any floating type as a tile.
+    static float[] floats(String name, Tensor vector, int length) {
+        return Arrays.copyOf(shaped(name, vector, vector.dtype(), length).toFloats(), Tile.padded(length));
+    }
+
+    static Tensor like(Tensor tensor) {
+        return Tensor.empty(tensor.dtype(), Device.cpu(), tensor.shape());
+    }
+
+    static long address(Tensor tensor) {
+        return tensor.memory().address();
+    }
+
+    static void check(Kernels.Ranges ranges, int columns, double scale) {
+        for (int i = 0; i < ranges.rows(); i++) {
+            int first = ranges.first()[i];
+            int end = ranges.end()[i];
+            if (first < 0 || first >= end || end > columns) {
+                throw new IllegalArgumentException("range %d is [%d, %d); expected columns inside [0, %d), at least one"
+                        .formatted(i, first, end, columns));
+            }
+        }
+        if (!(scale > 0)) {
+            throw new IllegalArgumentException("scale is %s; expected a positive number".formatted(scale));
+        }
+    }
+
+    static MemorySegment columns(Tensor targets, long rows, int vocab) {
+        MemorySegment columns = shaped("targets", targets, DType.I64, rows).memory();
+        for (long r = 0; r < rows; r++) {
+            long column = columns.getAtIndex(ValueLayout.JAVA_LONG, r);
+            if (column < 0 || column >= vocab) {
+                throw new IllegalArgumentException(
+                        "targets[%d] is %d; expected a column below %d".formatted(r, column, vocab));
+            }
+        }
+        return columns;
+    }
+}
