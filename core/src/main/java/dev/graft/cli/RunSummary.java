@@ -196,13 +196,7 @@ record RunSummary(
         List<RunReport.Point> points = new ArrayList<>();
         before.heldOut()
                 .ifPresent(was -> points.add(new RunReport.Point(
-                        0,
-                        Double.NaN,
-                        Double.NaN,
-                        Double.NaN,
-                        Double.NaN,
-                        Double.NaN,
-                        OptionalDouble.of(was.loss()))));
+                        0, Double.NaN, Double.NaN, Double.NaN, Double.NaN, Double.NaN, OptionalDouble.of(was.loss()))));
         ObjectMapper mapper = new ObjectMapper();
         try {
             for (String line : Files.readAllLines(metrics)) {

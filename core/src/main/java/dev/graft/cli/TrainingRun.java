@@ -219,8 +219,7 @@ final class TrainingRun {
             console.clear();
             console.say("%-9s %s"
                     .formatted(
-                            when,
-                            RunSummary.line(measured, recipe.evaluation().exactMatchRows())));
+                            when, RunSummary.line(measured, recipe.evaluation().exactMatchRows())));
             return measured;
         }
 

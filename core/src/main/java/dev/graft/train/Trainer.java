@@ -158,7 +158,8 @@ public final class Trainer implements AutoCloseable {
         if (interrupted || !isDue(config.saveSteps(), progress)) {
             save(progress);
         }
-        return new TrainingResult(progress.step(), progress.tokens(), progress.seconds(), lastLoss, measured, interrupted);
+        return new TrainingResult(
+                progress.step(), progress.tokens(), progress.seconds(), lastLoss, measured, interrupted);
     }
 
     /// Asks the held-out batches when it is time to, and after the last step.

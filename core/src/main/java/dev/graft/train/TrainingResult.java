@@ -11,7 +11,8 @@ import java.util.Optional;
 /// @param lastLoss    loss of the last step; NaN when there was none
 /// @param heldOut     what the held-out batches said after the last step; empty when they were not asked then
 /// @param interrupted whether it was asked to stop before its last step
-public record TrainingResult(int steps, long tokens, double seconds, double lastLoss, Optional<HeldOut> heldOut, boolean interrupted) {
+public record TrainingResult(
+        int steps, long tokens, double seconds, double lastLoss, Optional<HeldOut> heldOut, boolean interrupted) {
     public double tokensPerSecond() {
         return tokens / seconds;
     }

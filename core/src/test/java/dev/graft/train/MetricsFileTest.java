@@ -1,12 +1,11 @@
 package dev.graft.train;
 
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.graft.eval.HeldOut;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.graft.eval.HeldOut;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -37,7 +36,9 @@ class MetricsFileTest {
         }
         metrics.on(new TrainingEvent.Saved(6, folder));
         List<JsonNode> lines = lines();
-        assertThat(lines).extracting(line -> line.path("step").asInt()).as("every second, and where the held-out rows were asked")
+        assertThat(lines)
+                .extracting(line -> line.path("step").asInt())
+                .as("every second, and where the held-out rows were asked")
                 .containsExactly(1, 2, 4, 5, 6);
         assertThat(lines.get(3).path("eval_loss").asDouble()).isEqualTo(1.25);
         JsonNode fourth = lines.get(2);
