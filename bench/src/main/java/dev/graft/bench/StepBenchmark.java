@@ -43,13 +43,11 @@ public final class StepBenchmark {
     private static final int VOCAB = 151_936;
     private static final int WARM_UP = 2;
 
-    private static final String CONFIG =
-            """
+    private static final String CONFIG = """
             {"model_type": "llama", "hidden_size": %d, "intermediate_size": %d, "num_hidden_layers": %d,
              "num_attention_heads": %d, "num_key_value_heads": %d, "head_dim": %d, "vocab_size": %d,
              "tie_word_embeddings": true, "max_position_embeddings": 32768, "rms_norm_eps": 1e-6}
-            """
-                    .formatted(WIDTH, INNER, LAYERS, HEADS, KEY_HEADS, HEAD_DIM, VOCAB);
+            """.formatted(WIDTH, INNER, LAYERS, HEADS, KEY_HEADS, HEAD_DIM, VOCAB);
 
     private StepBenchmark() {}
 
@@ -69,8 +67,7 @@ public final class StepBenchmark {
         }
     }
 
-    private static void run(
-            LanguageModel model, int documents, int length, boolean all, int steps, boolean recompute) {
+    private static void run(LanguageModel model, int documents, int length, boolean all, int steps, boolean recompute) {
         List<Tokenized> examples = new ArrayList<>();
         SplittableRandom random = new SplittableRandom(1);
         for (int d = 0; d < documents; d++) {
@@ -135,7 +132,8 @@ public final class StepBenchmark {
     }
 
     private static double median(List<Double> values) {
-        double[] sorted = values.stream().mapToDouble(Double::doubleValue).sorted().toArray();
+        double[] sorted =
+                values.stream().mapToDouble(Double::doubleValue).sorted().toArray();
         return sorted[sorted.length / 2];
     }
 }
