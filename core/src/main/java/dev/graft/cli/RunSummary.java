@@ -169,7 +169,11 @@ record RunSummary(
         RecipeWriter.tree(recipe).forEach((key, value) -> {
             if (value instanceof Map<?, ?> section) {
                 Map<String, String> rows = new LinkedHashMap<>();
-                section.forEach((k, v) -> rows.put(k.toString(), String.valueOf(v)));
+                section.forEach((k, v) -> {
+                    if (v != null) {
+                        rows.put(k.toString(), v.toString());
+                    }
+                });
                 sections.put(key, rows);
             } else {
                 sections.computeIfAbsent("run", k -> new LinkedHashMap<>()).put(key, String.valueOf(value));

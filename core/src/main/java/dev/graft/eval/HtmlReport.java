@@ -96,7 +96,10 @@ public final class HtmlReport {
         fact("Duration", Html.duration(report.seconds()), "");
         fact("Speed", Html.number(report.tokensPerSecond()), "tokens/s");
         double memory =
-                report.points().stream().mapToDouble(Point::peakMegabytes).max().orElse(Double.NaN);
+                report.points().stream()
+                        .mapToDouble(Point::peakMegabytes)
+                        .filter(Double::isFinite)
+                        .max().orElse(Double.NaN);
         fact(
                 "Peak memory",
                 memory < 1024 ? Html.number(memory) : Html.number(memory / 1024),
