@@ -3,12 +3,14 @@ package dev.graft.format;
 import static dev.graft.format.FormatException.quote;
 
 import dev.graft.format.Safetensors.Entry;
+import dev.graft.tensor.DType;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -164,6 +166,25 @@ public final class WeightFiles implements AutoCloseable {
     /// Names of all tensors, file by file, in the order of their bytes.
     public Set<String> names() {
         return homes.keySet();
+    }
+
+    /// Which of these tensors are missing, have another shape or a type nothing can be computed in, a clause each.
+    ///
+    /// @param expected shapes by name
+    public List<String> misfits(Map<String, long[]> expected) {
+        List<String> faults = new ArrayList<>();
+        expected.forEach((name, shape) -> {
+            if (!names().contains(name)) {
+                faults.add(name + ": missing");
+            } else if (!Arrays.equals(entry(name).shape(), shape)) {
+                faults.add("%s: shape %s; expected %s"
+                        .formatted(name, Arrays.toString(entry(name).shape()), Arrays.toString(shape)));
+            } else if (entry(name).dtype().filter(DType::isFloating).isEmpty()) {
+                faults.add("%s: type %s; expected a floating type (F32, BF16, F16, F64)"
+                        .formatted(name, entry(name).dtypeName()));
+            }
+        });
+        return faults;
     }
 
     /// The description of a tensor; its offsets count within the file it lies in.

@@ -9,7 +9,6 @@ import dev.graft.tensor.Device;
 import dev.graft.tensor.Torch;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
@@ -79,18 +78,7 @@ public final class Architectures {
 
     /// Compares what the files hold with what the configuration asks for, and names every difference at once.
     private static void check(Path directory, Map<String, long[]> expected, WeightFiles files, boolean tied) {
-        List<String> faults = new ArrayList<>();
-        expected.forEach((name, shape) -> {
-            if (!files.names().contains(name)) {
-                faults.add(name + ": missing");
-            } else if (!Arrays.equals(files.entry(name).shape(), shape)) {
-                faults.add("%s: shape %s; expected %s"
-                        .formatted(name, Arrays.toString(files.entry(name).shape()), Arrays.toString(shape)));
-            } else if (files.entry(name).dtype().filter(DType::isFloating).isEmpty()) {
-                faults.add("%s: type %s; expected a floating type (F32, BF16, F16, F64)"
-                        .formatted(name, files.entry(name).dtypeName()));
-            }
-        });
+        List<String> faults = new ArrayList<>(files.misfits(expected));
         for (String name : new TreeSet<>(files.names())) {
             // Some writers store a tied head beside the embedding, and old ones the rotary frequencies.
             boolean known = expected.containsKey(name)

@@ -14,7 +14,6 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -83,19 +82,9 @@ final class AdapterFiles {
     }
 
     private static void requireFit(Path directory, Map<String, Parameter> expected, WeightFiles files) {
-        List<String> faults = new ArrayList<>();
-        expected.forEach((name, parameter) -> {
-            long[] shape = parameter.master().shape();
-            if (!files.names().contains(name)) {
-                faults.add(name + ": missing");
-            } else if (!Arrays.equals(files.entry(name).shape(), shape)) {
-                faults.add("%s: shape %s; expected %s"
-                        .formatted(name, Arrays.toString(files.entry(name).shape()), Arrays.toString(shape)));
-            } else if (files.entry(name).dtype().filter(DType::isFloating).isEmpty()) {
-                faults.add("%s: type %s; expected a floating type (F32, BF16, F16, F64)"
-                        .formatted(name, files.entry(name).dtypeName()));
-            }
-        });
+        Map<String, long[]> shapes = new LinkedHashMap<>();
+        expected.forEach((name, parameter) -> shapes.put(name, parameter.master().shape()));
+        List<String> faults = new ArrayList<>(files.misfits(shapes));
         for (String name : new TreeSet<>(files.names())) {
             if (!expected.containsKey(name)) {
                 faults.add(name + ": this model has no such layer");
