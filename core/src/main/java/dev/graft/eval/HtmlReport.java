@@ -95,11 +95,11 @@ public final class HtmlReport {
                 "");
         fact("Duration", Html.duration(report.seconds()), "");
         fact("Speed", Html.number(report.tokensPerSecond()), "tokens/s");
-        double memory =
-                report.points().stream()
-                        .mapToDouble(Point::peakMegabytes)
-                        .filter(Double::isFinite)
-                        .max().orElse(Double.NaN);
+        double memory = report.points().stream()
+                .mapToDouble(Point::peakMegabytes)
+                .filter(Double::isFinite)
+                .max()
+                .orElse(Double.NaN);
         fact(
                 "Peak memory",
                 memory < 1024 ? Html.number(memory) : Html.number(memory / 1024),

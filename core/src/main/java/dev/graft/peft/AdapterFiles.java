@@ -83,7 +83,8 @@ final class AdapterFiles {
 
     private static void requireFit(Path directory, Map<String, Parameter> expected, WeightFiles files) {
         Map<String, long[]> shapes = new LinkedHashMap<>();
-        expected.forEach((name, parameter) -> shapes.put(name, parameter.master().shape()));
+        expected.forEach(
+                (name, parameter) -> shapes.put(name, parameter.master().shape()));
         List<String> faults = new ArrayList<>(files.misfits(shapes));
         for (String name : new TreeSet<>(files.names())) {
             if (!expected.containsKey(name)) {
