@@ -1,11 +1,9 @@
 package dev.graft.model;
 
-import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.graft.format.FormatException;
-import java.io.IOException;
-import java.io.UncheckedIOException;
+import dev.graft.format.Json;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -35,22 +33,7 @@ public final class ModelConfig {
                     "a Hugging Face model directory (config.json, tokenizer.json, model.safetensors)",
                     "Check the path.");
         }
-        try {
-            JsonNode root = JSON.readTree(file.toFile());
-            if (root == null || !root.isObject()) {
-                throw new FormatException(
-                        file, "it holds no JSON object", "the model's configuration", "Download it again.");
-            }
-            return new ModelConfig(file, root);
-        } catch (JacksonException e) {
-            throw new FormatException(
-                    file,
-                    "it is not valid JSON: " + e.getOriginalMessage(),
-                    "the model's configuration",
-                    "Download it again.");
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot read " + file, e);
-        }
+        return new ModelConfig(file, Json.readObject(file, "the model's configuration"));
     }
 
     public Path file() {
