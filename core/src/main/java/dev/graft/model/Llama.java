@@ -3,9 +3,11 @@ package dev.graft.model;
 import dev.graft.autograd.Attention;
 import dev.graft.autograd.Operations;
 import dev.graft.autograd.Parameter;
+import dev.graft.autograd.Projection;
 import dev.graft.autograd.Tape;
 import dev.graft.autograd.Value;
 import dev.graft.autograd.Weight;
+import dev.graft.nn.EmbeddingLayer;
 import dev.graft.nn.KvCache;
 import dev.graft.nn.LinearFactory;
 import dev.graft.nn.LinearLayer;
@@ -19,6 +21,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /// Llama, Llama 2 and Llama 3.x: pre-norm decoder with rotary positions, grouped key-value heads and a gated unit.
 ///
@@ -145,10 +148,10 @@ final class Llama implements Architecture {
         private final Shape shape;
         private final DType computeType;
         private final Device device;
-        private final Weight embedding;
+        private final EmbeddingLayer embedding;
         private final List<Block> blocks = new ArrayList<>();
         private final Weight norm;
-        private final Weight head;
+        private final LinearLayer head;
         private final RotaryTable rotary;
         private final List<Parameter> parameters;
         private final long totalParameters;
@@ -166,12 +169,12 @@ final class Llama implements Architecture {
             this.shape = shape;
             this.computeType = source.computeType();
             this.device = source.device();
-            this.embedding = factory.weight("model.embed_tokens.weight", source);
+            this.embedding = factory.embedding("model.embed_tokens", source);
             for (int i = 0; i < shape.layers; i++) {
                 blocks.add(new Block(shape, i, source, factory));
             }
             this.norm = factory.weight("model.norm.weight", source);
-            this.head = shape.tied ? embedding : factory.weight("lm_head.weight", source);
+            this.head = factory.head("lm_head", shape.tied ? Optional.of(embedding) : Optional.empty(), source);
             this.rotary = new RotaryTable(shape.rotaryFrequencies, device);
             factory.complete();
             this.parameters = List.copyOf(factory.parameters());
@@ -186,7 +189,7 @@ final class Llama implements Architecture {
             RotaryTable.CosSin turn = rotary.at(run.positions());
             Tensor slots = Tensor.of(run.cached().map(TokenRun.Cached::slots).orElse(new int[0]))
                     .to(device);
-            Value x = Operations.embedding(tape, embedding, ids);
+            Value x = embedding.forward(tape, ids);
             for (Block block : blocks) {
                 x = tape.block(x, (t, input) -> block.forward(t, input, run, turn, slots));
             }
@@ -214,8 +217,8 @@ final class Llama implements Architecture {
         }
 
         @Override
-        public Weight head() {
-            return head;
+        public Projection head() {
+            return head.projection().orElseThrow();
         }
 
         @Override
