@@ -1,5 +1,6 @@
 package dev.graft.model;
 
+import dev.graft.autograd.Head;
 import dev.graft.autograd.Parameter;
 import dev.graft.autograd.Tape;
 import dev.graft.autograd.TokenLogProbs;
@@ -30,10 +31,21 @@ public interface LanguageModel extends AutoCloseable {
     /// The output embedding, `[vocab, width]`.
     Weight head();
 
+    /// What the logits are capped at, `softCap · tanh(logit / softCap)`; 0 for not at all.
+    default double logitSoftCap() {
+        return 0;
+    }
+
     /// A cache for decoding.
     ///
     /// @param slots tokens it has room for, all sequences together
     KvCache cache(int slots);
+
+    /// How long a sequence may become while keys and values of its first `length` tokens, read when it was that long,
+    /// stay what the model would compute: some rotary scalings turn every token of a longer document otherwise.
+    default int cacheHolds(int length) {
+        return Integer.MAX_VALUE;
+    }
 
     int vocabularySize();
 
@@ -56,7 +68,7 @@ public interface LanguageModel extends AutoCloseable {
                 tape,
                 hidden,
                 Tensor.of(rows).to(device()),
-                head(),
+                new Head(head(), logitSoftCap()),
                 Tensor.of(targets).to(device()));
     }
 
@@ -66,7 +78,7 @@ public interface LanguageModel extends AutoCloseable {
                 tape,
                 hidden,
                 Tensor.of(rows).to(device()),
-                head(),
+                new Head(head(), logitSoftCap()),
                 Tensor.of(targets).to(device()));
     }
 
@@ -75,7 +87,7 @@ public interface LanguageModel extends AutoCloseable {
     /// @param hidden `[rows, width]`
     /// @return       `[rows, vocab]`, in the computing type
     default Tensor logits(Tensor hidden) {
-        return hidden.mm(head().value().t());
+        return new Head(head(), logitSoftCap()).logits(hidden);
     }
 
     @Override
