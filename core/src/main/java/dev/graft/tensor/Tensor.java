@@ -415,6 +415,10 @@ public final class Tensor {
         return new Tensor(handle.cos());
     }
 
+    public Tensor tanh() {
+        return new Tensor(handle.tanh());
+    }
+
     public Tensor sigmoid() {
         return new Tensor(handle.sigmoid());
     }
