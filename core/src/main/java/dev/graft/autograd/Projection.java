@@ -1,6 +1,7 @@
 package dev.graft.autograd;
 
 import dev.graft.kernel.Kernels;
+import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
@@ -82,7 +83,7 @@ public record Projection(Weight weight, Optional<Weight> bias, List<LowRank> cha
 
             List<Tensor> results = new ArrayList<>();
             for (Projection p : projections) {
-                Tensor y = x.data().mm(p.weight.value().t());
+                Tensor y = Scope.local(() -> x.data().mm(p.weight.value().t()));
                 p.bias.ifPresent(bias -> y.addInPlace(bias.value()));
                 results.add(y);
             }
