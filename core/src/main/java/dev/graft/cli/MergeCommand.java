@@ -92,7 +92,7 @@ final class MergeCommand implements Runnable {
     @Option(
             names = "--max-rounding",
             paramLabel = "Y",
-            defaultValue = "1",
+            defaultValue = "0.5",
             description = "Fail when rounding moves any tensor by more than Y times ‖ΔW‖ (default: ${DEFAULT-VALUE}).")
     private double maxRounding;
 
