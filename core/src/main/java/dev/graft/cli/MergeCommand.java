@@ -64,6 +64,12 @@ final class MergeCommand implements Runnable {
     @Option(names = "--overwrite", description = "Replace DIR if an earlier merge made it.")
     private boolean overwrite;
 
+    @Option(
+            names = "--force",
+            description = "Merge adapters although they were trained on other weights, or with another tokenizer or"
+                    + " chat template, than MODEL has.")
+    private boolean force;
+
     @Mixin
     private MergeOptions options;
 
@@ -103,6 +109,7 @@ final class MergeCommand implements Runnable {
         require(maxKl >= 0, "--max-kl is %s; expected 0 or more".formatted(maxKl));
         require(maxRounding >= 0, "--max-rounding is %s; expected 0 or more".formatted(maxRounding));
         requirePlace();
+        adapters.forEach(adapter -> AdapterOrigin.require(adapter, model, force));
         try (Merge merge = Merge.open(model, adapters, settings)) {
             AtomicFiles.directory(output, overwrite, folder -> intoModel(merge, settings, folder));
         }
