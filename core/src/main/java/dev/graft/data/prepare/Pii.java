@@ -34,7 +34,7 @@ public enum Pii {
     CARD("(?<![\\w.,-])(?<!\\d )[2-6]\\d{3}(?:[ -]?\\d){8,14}\\d(?![\\d-])", Pii::isCard),
     /// With a country code, or written the North American way.
     PHONE(
-            X[1-9]\\d{0,2}(?:[ .\\-/]?(?:\\(\\d{1,4}\\)|\\d)){6,13}(?!\\d)"
+            "(?<![\\w+])(?<!\\d[ .-])(?:\\+|00)[1-9]\\d{0,2}(?:[ .\\-/]?(?:\\(\\d{1,4}\\)|\\d)){6,13}(?!\\d)"
                     + "|(?<![\\w-])(?:1[ .-])?(?:\\(\\d{3}\\) ?|\\d{3}[ .-])\\d{3}[.-]\\d{4}(?![\\w-])",
             text -> digits(text).length() <= 17),
     /// Addresses of the internet protocol, version 4; local ones are left alone.
