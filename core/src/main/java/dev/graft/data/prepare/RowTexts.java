@@ -11,13 +11,13 @@ import java.util.function.UnaryOperator;
 
 /// The texts inside a row of any shape: its strings, in the order they stand in, but for those that only say who
 /// speaks or what something is.
-final class RowTexts {
+public final class RowTexts {
     private static final Set<String> LABELS = Set.of("role", "from", "type", "id", "tool_call_id", "name");
 
     private RowTexts() {}
 
     /// All of them, one after another with line breaks between.
-    static String of(JsonNode row) {
+    public static String of(JsonNode row) {
         List<String> texts = new ArrayList<>();
         collect(row, texts);
         return String.join("\n", texts);
@@ -26,7 +26,7 @@ final class RowTexts {
     /// Only what stands under these keys of the row.
     ///
     /// @throws IllegalArgumentException for a key that the row does not have
-    static String of(ObjectNode row, List<String> keys) {
+    public static String of(ObjectNode row, List<String> keys) {
         if (keys.isEmpty()) {
             return of(row);
         }
@@ -38,7 +38,7 @@ final class RowTexts {
     }
 
     /// What stands under one key: a string as it is, a number or truth value as it is written, the texts of a list.
-    static String value(ObjectNode row, String key) {
+    public static String value(ObjectNode row, String key) {
         JsonNode value = row.get(key);
         if (value == null || value.isNull()) {
             List<String> keys = new ArrayList<>();
@@ -64,7 +64,7 @@ final class RowTexts {
     }
 
     /// A copy of the row with each of its texts changed.
-    static ObjectNode mapped(ObjectNode row, UnaryOperator<String> change) {
+    public static ObjectNode mapped(ObjectNode row, UnaryOperator<String> change) {
         ObjectNode copy = row.deepCopy();
         change(copy, change);
         return copy;
