@@ -9,6 +9,7 @@ import dev.graft.format.AtomicFiles;
 import dev.graft.format.Json;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -110,7 +111,11 @@ final class DataSplitCommand implements Runnable {
         Found found = read(files);
         long[] sizes = sizes(found.parting.rows());
         int[] parts = found.parting.parts(sizes, seed);
-        write(files, parts);
+        try {
+            write(files, parts, sizes, List.of());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
         report(files, found, sizes, parts);
     }
 
@@ -141,7 +146,7 @@ final class DataSplitCommand implements Runnable {
                 alike.add(sketch);
             });
         } catch (IOException e) {
-            throw new java.io.UncheckedIOException(e);
+            throw new UncheckedIOException(e);
         }
         return found;
     }
@@ -179,23 +184,41 @@ final class DataSplitCommand implements Runnable {
                 "%s is \"%s\"; expected a share such as 0.1 or a number of rows such as 500".formatted(option, text));
     }
 
-    private void write(List<Path> files, int[] parts) {
-        DataRows.write(file(PARTS.get(0)), train -> DataRows.write(
-                file(PARTS.get(1)), validation -> DataRows.write(file(PARTS.get(2)), test -> {
-                    List<DataRows.Writer> writers = List.of(train, validation, test);
-                    int[] next = {0};
-                    DataRows.each(files, (where, row) -> {
-                        if (next[0] == parts.length) {
-                            throw new IllegalStateException(where + " was not there before: the input changed while it"
-                                    + " was read; nothing was written");
-                        }
-                        writers.get(parts[next[0]++]).write(row);
-                    });
-                    if (next[0] != parts.length) {
-                        throw new IllegalStateException(
-                                "the input lost rows while it was read; nothing was written");
-                    }
-                })));
+    /// Opens the parts that are wanted one inside the other, so that either all of them come into place or none.
+    private void write(List<Path> files, int[] parts, long[] sizes, List<Optional<DataRows.Writer>> open)
+            throws IOException {
+        int part = open.size();
+        if (part == PARTS.size()) {
+            distribute(files, parts, open);
+        } else if (sizes[part] == 0) {
+            write(files, parts, sizes, with(open, Optional.empty()));
+        } else {
+            DataRows.write(file(PARTS.get(part)), writer -> write(files, parts, sizes, with(open, Optional.of(writer))));
+        }
+    }
+
+    private static <T> List<T> with(List<T> list, T next) {
+        List<T> longer = new ArrayList<>(list);
+        longer.add(next);
+        return longer;
+    }
+
+    private static void distribute(List<Path> files, int[] parts, List<Optional<DataRows.Writer>> writers)
+            throws IOException {
+        int[] next = {0};
+        DataRows.each(files, (where, row) -> {
+            if (next[0] == parts.length) {
+                throw changed();
+            }
+            writers.get(parts[next[0]++]).orElseThrow().write(row);
+        });
+        if (next[0] != parts.length) {
+            throw changed();
+        }
+    }
+
+    private static IllegalStateException changed() {
+        return new IllegalStateException("the input changed while it was read; nothing was written. Try again.");
     }
 
     private void report(List<Path> files, Found found, long[] wanted, int[] parts) {
@@ -229,6 +252,9 @@ final class DataSplitCommand implements Runnable {
                 Facts.count(found.parting.groups(), "group"));
         facts.add("like an earlier row", "%s", Facts.count(found.together, "row"));
         for (int part = 0; part < PARTS.size(); part++) {
+            if (wanted[part] == 0) {
+                continue;
+            }
             String missed = sizes[part] == wanted[part] ? "" : " (%,d wanted; groups are not parted)".formatted(wanted[part]);
             facts.add(PARTS.get(part), "%s in %s%s", Facts.count(sizes[part], "row"), file(PARTS.get(part)), missed);
         }
