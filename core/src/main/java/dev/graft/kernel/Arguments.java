@@ -50,7 +50,7 @@ final class Arguments {
         return tensor.memory().address();
     }
 
-    static void check(Kernels.Ranges ranges, int columns, double scale) {
+    static void check(Kernels.Ranges ranges, int columns) {
         for (int i = 0; i < ranges.rows(); i++) {
             int first = ranges.first()[i];
             int end = ranges.end()[i];
@@ -58,9 +58,6 @@ final class Arguments {
                 throw new IllegalArgumentException("range %d is [%d, %d); expected columns inside [0, %d), at least one"
                         .formatted(i, first, end, columns));
             }
-        }
-        if (!(scale > 0)) {
-            throw new IllegalArgumentException("scale is %s; expected a positive number".formatted(scale));
         }
     }
 
