@@ -1,14 +1,12 @@
 package dev.graft.model;
 
+import dev.graft.format.PackedWeights;
 import dev.graft.format.Safetensors.Entry;
 import dev.graft.format.WeightFiles;
-import dev.graft.tensor.DType;
-import dev.graft.tensor.Device;
+import dev.graft.tensor.Packed;
 import dev.graft.tensor.Tensor;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /// A Hugging Face folder: `config.json` and safetensors, which are opened when first asked for, so that a configuration
@@ -17,17 +15,19 @@ final class HubFolder implements ModelSource {
     private final Path folder;
     private final ModelConfig config;
     private WeightFiles files;
+    private PackedWeights weights;
 
     HubFolder(Path folder) {
         this.folder = folder;
         this.config = ModelConfig.read(folder);
     }
 
-    private WeightFiles files() {
-        if (files == null) {
+    private PackedWeights weights() {
+        if (weights == null) {
             files = WeightFiles.open(folder);
+            weights = PackedWeights.of(folder, files, config.json());
         }
-        return files;
+        return weights;
     }
 
     @Override
@@ -42,30 +42,22 @@ final class HubFolder implements ModelSource {
 
     @Override
     public Set<String> names() {
-        return files().names();
+        return weights().names();
     }
 
     @Override
     public Entry entry(String name) {
-        return files().entry(name);
+        return weights().entry(name);
     }
 
     @Override
     public Tensor stored(String name) {
-        Entry entry = files().entry(name);
-        MemorySegment data = files().data(name); // refuses types Graft cannot compute with
-        DType dtype = entry.dtype().orElseThrow();
-        if (data.address() % dtype.bytes() == 0) {
-            return Tensor.over(data, dtype, entry.shape());
-        }
-        Tensor copy = Tensor.empty(dtype, Device.cpu(), entry.shape()); // old writers did not align
-        copy.memory().copyFrom(data);
-        return copy;
+        return weights().tensor(name);
     }
 
     @Override
-    public List<String> misfits(Map<String, long[]> expected) {
-        return files().misfits(expected);
+    public Optional<Packed> packed(String name) {
+        return weights().packed(name);
     }
 
     @Override
