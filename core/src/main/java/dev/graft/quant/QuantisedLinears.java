@@ -15,7 +15,6 @@ import dev.graft.tensor.Scratch;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.regex.Pattern;
 
 /// Quantises a model's linear layers while it is built, one tensor at a time: beside what is packed already, no more
 /// than one layer is in memory. Everything else another factory makes.
@@ -68,15 +67,7 @@ public final class QuantisedLinears implements LinearFactory {
     }
 
     private boolean skips(String module) {
-        return skipped.stream().flatMap(List::stream).anyMatch(key -> matches(key, module));
-    }
-
-    /// Transformers' `should_convert_module`: a pattern holds up to a boundary of the name.
-    static boolean matches(String key, String module) {
-        return module.endsWith(key)
-                || Pattern.compile("(?:" + key + ")(?:(?<=\\.)|(?=\\.|$))")
-                        .matcher(module)
-                        .lookingAt();
+        return skipped.stream().flatMap(List::stream).anyMatch(key -> BitsAndBytesConfig.matches(key, module));
     }
 
     private Optional<LinearLayer> quantised(String name, NamedTensors source) {
