@@ -47,8 +47,11 @@ public final class Tokenizer implements AutoCloseable {
     private final OptionalInt eosId;
     private final Set<Integer> stopIds;
     private final Optional<ChatTemplate> chatTemplate;
+    private final String hash;
 
-    private Tokenizer(HuggingFaceTokenizer library, Map<String, Integer> vocabulary, TokenizerFiles files) {
+    private Tokenizer(
+            HuggingFaceTokenizer library, Map<String, Integer> vocabulary, TokenizerFiles files, String hash) {
+        this.hash = hash;
         this.library = library;
         this.vocabulary = vocabulary;
         vocabularySize = 1 + Collections.max(vocabulary.values());
@@ -79,7 +82,7 @@ public final class Tokenizer implements AutoCloseable {
         HuggingFaceTokenizer library = open(file, json);
         try {
             Path directory = file.toAbsolutePath().getParent();
-            return new Tokenizer(library, vocabulary, new TokenizerFiles(directory));
+            return new Tokenizer(library, vocabulary, new TokenizerFiles(directory), TokenizerFiles.sha256(json));
         } catch (RuntimeException e) {
             library.close();
             throw e;
@@ -185,6 +188,11 @@ public final class Tokenizer implements AutoCloseable {
     /// How this model writes a conversation, where it says so.
     public Optional<ChatTemplate> chatTemplate() {
         return chatTemplate;
+    }
+
+    /// SHA-256 of `tokenizer.json`, by which tokens that were kept are known to be of this tokenizer.
+    public String hash() {
+        return hash;
     }
 
     @Override
