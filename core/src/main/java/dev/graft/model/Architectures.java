@@ -75,6 +75,13 @@ public final class Architectures {
         }
     }
 
+    /// Compares what the files of a model hold with what its configuration asks for.
+    ///
+    /// @throws FormatException that names every difference
+    public static void requireFit(ModelSource files) {
+        check(files.path(), of(files.config()).decoder(files.config()), files);
+    }
+
     /// Compares what the files hold with what the configuration asks for, and names every difference at once.
     private static void check(Path directory, DecoderSpec decoder, ModelSource files) {
         Map<String, long[]> expected = decoder.shapes();
