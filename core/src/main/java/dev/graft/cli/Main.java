@@ -27,6 +27,7 @@ import picocli.CommandLine.Spec;
             ScoreCommand.class,
             MergeCommand.class,
             ExportCommand.class,
+            DataCommand.class,
             InspectCommand.class,
             HelpCommand.class
         },

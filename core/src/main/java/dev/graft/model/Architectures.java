@@ -14,7 +14,8 @@ import java.util.TreeSet;
 
 /// The architectures Graft knows, and loading: from files, or with random weights.
 public final class Architectures {
-    private static final List<Architecture> ALL = List.of(new Llama());
+    private static final List<Architecture> ALL =
+            List.of(new Llama(), new Mistral(), new Qwen2(), new Qwen3(), new Phi3(), new Gemma2(), new Gemma3());
 
     private Architectures() {}
 
