@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.UUID;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -98,7 +99,8 @@ class TrainCommandTest {
     void saysWhatItWasFed() throws IOException {
         Files.writeString(
                 folder.resolve("rows.jsonl"),
-                TrainRuns.rows(23)
+                TrainRuns.rows(22)
+                        + "{\"prompt\": \"%s\", \"completion\": \" no\"}\n".formatted(UUID.randomUUID()) // not in the cache
                         + "{\"prompt\": \"x\", \"completion\": \"%s\", \"source\": \"web\"}\n"
                                 .formatted("z ".repeat(60)));
         Ran ran = Ran.graft("train", recipe, "--set", "data.overlong=drop", "--set", "data.eval_fraction=0");
