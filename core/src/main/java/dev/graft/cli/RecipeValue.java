@@ -4,7 +4,9 @@ import dev.graft.cli.Recipe.Modules;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /// Turns what YAML holds for one key into the type the key has.
 ///
@@ -36,6 +38,15 @@ record RecipeValue(RecipeKey key, Path folder) {
         }
         if (type == Modules.class) {
             return modules(node);
+        }
+        if (type == Sources.class) {
+            return new SourcesValue(key, folder).of(node);
+        }
+        if (type == Map.class) {
+            return names(node, key.path(), "a section such as {prompt: question, completion: answer}");
+        }
+        if (type == String.class) {
+            return text(node, "a name");
         }
         return choice(node);
     }
@@ -79,6 +90,21 @@ record RecipeValue(RecipeKey key, Path folder) {
         return list.items().stream().map(item -> text(item, expected)).toList();
     }
 
+    /// The names that a section gives to others.
+    static Map<String, String> names(YamlNode node, String path, String expected) {
+        if (!(node instanceof YamlNode.Section section)) {
+            throw wrong(node, path, expected);
+        }
+        Map<String, String> names = new LinkedHashMap<>();
+        section.entries().forEach((name, entry) -> {
+            if (!(entry.value() instanceof YamlNode.Scalar scalar)) {
+                throw wrong(entry.value(), path + "." + name, "the name of a column");
+            }
+            names.put(name, scalar.text());
+        });
+        return names;
+    }
+
     private Modules modules(YamlNode node) {
         String expected = "all-linear, a list such as [q_proj, v_proj], or a regular expression";
         if (node instanceof YamlNode.Items) {
@@ -112,7 +138,11 @@ record RecipeValue(RecipeKey key, Path folder) {
     }
 
     private IllegalArgumentException wrong(YamlNode node, String expected) {
+        return wrong(node, key.path(), expected);
+    }
+
+    static IllegalArgumentException wrong(YamlNode node, String path, String expected) {
         return new IllegalArgumentException(
-                "%s: %s must be %s; found %s".formatted(node.place(), key.path(), expected, node.described()));
+                "%s: %s must be %s; found %s".formatted(node.place(), path, expected, node.described()));
     }
 }

@@ -48,9 +48,15 @@ public final class Tokenizer implements AutoCloseable {
     private final OptionalInt eosId;
     private final Set<Integer> stopIds;
     private final Optional<ChatTemplate> chatTemplate;
+    private final String hash;
 
     private Tokenizer(
-            HuggingFaceTokenizer library, Map<String, Integer> vocabulary, String canonical, TokenizerFiles files) {
+            HuggingFaceTokenizer library,
+            Map<String, Integer> vocabulary,
+            String canonical,
+            TokenizerFiles files,
+            String hash) {
+        this.hash = hash;
         this.library = library;
         this.vocabulary = vocabulary;
         this.canonical = canonical;
@@ -80,7 +86,12 @@ public final class Tokenizer implements AutoCloseable {
         }
         HuggingFaceTokenizer library = open(file, json);
         try {
-            return new Tokenizer(library, vocabulary, TokenizerFiles.canonical(parsed), new TokenizerFiles(texts));
+            return new Tokenizer(
+                    library,
+                    vocabulary,
+                    TokenizerFiles.canonical(parsed),
+                    new TokenizerFiles(texts),
+                    TokenizerFiles.sha256(json));
         } catch (RuntimeException e) {
             library.close();
             throw e;
@@ -187,6 +198,11 @@ public final class Tokenizer implements AutoCloseable {
     /// How this model writes a conversation, where it says so.
     public Optional<ChatTemplate> chatTemplate() {
         return chatTemplate;
+    }
+
+    /// SHA-256 of `tokenizer.json`, by which tokens that were kept are known to be of this tokenizer.
+    public String hash() {
+        return hash;
     }
 
     @Override
