@@ -44,16 +44,23 @@ public interface Kernels {
     /// Gradients of [#swiGlu].
     Gated swiGluBackward(Tensor dY, Tensor gate, Tensor up);
 
+    /// `gelu(gate) · up` with GELU's approximation by tanh,
+    /// `gelu(x) = x · ½ · (1 + tanh(u)) = x · σ(2u)` where `u = √(2/π) · (x + 0.044715 · x³)`.
+    Tensor geGlu(Tensor gate, Tensor up);
+
+    /// Gradients of [#geGlu].
+    Gated geGluBackward(Tensor dY, Tensor gate, Tensor up);
+
     record Gated(Tensor dGate, Tensor dUp) {}
 
     // ---------------------------------------------------------------- rotary positions
 
     /// Splits `[tokens, heads · headDim]` into heads and turns each by its position ("rotate half": the pair
-    /// of element `i < headDim/2` is `i + headDim/2`), into `[heads, tokens, headDim]`.
+    /// of element `i < pairs` is `i + pairs`; elements behind them stay), into `[heads, tokens, headDim]`.
     ///
     /// Su et al. 2021, <https://arxiv.org/abs/2104.09864>, in the layout of Hugging Face's Llama.
     ///
-    /// @param cos float32 `[tokens, headDim/2]`, one row a token
+    /// @param cos float32 `[tokens, pairs]`, one row a token; `pairs ≤ headDim/2`
     /// @param sin the same
     Tensor rope(Tensor x, int heads, Tensor cos, Tensor sin);
 
@@ -91,6 +98,15 @@ public interface Kernels {
 
         public int rows() {
             return first.length;
+        }
+
+        /// The same without all but the last `count` columns of each row: a sliding window.
+        public Ranges last(int count) {
+            int[] later = new int[first.length];
+            for (int i = 0; i < first.length; i++) {
+                later[i] = Math.max(first[i], end[i] - count);
+            }
+            return new Ranges(later, end);
         }
     }
 

@@ -202,15 +202,35 @@ final class Loops {
         }
     }
 
-    /// gate ← dGate = dY · up · (σ + silu · (1 − σ)) and up ← dUp = dY · silu, where silu = gate · σ.
-    static void gateBackward(float[] dY, float[] gate, float[] sigmoid, float[] up, int n) {
+    /// gate ← dGate = dY · up · (σ + g · σ · (1 − σ) · slope) and up ← dUp = dY · g · σ, where g is the gate.
+    static void gateBackward(float[] dY, float[] gate, float[] sigmoid, float[] slope, float[] up, int n) {
         for (int i = 0; i < n; i += COUNT) {
             FloatVector d = fromArray(FLOATS, dY, i);
             FloatVector s = fromArray(FLOATS, sigmoid, i);
-            FloatVector silu = fromArray(FLOATS, gate, i).mul(s);
-            FloatVector slope = s.add(silu.sub(silu.mul(s)));
-            d.mul(fromArray(FLOATS, up, i)).mul(slope).intoArray(gate, i);
-            d.mul(silu).intoArray(up, i);
+            FloatVector active = fromArray(FLOATS, gate, i).mul(s);
+            FloatVector activeSlope = active.sub(active.mul(s)).fma(fromArray(FLOATS, slope, i), s);
+            d.mul(fromArray(FLOATS, up, i)).mul(activeSlope).intoArray(gate, i);
+            d.mul(active).intoArray(up, i);
+        }
+    }
+
+    /// y ← 2·√(2/π) · (a + 0.044715 · a³), of which GELU takes σ.
+    static void insideGelu(float[] a, float[] y, int n) {
+        FloatVector slope = all((float) PlainKernels.GELU_SLOPE);
+        FloatVector cube = all((float) (PlainKernels.GELU_SLOPE * PlainKernels.GELU_CUBE));
+        for (int i = 0; i < n; i += COUNT) {
+            FloatVector x = fromArray(FLOATS, a, i);
+            x.mul(x).fma(cube, slope).mul(x).intoArray(y, i);
+        }
+    }
+
+    /// y ← the slope of [#insideGelu].
+    static void insideGeluSlope(float[] a, float[] y, int n) {
+        FloatVector slope = all((float) PlainKernels.GELU_SLOPE);
+        FloatVector cube = all((float) (3 * PlainKernels.GELU_SLOPE * PlainKernels.GELU_CUBE));
+        for (int i = 0; i < n; i += COUNT) {
+            FloatVector x = fromArray(FLOATS, a, i);
+            x.mul(x).fma(cube, slope).intoArray(y, i);
         }
     }
 

@@ -128,6 +128,45 @@ final class VectorKernels implements Kernels {
 
     @Override
     public Tensor swiGlu(Tensor gate, Tensor up) {
+        return gated(gate, up, Loops::sigmoid);
+    }
+
+    @Override
+    public Gated swiGluBackward(Tensor dY, Tensor gate, Tensor up) {
+        return gatedBackward(dY, gate, up, (gates, sigmoids, slopes, n) -> {
+            Loops.sigmoid(gates, sigmoids, n);
+            Arrays.fill(slopes, 0, n, 1);
+        });
+    }
+
+    @Override
+    public Tensor geGlu(Tensor gate, Tensor up) {
+        return gated(gate, up, (gates, sigmoids, n) -> {
+            Loops.insideGelu(gates, sigmoids, n);
+            Loops.sigmoid(sigmoids, sigmoids, n);
+        });
+    }
+
+    @Override
+    public Gated geGluBackward(Tensor dY, Tensor gate, Tensor up) {
+        return gatedBackward(dY, gate, up, (gates, sigmoids, slopes, n) -> {
+            Loops.insideGelu(gates, sigmoids, n);
+            Loops.sigmoid(sigmoids, sigmoids, n);
+            Loops.insideGeluSlope(gates, slopes, n);
+        });
+    }
+
+    /// Fills `sigmoids` with σ of what belongs to each gate.
+    private interface Opening {
+        void of(float[] gates, float[] sigmoids, int n);
+    }
+
+    /// The same, and the slope of what σ was taken of.
+    private interface OpeningSlope {
+        void of(float[] gates, float[] sigmoids, float[] slopes, int n);
+    }
+
+    private static Tensor gated(Tensor gate, Tensor up, Opening opening) {
         boolean half = isHalf("gate", gate);
         shaped("up", up, gate.dtype(), gate.shape());
         Tensor y = like(gate);
@@ -143,7 +182,7 @@ final class VectorKernels implements Kernels {
                 long offset = Tile.at(0, i, half);
                 Tile.read(g + offset, half, gates, 0, n);
                 Tile.read(u + offset, half, ups, 0, n);
-                Loops.sigmoid(gates, sigmoids, Tile.padded(n));
+                opening.of(gates, sigmoids, Tile.padded(n));
                 Loops.gate(gates, sigmoids, ups, Tile.padded(n));
                 Tile.write(ups, 0, ys + offset, half, n);
             }
@@ -151,8 +190,7 @@ final class VectorKernels implements Kernels {
         return y;
     }
 
-    @Override
-    public Gated swiGluBackward(Tensor dY, Tensor gate, Tensor up) {
+    private static Gated gatedBackward(Tensor dY, Tensor gate, Tensor up, OpeningSlope opening) {
         boolean half = isHalf("dY", dY);
         shaped("gate", gate, dY.dtype(), dY.shape());
         shaped("up", up, dY.dtype(), dY.shape());
@@ -167,14 +205,15 @@ final class VectorKernels implements Kernels {
             float[] gates = Tile.of(Tile.LENGTH);
             float[] ups = Tile.of(Tile.LENGTH);
             float[] sigmoids = Tile.of(Tile.LENGTH);
+            float[] slopes = Tile.of(Tile.LENGTH);
             for (long i = from; i < to; i += Tile.LENGTH) {
                 int n = (int) Math.min(Tile.LENGTH, to - i);
                 long offset = Tile.at(0, i, half);
                 Tile.read(d + offset, half, dYs, 0, n);
                 Tile.read(g + offset, half, gates, 0, n);
                 Tile.read(u + offset, half, ups, 0, n);
-                Loops.sigmoid(gates, sigmoids, Tile.padded(n));
-                Loops.gateBackward(dYs, gates, sigmoids, ups, Tile.padded(n));
+                opening.of(gates, sigmoids, slopes, Tile.padded(n));
+                Loops.gateBackward(dYs, gates, sigmoids, slopes, ups, Tile.padded(n));
                 Tile.write(gates, 0, dG + offset, half, n);
                 Tile.write(ups, 0, dU + offset, half, n);
             }
@@ -189,12 +228,11 @@ final class VectorKernels implements Kernels {
         boolean half = isHalf("x", x);
         long tokens = x.size(0);
         int width = width("x", x, 2);
-        if (heads < 1 || width % (2L * heads) != 0) {
-            throw new IllegalArgumentException(
-                    "x is %s; %d heads of an even width do not fit in it".formatted(x, heads));
+        if (heads < 1 || width % heads != 0) {
+            throw new IllegalArgumentException("x is %s; %d heads do not fit in it".formatted(x, heads));
         }
         int headDim = width / heads;
-        int pairs = headDim / 2;
+        int pairs = pairs(cos, headDim);
         Tensor y = Tensor.empty(x.dtype(), Device.cpu(), heads, tokens, headDim);
         long xs = address(x);
         long ys = address(y);
@@ -223,11 +261,8 @@ final class VectorKernels implements Kernels {
         int headDim = width("dY", dY, 3);
         int heads = Math.toIntExact(dY.size(0));
         long tokens = dY.size(1);
-        if (headDim % 2 != 0) {
-            throw new IllegalArgumentException("dY is %s; expected heads of an even width".formatted(dY));
-        }
         int width = heads * headDim;
-        int pairs = headDim / 2;
+        int pairs = pairs(cos, headDim);
         Tensor dX = Tensor.empty(dY.dtype(), Device.cpu(), tokens, width);
         long dYs = address(dY);
         long dXs = address(dX);
@@ -249,6 +284,15 @@ final class VectorKernels implements Kernels {
             }
         });
         return dX;
+    }
+
+    private static int pairs(Tensor cos, int headDim) {
+        int pairs = width("cos", cos, 2);
+        if (2L * pairs > headDim) {
+            throw new IllegalArgumentException(
+                    "cos is %s; expected at most %d pairs for heads of width %d".formatted(cos, headDim / 2, headDim));
+        }
+        return pairs;
     }
 
     // ---------------------------------------------------------------- attention

@@ -43,13 +43,13 @@ public final class Architectures {
     /// type is the computing type.
     public static LanguageModel load(Path directory, LinearFactory factory, Device device, DType computeType) {
         ModelConfig config = ModelConfig.read(directory);
-        Architecture architecture = of(config);
-        shareProducts(config, device);
+        DecoderSpec decoder = of(config).decoder(config);
+        shareProducts(decoder, device);
         WeightFiles files = WeightFiles.open(directory);
         try {
-            check(directory, architecture.tensors(config), files, config.flag("tie_word_embeddings", false));
+            check(directory, decoder, files);
             NamedTensors source = new FileTensors(files, device, computeType);
-            return architecture.build(config, source, factory, files::close);
+            return new Decoder(config, decoder, source, factory, files::close);
         } catch (RuntimeException e) {
             factory.close();
             files.close();
@@ -62,27 +62,28 @@ public final class Architectures {
     public static LanguageModel random(
             Path directory, LinearFactory factory, Device device, DType computeType, long seed) {
         ModelConfig config = ModelConfig.read(directory);
-        Architecture architecture = of(config);
-        shareProducts(config, device);
+        DecoderSpec decoder = of(config).decoder(config);
+        shareProducts(decoder, device);
         double deviation = config.number("initializer_range", 0.02);
-        NamedTensors source = new RandomTensors(architecture.tensors(config), deviation, device, computeType, seed);
-        return architecture.build(config, source, factory, () -> {});
+        NamedTensors source = RandomTensors.of(decoder.tensors(), deviation, device, computeType, seed);
+        return new Decoder(config, decoder, source, factory, () -> {});
     }
 
-    private static void shareProducts(ModelConfig config, Device device) {
+    private static void shareProducts(DecoderSpec decoder, Device device) {
         if (device.isCpu()) {
-            boolean worthSharing = config.size("hidden_size") >= WIDTH_WORTH_SHARING;
+            boolean worthSharing = decoder.width() >= WIDTH_WORTH_SHARING;
             Torch.setBlasThreads(worthSharing ? Torch.threads() : 1);
         }
     }
 
     /// Compares what the files hold with what the configuration asks for, and names every difference at once.
-    private static void check(Path directory, Map<String, long[]> expected, WeightFiles files, boolean tied) {
+    private static void check(Path directory, DecoderSpec decoder, WeightFiles files) {
+        Map<String, long[]> expected = decoder.shapes();
         List<String> faults = new ArrayList<>(files.misfits(expected));
         for (String name : new TreeSet<>(files.names())) {
             // Some writers store a tied head beside the embedding, and old ones the rotary frequencies.
             boolean known = expected.containsKey(name)
-                    || (tied && name.equals("lm_head.weight"))
+                    || (decoder.head().isEmpty() && name.equals("lm_head.weight"))
                     || name.endsWith("rotary_emb.inv_freq");
             if (!known) {
                 faults.add(name + ": not part of this architecture");

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.graft.format.FormatException;
 import dev.graft.format.Json;
+import dev.graft.nn.Rotation;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -107,9 +108,21 @@ public final class ModelConfig {
         return value.asBoolean();
     }
 
-    /// Angles per position of each rotary pair, `[headDim / 2]`, with the scaling the file names: older files keep
+    /// How rotary positions turn heads of this width, with the scaling the file names: older files keep
     /// `rope_theta` and `rope_scaling` apart, newer ones join them in `rope_parameters`.
-    public double[] rotaryFrequencies(int headDim) {
+    Rotation rotation(int headDim) {
+        if (number("partial_rotary_factor", 1) != 1) {
+            throw wrong("partial_rotary_factor", "it is " + root.get("partial_rotary_factor"), "1 or nothing");
+        }
+        double[] frequencies = rotaryFrequencies(headDim);
+        float[] rounded = new float[frequencies.length];
+        for (int i = 0; i < rounded.length; i++) {
+            rounded[i] = (float) frequencies[i];
+        }
+        return new Rotation(rounded);
+    }
+
+    private double[] rotaryFrequencies(int headDim) {
         String key = has("rope_parameters") ? "rope_parameters" : "rope_scaling";
         JsonNode rope = root.get(key);
         JsonNode scaling = rope == null || rope.isNull() ? JSON.createObjectNode() : rope;

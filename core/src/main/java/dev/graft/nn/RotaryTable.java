@@ -5,22 +5,19 @@ import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 
 /// Cosines and sines of rotary positions, grown as longer documents come.
-///
-/// Su et al. 2021, <https://arxiv.org/abs/2104.09864>.
 public final class RotaryTable implements AutoCloseable {
-    private final double[] frequencies;
+    private final Rotation rotation;
     private final Device device;
     private Tensor cos;
     private Tensor sin;
     private int length;
 
-    /// @param frequencies angle per position of each pair, `[headDim / 2]`
-    public RotaryTable(double[] frequencies, Device device) {
-        this.frequencies = frequencies.clone();
+    public RotaryTable(Rotation rotation, Device device) {
+        this.rotation = rotation;
         this.device = device;
     }
 
-    /// Rows of the table for tokens at these positions, float32 `[tokens, headDim / 2]` each.
+    /// Rows of the table for tokens at these positions, float32 `[tokens, pairs]` each.
     public CosSin at(int[] positions) {
         int needed = 0;
         for (int position : positions) {
@@ -36,21 +33,22 @@ public final class RotaryTable implements AutoCloseable {
     public record CosSin(Tensor cos, Tensor sin) {}
 
     private void grow(int newLength) {
-        int half = frequencies.length;
-        float[] cosines = new float[newLength * half];
-        float[] sines = new float[newLength * half];
+        float[] frequencies = rotation.frequencies();
+        int pairs = frequencies.length;
+        float[] cosines = new float[newLength * pairs];
+        float[] sines = new float[newLength * pairs];
         for (int position = 0; position < newLength; position++) {
-            for (int i = 0; i < half; i++) {
+            for (int i = 0; i < pairs; i++) {
                 // The angle is rounded to float32 first, as the reference implementations compute it.
-                float angle = position * (float) frequencies[i];
-                cosines[position * half + i] = (float) Math.cos(angle);
-                sines[position * half + i] = (float) Math.sin(angle);
+                float angle = position * frequencies[i];
+                cosines[position * pairs + i] = (float) Math.cos(angle);
+                sines[position * pairs + i] = (float) Math.sin(angle);
             }
         }
         close();
         try (Scope scope = Scope.open()) {
-            cos = Tensor.of(cosines, newLength, half).to(device).retain();
-            sin = Tensor.of(sines, newLength, half).to(device).retain();
+            cos = Tensor.of(cosines, newLength, pairs).to(device).retain();
+            sin = Tensor.of(sines, newLength, pairs).to(device).retain();
         }
         length = newLength;
     }
