@@ -1,35 +1,58 @@
 package dev.graft.autograd;
 
-import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 
-/// What turns hidden states into logits: `x·Wᵀ`, or `softCap · tanh(x·Wᵀ / softCap)`.
+/// What turns hidden states into logits: the output embedding, and a soft cap where the model has one,
+/// `softCap · tanh(product / softCap)`.
 ///
-/// @param weight  `[vocab, width]`
-/// @param softCap 0 for none
-public record Head(Weight weight, double softCap) {
-    /// A head without a soft cap.
-    public Head(Weight weight) {
-        this(weight, 0);
+/// @param projection of a weight `[vocab, width]`
+/// @param softCap    0 for none
+public record Head(Projection projection, double softCap) {
+    /// A matrix and nothing else.
+    static Head of(Weight weight) {
+        return new Head(Projection.of(weight), 0);
     }
 
+    Weight weight() {
+        return projection.weight();
+    }
+
+    /// @param x `[rows, width]`
+    /// @return  `[rows, vocab]`
+    Value logits(Tape tape, Value x) {
+        Value product = Projection.apply(tape, x, projection);
+        return softCap == 0 ? product : Operations.softCap(tape, product, softCap);
+    }
+
+    /// Logits without a way back.
+    ///
     /// @param x `[rows, width]`
     /// @return  `[rows, vocab]` in the type of `x`
     public Tensor logits(Tensor x) {
         return Scope.local(() -> {
-            Tensor product = x.mm(weight.value().t());
-            if (softCap == 0) {
-                return product;
+            try (Tape tape = Tape.silent(x.device())) {
+                return logits(tape, tape.constant(x)).data();
             }
-            return product.to(DType.F32).mul(1 / softCap).tanh().mul(softCap).to(product.dtype());
         });
     }
 
-    /// How logits change with the product `x·Wᵀ`, float32 `[rows, vocab]`; only with a soft cap.
+    /// Log-probability of each target given the hidden state before it.
     ///
-    /// @param logits as [#logits] gave them
-    Tensor slope(Tensor logits) {
-        return logits.to(DType.F32).mul(1 / softCap).square().neg().add(1); // tanh′ = 1 − tanh²
+    /// @param hidden  `[tokens, width]`
+    /// @param rows    int64 `[n]`, rows of `hidden`
+    /// @param targets int64 `[n]`, a token id for each row
+    /// @return        float32 `[n]`
+    public Value logProbs(Tape tape, Value hidden, Tensor rows, Tensor targets) {
+        return projection.isPlain()
+                ? TokenLogProbs.apply(tape, hidden, rows, this, targets)
+                : ChangedHead.logProbs(tape, hidden, rows, this, targets);
+    }
+
+    /// Log-probabilities without a way back, and how often the target was the likeliest token.
+    public TokenLogProbs.Scores score(Tape tape, Tensor hidden, Tensor rows, Tensor targets) {
+        return projection.isPlain()
+                ? TokenLogProbs.score(tape, hidden, rows, this, targets)
+                : ChangedHead.score(tape, hidden, rows, this, targets);
     }
 }

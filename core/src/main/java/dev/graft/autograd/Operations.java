@@ -2,10 +2,12 @@ package dev.graft.autograd;
 
 import dev.graft.kernel.Kernels;
 import dev.graft.tensor.DType;
+import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.BinaryOperator;
 
 /// The operations of a transformer that are not matrix products.
@@ -25,6 +27,20 @@ public final class Operations {
     public static Value scale(Tape tape, Value x, double factor) {
         boolean wanted = tape.wants(List.of(x), List.of());
         return tape.record(wanted, x.data().mul(factor), List.of(), dY -> x.accumulate(dY.mul(factor)));
+    }
+
+    /// `cap · tanh(x / cap)`, which stays between −cap and cap.
+    public static Value softCap(Tape tape, Value x, double cap) {
+        boolean wanted = tape.wants(List.of(x), List.of());
+        Tensor y = Scope.local(() ->
+                x.data().to(DType.F32).mul(1 / cap).tanh().mul(cap).to(x.data().dtype()));
+        return tape.record(
+                wanted, y, List.of(y), dY -> x.accumulate(softCapSlope(y, cap).mul(dY).to(dY.dtype())));
+    }
+
+    /// How [#softCap] changes with its argument, float32, from its result: `tanh′ = 1 − tanh²`.
+    static Tensor softCapSlope(Tensor y, double cap) {
+        return y.to(DType.F32).mul(1 / cap).square().neg().add(1);
     }
 
     /// Root-mean-square normalisation of each row.
@@ -64,6 +80,47 @@ public final class Operations {
     /// float32 where there is something to add: a gain near zero has digits that one plus it has not.
     private static Tensor plus(Weight gain, double offset) {
         return offset == 0 ? gain.value() : gain.value().to(DType.F32).add(offset);
+    }
+
+    /// Layer normalisation: `(x − mean) / √(variance + epsilon) · gain + bias` of each row, computed in float32.
+    ///
+    /// Ba et al. 2016, <https://arxiv.org/abs/1607.06450>.
+    ///
+    /// @param x    `[rows, width]`
+    /// @param gain `[width]`, as is `bias`
+    public static Value layerNorm(Tape tape, Value x, Weight gain, Weight bias, double epsilon) {
+        boolean wanted = tape.wants(List.of(x), List.of(gain, bias));
+        DType type = x.data().dtype();
+        Tensor.LayerNorm normed = wide(x.data()).layerNorm(wide(gain.value()), wide(bias.value()), epsilon);
+        return tape.record(wanted, normed.y().to(type), List.of(x.data(), normed.mean(), normed.inverse()), dY -> {
+            List<Optional<Tensor>> gradients = wide(dY.contiguous())
+                    .layerNormBackward(
+                            wide(x.data()),
+                            wide(gain.value()),
+                            wide(bias.value()),
+                            normed,
+                            x.wantsGradient(),
+                            gain.isTrainable(),
+                            bias.isTrainable());
+            gradients.get(0).ifPresent(dX -> x.accumulate(dX.to(type)));
+            gradients.get(1).ifPresent(gain::accumulate);
+            gradients.get(2).ifPresent(bias::accumulate);
+        });
+    }
+
+    private static Tensor wide(Tensor tensor) {
+        return tensor.to(DType.F32);
+    }
+
+    /// Gaussian error linear unit `x · Φ(x)`.
+    ///
+    /// Hendrycks & Gimpel 2016, <https://arxiv.org/abs/1606.08415>.
+    ///
+    /// @param tanh whether Φ is approximated by a hyperbolic tangent ("gelu_new") or exact
+    public static Value gelu(Tape tape, Value x, boolean tanh) {
+        boolean wanted = tape.wants(List.of(x), List.of());
+        return tape.record(
+                wanted, x.data().gelu(tanh), List.of(x.data()), dY -> x.accumulate(dY.geluBackward(x.data(), tanh)));
     }
 
     /// `silu(gate) · up`.

@@ -135,7 +135,7 @@ public final class TokenLogProbs {
             tape.kernels().logProbsBackwardInPlace(logits, chunkTargets, sums, weights);
             return logits;
         }
-        Tensor slope = head.slope(logits);
+        Tensor slope = Operations.softCapSlope(logits, head.softCap());
         tape.kernels().logProbsBackwardInPlace(logits, chunkTargets, sums, weights);
         return slope.mul(logits).to(logits.dtype());
     }

@@ -5,7 +5,6 @@ import dev.graft.autograd.Parameter;
 import dev.graft.autograd.Tape;
 import dev.graft.autograd.TokenLogProbs;
 import dev.graft.autograd.Value;
-import dev.graft.autograd.Weight;
 import dev.graft.nn.KvCache;
 import dev.graft.nn.TokenRun;
 import dev.graft.tensor.DType;
@@ -28,13 +27,8 @@ public interface LanguageModel extends AutoCloseable {
     /// @return `[tokens, width]`
     Value hidden(Tape tape, TokenRun run);
 
-    /// The output embedding, `[vocab, width]`.
-    Weight head();
-
-    /// What the logits are capped at, `softCap · tanh(logit / softCap)`; 0 for not at all.
-    default double logitSoftCap() {
-        return 0;
-    }
+    /// What turns hidden states into logits.
+    Head head();
 
     /// A cache for decoding.
     ///
@@ -64,22 +58,20 @@ public interface LanguageModel extends AutoCloseable {
     /// @param targets one token id for each
     /// @return        float32 `[rows]`
     default Value logProbs(Tape tape, Value hidden, int[] rows, int[] targets) {
-        return TokenLogProbs.apply(
-                tape,
-                hidden,
-                Tensor.of(rows).to(device()),
-                new Head(head(), logitSoftCap()),
-                Tensor.of(targets).to(device()));
+        return head().logProbs(
+                        tape,
+                        hidden,
+                        Tensor.of(rows).to(device()),
+                        Tensor.of(targets).to(device()));
     }
 
     /// Log-probabilities without a way back, and how often the target was the likeliest token.
     default TokenLogProbs.Scores score(Tape tape, Tensor hidden, int[] rows, int[] targets) {
-        return TokenLogProbs.score(
-                tape,
-                hidden,
-                Tensor.of(rows).to(device()),
-                new Head(head(), logitSoftCap()),
-                Tensor.of(targets).to(device()));
+        return head().score(
+                        tape,
+                        hidden,
+                        Tensor.of(rows).to(device()),
+                        Tensor.of(targets).to(device()));
     }
 
     /// Scores of every token of the vocabulary after some rows of hidden states.
@@ -87,7 +79,7 @@ public interface LanguageModel extends AutoCloseable {
     /// @param hidden `[rows, width]`
     /// @return       `[rows, vocab]`, in the computing type
     default Tensor logits(Tensor hidden) {
-        return new Head(head(), logitSoftCap()).logits(hidden);
+        return head().logits(hidden);
     }
 
     @Override
