@@ -35,7 +35,10 @@ public final class Operations {
         Tensor y = Scope.local(() ->
                 x.data().to(DType.F32).mul(1 / cap).tanh().mul(cap).to(x.data().dtype()));
         return tape.record(
-                wanted, y, List.of(y), dY -> x.accumulate(softCapSlope(y, cap).mul(dY).to(dY.dtype())));
+                wanted,
+                y,
+                List.of(y),
+                dY -> x.accumulate(softCapSlope(y, cap).mul(dY).to(dY.dtype())));
     }
 
     /// How [#softCap] changes with its argument, float32, from its result: `tanh′ = 1 − tanh²`.

@@ -77,8 +77,9 @@ class ChangedProjectionTest extends ScopedTest {
         Tensor targets = Tensor.of(Arrays.stream(rows).map(i -> 31 * i % OUT).toArray());
         Function<List<Tensor>, Tensor> product = oracle(kernels, single);
         double cap = kind.rows % 2 == 0 ? 0 : 1.5;
-        Function<List<Tensor>, Tensor> logits =
-                t -> cap == 0 ? product.apply(t) : product.apply(t).mul(1 / cap).tanh().mul(cap);
+        Function<List<Tensor>, Tensor> logits = t -> cap == 0
+                ? product.apply(t)
+                : product.apply(t).mul(1 / cap).tanh().mul(cap);
         operands(
                         GradientCheck.of(
                                 kernels,
