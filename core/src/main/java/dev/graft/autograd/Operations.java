@@ -2,7 +2,6 @@ package dev.graft.autograd;
 
 import dev.graft.kernel.Kernels;
 import dev.graft.tensor.DType;
-import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,23 +26,6 @@ public final class Operations {
     public static Value scale(Tape tape, Value x, double factor) {
         boolean wanted = tape.wants(List.of(x), List.of());
         return tape.record(wanted, x.data().mul(factor), List.of(), dY -> x.accumulate(dY.mul(factor)));
-    }
-
-    /// `cap · tanh(x / cap)`, which stays between −cap and cap.
-    public static Value softCap(Tape tape, Value x, double cap) {
-        boolean wanted = tape.wants(List.of(x), List.of());
-        Tensor y = Scope.local(() ->
-                x.data().to(DType.F32).mul(1 / cap).tanh().mul(cap).to(x.data().dtype()));
-        return tape.record(
-                wanted,
-                y,
-                List.of(y),
-                dY -> x.accumulate(softCapSlope(y, cap).mul(dY).to(dY.dtype())));
-    }
-
-    /// How [#softCap] changes with its argument, float32, from its result: `tanh′ = 1 − tanh²`.
-    static Tensor softCapSlope(Tensor y, double cap) {
-        return y.to(DType.F32).mul(1 / cap).square().neg().add(1);
     }
 
     /// Root-mean-square normalisation of each row.

@@ -135,7 +135,7 @@ public final class TokenLogProbs {
             tape.kernels().logProbsBackwardInPlace(logits, chunkTargets, sums, weights);
             return logits;
         }
-        Tensor slope = Operations.softCapSlope(logits, head.softCap());
+        Tensor slope = head.slope(logits);
         tape.kernels().logProbsBackwardInPlace(logits, chunkTargets, sums, weights);
         return slope.mul(logits).to(logits.dtype());
     }

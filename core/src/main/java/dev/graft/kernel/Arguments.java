@@ -72,4 +72,38 @@ final class Arguments {
         }
         return columns;
     }
+
+    /// Codes and scales that fit the numbers they stand for.
+    static void blocks(Tensor numbers, Codebook book, int block, Tensor codes, Tensor absmax) {
+        if (block < 2 || block % 2 != 0) {
+            throw new IllegalArgumentException("blocks of %d; expected an even number".formatted(block));
+        }
+        requireWhole("numbers", numbers);
+        elements("codes", codes, DType.U8, book.bytes(numbers.elements()));
+        elements("absmax", absmax, DType.F32, (numbers.elements() + block - 1) / block);
+    }
+
+    /// The same for rows.
+    static void rows(Tensor numbers, Tensor codes, Tensor absmax) {
+        width("numbers", numbers, 2);
+        requireWhole("numbers", numbers);
+        shaped("codes", codes, DType.I8, numbers.shape());
+        requireWhole("codes", codes);
+        shaped("absmax", absmax, DType.F32, numbers.size(0));
+        requireWhole("absmax", absmax);
+    }
+
+    private static void elements(String name, Tensor tensor, DType dtype, long elements) {
+        if (tensor.dtype() != dtype || tensor.elements() != elements) {
+            throw new IllegalArgumentException(
+                    "%s is %s; expected %,d elements of %s".formatted(name, tensor, elements, dtype));
+        }
+        requireWhole(name, tensor);
+    }
+
+    private static void requireWhole(String name, Tensor tensor) {
+        if (!tensor.isContiguous()) {
+            throw new IllegalArgumentException("%s is not contiguous".formatted(name));
+        }
+    }
 }

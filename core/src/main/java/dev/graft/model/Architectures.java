@@ -1,7 +1,6 @@
 package dev.graft.model;
 
 import dev.graft.format.FormatException;
-import dev.graft.format.WeightFiles;
 import dev.graft.nn.LinearFactory;
 import dev.graft.nn.NamedTensors;
 import dev.graft.tensor.DType;
@@ -40,14 +39,14 @@ public final class Architectures {
                                                 .toList())));
     }
 
-    /// Loads a model from a Hugging Face directory; its weights stay in the memory-mapped files where their
-    /// type is the computing type.
+    /// Loads a model from a Hugging Face directory, a `.gguf` file or a llama2.c checkpoint; its weights stay in the
+    /// memory-mapped files where their type is the computing type.
     public static LanguageModel load(Path directory, LinearFactory factory, Device device, DType computeType) {
-        ModelConfig config = ModelConfig.read(directory);
-        DecoderSpec decoder = of(config).decoder(config);
-        shareProducts(decoder, device);
-        WeightFiles files = WeightFiles.open(directory);
+        ModelSource files = ModelSource.open(directory);
         try {
+            ModelConfig config = files.config();
+            DecoderSpec decoder = of(config).decoder(config);
+            shareProducts(decoder, device);
             check(directory, decoder, files);
             NamedTensors source = new FileTensors(files, device, computeType);
             return new Decoder(config, decoder, source, factory, files::close);
@@ -78,7 +77,7 @@ public final class Architectures {
     }
 
     /// Compares what the files hold with what the configuration asks for, and names every difference at once.
-    private static void check(Path directory, DecoderSpec decoder, WeightFiles files) {
+    private static void check(Path directory, DecoderSpec decoder, ModelSource files) {
         Map<String, long[]> expected = decoder.shapes();
         List<String> faults = new ArrayList<>(files.misfits(expected));
         for (String name : new TreeSet<>(files.names())) {

@@ -1,8 +1,8 @@
 package dev.graft.model;
 
-import dev.graft.autograd.Head;
 import dev.graft.autograd.Operations;
 import dev.graft.autograd.Parameter;
+import dev.graft.autograd.Projection;
 import dev.graft.autograd.Tape;
 import dev.graft.autograd.Value;
 import dev.graft.autograd.Weight;
@@ -35,7 +35,7 @@ final class Decoder implements LanguageModel {
     private final double embeddingScale;
     private final List<Block> blocks;
     private final Layer norm;
-    private final Head head;
+    private final LinearLayer head;
     private final Map<Rotation, RotaryTable> rotations = new HashMap<>();
     private final List<Parameter> parameters;
     private final LinearFactory factory;
@@ -63,11 +63,10 @@ final class Decoder implements LanguageModel {
                         block.feedForward().build(source, factory)))
                 .toList();
         this.norm = spec.norm().build(source, factory);
-        LinearLayer output = factory.head(
+        this.head = factory.head(
                 spec.head().map(TensorSpec::module).orElse("lm_head"),
                 spec.head().isPresent() ? Optional.empty() : Optional.of(embedding),
                 source);
-        this.head = new Head(output.projection().orElseThrow(), spec.logitSoftCap());
         spec.rotations().forEach(rotation -> rotations.put(rotation, new RotaryTable(rotation, device)));
         factory.complete();
         this.parameters = List.copyOf(factory.parameters());
@@ -125,8 +124,13 @@ final class Decoder implements LanguageModel {
     }
 
     @Override
-    public Head head() {
-        return head;
+    public Projection head() {
+        return head.projection().orElseThrow();
+    }
+
+    @Override
+    public double logitSoftCap() {
+        return spec.logitSoftCap();
     }
 
     @Override

@@ -1,7 +1,9 @@
 package dev.graft.model;
 
+import dev.graft.autograd.ChangedHead;
 import dev.graft.autograd.Head;
 import dev.graft.autograd.Parameter;
+import dev.graft.autograd.Projection;
 import dev.graft.autograd.Tape;
 import dev.graft.autograd.TokenLogProbs;
 import dev.graft.autograd.Value;
@@ -27,8 +29,13 @@ public interface LanguageModel extends AutoCloseable {
     /// @return `[tokens, width]`
     Value hidden(Tape tape, TokenRun run);
 
-    /// What turns hidden states into logits.
-    Head head();
+    /// The output embedding, of a weight `[vocab, width]`.
+    Projection head();
+
+    /// What the logits are capped at, `softCap · tanh(logit / softCap)`; 0 for not at all.
+    default double logitSoftCap() {
+        return 0;
+    }
 
     /// A cache for decoding.
     ///
@@ -58,20 +65,22 @@ public interface LanguageModel extends AutoCloseable {
     /// @param targets one token id for each
     /// @return        float32 `[rows]`
     default Value logProbs(Tape tape, Value hidden, int[] rows, int[] targets) {
-        return head().logProbs(
-                        tape,
-                        hidden,
-                        Tensor.of(rows).to(device()),
-                        Tensor.of(targets).to(device()));
+        Projection head = head();
+        Tensor at = Tensor.of(rows).to(device());
+        Tensor tokens = Tensor.of(targets).to(device());
+        return head.isPlain()
+                ? TokenLogProbs.apply(tape, hidden, at, new Head(head.weight(), logitSoftCap()), tokens)
+                : ChangedHead.logProbs(tape, hidden, at, head, logitSoftCap(), tokens);
     }
 
     /// Log-probabilities without a way back, and how often the target was the likeliest token.
     default TokenLogProbs.Scores score(Tape tape, Tensor hidden, int[] rows, int[] targets) {
-        return head().score(
-                        tape,
-                        hidden,
-                        Tensor.of(rows).to(device()),
-                        Tensor.of(targets).to(device()));
+        Projection head = head();
+        Tensor at = Tensor.of(rows).to(device());
+        Tensor tokens = Tensor.of(targets).to(device());
+        return head.isPlain()
+                ? TokenLogProbs.score(tape, hidden, at, new Head(head.weight(), logitSoftCap()), tokens)
+                : ChangedHead.score(tape, hidden, at, head, logitSoftCap(), tokens);
     }
 
     /// Scores of every token of the vocabulary after some rows of hidden states.
@@ -79,7 +88,7 @@ public interface LanguageModel extends AutoCloseable {
     /// @param hidden `[rows, width]`
     /// @return       `[rows, vocab]`, in the computing type
     default Tensor logits(Tensor hidden) {
-        return head().logits(hidden);
+        return ChangedHead.logits(hidden, head(), logitSoftCap());
     }
 
     @Override

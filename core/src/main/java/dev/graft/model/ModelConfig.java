@@ -4,11 +4,14 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.graft.format.FormatException;
+import dev.graft.format.Gguf;
 import dev.graft.format.Json;
+import dev.graft.format.Llama2c;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -26,8 +29,13 @@ public final class ModelConfig {
         this.root = root;
     }
 
-    /// Reads `config.json` of a model directory.
+    /// The configuration of a model: `config.json` of a directory, or what a `.gguf` or `.bin` file says in its terms.
     public static ModelConfig read(Path directory) {
+        if (Gguf.isNamedSo(directory) || Llama2c.isNamedSo(directory)) {
+            try (ModelSource source = ModelSource.open(directory)) {
+                return source.config();
+            }
+        }
         Path file = directory.resolve("config.json");
         if (!Files.isRegularFile(file)) {
             throw new FormatException(
@@ -37,6 +45,13 @@ public final class ModelConfig {
                     "Check the path.");
         }
         return new ModelConfig(file, "", Json.readObject(file, "the model's configuration"));
+    }
+
+    /// A configuration made from another kind of file.
+    ///
+    /// @param file that messages name
+    public static ModelConfig of(Path file, Map<String, Object> settings) {
+        return new ModelConfig(file, "", JSON.valueToTree(settings));
     }
 
     public Path file() {

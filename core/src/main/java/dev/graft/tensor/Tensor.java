@@ -407,6 +407,11 @@ public final class Tensor {
         return new Tensor(handle.abs());
     }
 
+    /// Each element as the nearest whole number, ties to even.
+    public Tensor round() {
+        return new Tensor(handle.round());
+    }
+
     public Tensor sin() {
         return new Tensor(handle.sin());
     }

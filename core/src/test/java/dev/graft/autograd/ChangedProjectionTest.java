@@ -75,21 +75,16 @@ class ChangedProjectionTest extends ScopedTest {
         int[] rows = kind.rows == 1 ? new int[] {0} : new int[] {kind.rows - 1, 0, 2, 2, 1};
         Tensor picked = Tensor.of(rows);
         Tensor targets = Tensor.of(Arrays.stream(rows).map(i -> 31 * i % OUT).toArray());
-        Function<List<Tensor>, Tensor> product = oracle(kernels, single);
-        double cap = kind.rows % 2 == 0 ? 0 : 1.5;
-        Function<List<Tensor>, Tensor> logits = t -> cap == 0
-                ? product.apply(t)
-                : product.apply(t).mul(1 / cap).tanh().mul(cap);
+        double softCap = kind.bias ? 1.5 : 0;
+        Function<List<Tensor>, Tensor> plain = oracle(kernels, single);
+        Function<List<Tensor>, Tensor> logits = softCap == 0
+                ? plain
+                : t -> plain.apply(t).mul(1 / softCap).tanh().mul(softCap);
         operands(
                         GradientCheck.of(
                                 kernels,
                                 on -> ChangedHead.inChunks(
-                                        on.tape(),
-                                        on.value(0),
-                                        picked,
-                                        new Head(projection(on, single), cap),
-                                        targets,
-                                        2)),
+                                        on.tape(), on.value(0), picked, projection(on, single), softCap, targets, 2)),
                         single)
                 .against(
                         5e-5,
@@ -103,26 +98,25 @@ class ChangedProjectionTest extends ScopedTest {
     @Test
     void scoresOfAChangedHeadAreItsLogProbabilities() {
         Tensor hidden = GradientCheck.random(1, 6, IN);
-        Projection projection = new Projection(
+        Projection head = new Projection(
                 new Weight.Frozen(GradientCheck.random(2, OUT, IN)),
                 Optional.of(new Weight.Frozen(GradientCheck.random(3, OUT))),
                 List.of());
-        Head head = new Head(projection, 0);
         Tensor rows = Tensor.of(new int[] {5, 0, 3});
         Tensor targets = Tensor.of(new int[] {1, 8, 4});
         try (Tape tape = Tape.silent(Device.cpu())) {
-            TokenLogProbs.Scores scores = ChangedHead.score(tape, hidden, rows, head, targets);
-            float[] expected = ChangedHead.logProbs(tape, tape.constant(hidden), rows, head, targets)
+            TokenLogProbs.Scores scores = ChangedHead.score(tape, hidden, rows, head, 0, targets);
+            float[] expected = ChangedHead.logProbs(tape, tape.constant(hidden), rows, head, 0, targets)
                     .data()
                     .toFloats();
             assertThat(scores.logProbs().toFloats()).containsExactly(expected);
-            Tensor best = Projection.apply(tape, tape.constant(hidden.indexSelect(0, rows)), projection)
+            Tensor best = Projection.apply(tape, tape.constant(hidden.indexSelect(0, rows)), head)
                     .data()
                     .argmax(1);
             assertThat(scores.correct())
                     .isEqualTo((long) best.eq(targets).to(DType.F32).sum().item());
             assertThat(ChangedHead.logProbs(
-                                    tape, tape.constant(hidden), Tensor.of(new int[0]), head, targets.narrow(0, 0, 0))
+                                    tape, tape.constant(hidden), Tensor.of(new int[0]), head, 0, targets.narrow(0, 0, 0))
                             .data()
                             .toFloats())
                     .isEmpty();

@@ -109,17 +109,6 @@ class OperationsTest extends ScopedTest {
 
     @ParameterizedTest
     @MethodSource("kernels")
-    void softCapMatches(Kernels kernels) {
-        check(
-                kernels,
-                true,
-                false,
-                on -> Operations.softCap(on.tape(), on.value(0), 0.7),
-                t -> t.get(0).mul(1 / 0.7).tanh().mul(0.7));
-    }
-
-    @ParameterizedTest
-    @MethodSource("kernels")
     void aGainWithAnOffsetNormalisesEachHead(Kernels kernels) {
         for (int heads : new int[] {1, 3}) {
             for (int width : new int[] {1, 5, 64}) {
