@@ -44,7 +44,7 @@ final class AdapterFiles {
         }
         AtomicFiles.writeString(
                 directory.resolve(AdapterConfigReader.FILE),
-                AdapterConfigWriter.write(settings, model.modules, baseModel));
+                AdapterConfigWriter.write(settings, model, baseModel));
     }
 
     static void load(Path directory, AdaptedModel model) {
