@@ -94,7 +94,8 @@ abstract class PeftMethodContract {
             adapters.adapted().values().forEach(layer -> {
                 assertThat(model.parameters()).contains(layer.a(), layer.b());
                 layer.bias().ifPresent(bias -> assertThat(model.parameters()).contains(bias));
-                layer.magnitude().ifPresent(sizes -> assertThat(model.parameters()).contains(sizes));
+                layer.magnitude()
+                        .ifPresent(sizes -> assertThat(model.parameters()).contains(sizes));
             });
             assertThat(model.parameters()).containsAll(adapters.saved().values());
         }
@@ -115,13 +116,12 @@ abstract class PeftMethodContract {
                     .isGreaterThan(0.03);
         }
         if (!canBeMerged()) {
-            assertThatThrownBy(() -> Merge.run(
-                            model(), folder.resolve("adapter"), folder.resolve("merged"), Optional.empty()))
+            assertThatThrownBy(() ->
+                            Merge.run(model(), folder.resolve("adapter"), folder.resolve("merged"), Optional.empty()))
                     .hasMessageContaining("cannot be merged");
             return;
         }
-        Merge.Report report =
-                Merge.run(model(), folder.resolve("adapter"), folder.resolve("merged"), Optional.empty());
+        Merge.Report report = Merge.run(model(), folder.resolve("adapter"), folder.resolve("merged"), Optional.empty());
         assertThat(report.roundingError()).isBetween(0.0, 1e-5);
         try (LanguageModel merged = Models.load(folder.resolve("merged"), LinearFactory.frozen())) {
             assertThat(Models.logits(merged, IDS)).containsExactly(adapted, within(5e-5f));
@@ -176,7 +176,9 @@ abstract class PeftMethodContract {
             List<float[]> again = gradients(model, true);
             double slope = 0;
             for (int i = 0; i < once.size(); i++) {
-                assertThat(again.get(i)).as(model.parameters().get(i).name()).containsExactly(once.get(i), within(1e-4f));
+                assertThat(again.get(i))
+                        .as(model.parameters().get(i).name())
+                        .containsExactly(once.get(i), within(1e-4f));
                 for (float value : once.get(i)) {
                     slope += value * value;
                 }
@@ -215,9 +217,7 @@ abstract class PeftMethodContract {
             Value logProbs = logProbs(model, tape);
             tape.backward(logProbs, Tensor.full(-1, DType.F32, model.device(), IDS.length - 1));
             return model.parameters().stream()
-                    .map(p -> p.hasGradient()
-                            ? p.gradient().toFloats()
-                            : new float[(int) p.elements()])
+                    .map(p -> p.hasGradient() ? p.gradient().toFloats() : new float[(int) p.elements()])
                     .toList();
         }
     }

@@ -34,9 +34,11 @@ class PeftMethodsTest {
         void magnitudeStartsAsTheNormOfEachRow() {
             Adapters adapters = new Adapters(settings(), 1);
             try (LanguageModel model = over(adapters)) {
-                assertThat(adapters.adapted()).isNotEmpty().allSatisfy((name, layer) -> assertThat(
-                                layer.magnitude().orElseThrow().master().shape())
-                        .containsExactly(layer.b().master().size(0)));
+                assertThat(adapters.adapted())
+                        .isNotEmpty()
+                        .allSatisfy((name, layer) -> assertThat(
+                                        layer.magnitude().orElseThrow().master().shape())
+                                .containsExactly(layer.b().master().size(0)));
             }
         }
     }

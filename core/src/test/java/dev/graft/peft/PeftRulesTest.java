@@ -68,12 +68,16 @@ class PeftRulesTest {
             return;
         }
         TreeMap<String, String> expected = new TreeMap<>();
-        row.path("adapted").properties().forEach(e -> expected.put(e.getKey(), e.getValue().get(0).asInt() + " "
-                + e.getValue().get(1).asDouble()));
+        row.path("adapted")
+                .properties()
+                .forEach(e -> expected.put(
+                        e.getKey(),
+                        e.getValue().get(0).asInt() + " " + e.getValue().get(1).asDouble()));
         TreeMap<String, String> found = new TreeMap<>();
         try (LanguageModel model = load(adapters)) {
-            adapters.adapted().forEach((name, layer) ->
-                    found.put(name, layer.rank() + " " + adapters.settings().alphaOf(name)));
+            adapters.adapted()
+                    .forEach((name, layer) -> found.put(
+                            name, layer.rank() + " " + adapters.settings().alphaOf(name)));
         }
         assertThat(found).isEqualTo(expected);
     }
@@ -86,7 +90,9 @@ class PeftRulesTest {
     @MethodSource("configurations")
     void writesWhatPeftWrites(String name) throws IOException {
         ObjectNode given = CONFIGS.path("settings").path(name).deepCopy();
-        Files.writeString(folder.resolve("adapter_config.json"), given.put("peft_type", "LORA").toString());
+        Files.writeString(
+                folder.resolve("adapter_config.json"),
+                given.put("peft_type", "LORA").toString());
         Adapters adapters = Adapters.read(folder);
         try (LanguageModel model = load(adapters)) {
             adapters.save(folder.resolve("ours"), "base-bias");

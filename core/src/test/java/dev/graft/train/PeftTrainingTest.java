@@ -67,8 +67,7 @@ class PeftTrainingTest {
     }
 
     private static LanguageModel load(String run, Adapters adapters) {
-        return Models.load(
-                Goldens.path(RUNS.path(run).path("base").asText()), adapters.over(LinearFactory.frozen()));
+        return Models.load(Goldens.path(RUNS.path(run).path("base").asText()), adapters.over(LinearFactory.frozen()));
     }
 
     private static void requireSameTensors(Path expected, Path found, float tolerance) {

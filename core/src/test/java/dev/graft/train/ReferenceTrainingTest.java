@@ -103,7 +103,9 @@ class ReferenceTrainingTest {
         optimizer.close();
         for (int i = 0; i < losses.length; i++) {
             assertThat(steps.get(i).loss()).as("loss of step %d", i).isCloseTo(losses[i], within(2e-5));
-            assertThat(steps.get(i).gradientNorm()).as("norm of step %d", i).isCloseTo(norms[i], within(1e-4 * Math.max(1, norms[i])));
+            assertThat(steps.get(i).gradientNorm())
+                    .as("norm of step %d", i)
+                    .isCloseTo(norms[i], within(1e-4 * Math.max(1, norms[i])));
             assertThat(steps.get(i).learningRate()).as("rate of step %d", i).isCloseTo(rates[i], within(1e-12));
         }
     }
