@@ -26,6 +26,7 @@ import picocli.CommandLine.Spec;
             ChatCommand.class,
             ScoreCommand.class,
             MergeCommand.class,
+            DataCommand.class,
             InspectCommand.class,
             HelpCommand.class
         },

@@ -72,13 +72,16 @@ public final class ModelDirectory {
     }
 
     private static void write(Path target, boolean replace, Path source, Map<String, Weight> weights, DType saveType) {
-        AtomicFiles.directory(target, replace, folder -> {
-            AtomicFiles.writeString(folder.resolve("config.json"), config(source, saveType));
-            for (String name : BESIDE_THE_WEIGHTS) {
-                copy(source.resolve(name), folder.resolve(name));
-            }
-            writeWeights(folder, weights, SHARD_BYTES);
-        });
+        AtomicFiles.directory(target, replace, folder -> fill(folder, source, weights, saveType));
+    }
+
+    /// Writes the files of the model into an empty folder.
+    static void fill(Path folder, Path source, Map<String, Weight> weights, DType saveType) {
+        AtomicFiles.writeString(folder.resolve("config.json"), config(source, saveType));
+        for (String name : BESIDE_THE_WEIGHTS) {
+            copy(source.resolve(name), folder.resolve(name));
+        }
+        writeWeights(folder, weights, SHARD_BYTES);
     }
 
     private static String config(Path source, DType saveType) {

@@ -44,16 +44,23 @@ public interface Kernels {
     /// Gradients of [#swiGlu].
     Gated swiGluBackward(Tensor dY, Tensor gate, Tensor up);
 
+    /// `gelu(gate) · up` with GELU's approximation by tanh,
+    /// `gelu(x) = x · ½ · (1 + tanh(u)) = x · σ(2u)` where `u = √(2/π) · (x + 0.044715 · x³)`.
+    Tensor geGlu(Tensor gate, Tensor up);
+
+    /// Gradients of [#geGlu].
+    Gated geGluBackward(Tensor dY, Tensor gate, Tensor up);
+
     record Gated(Tensor dGate, Tensor dUp) {}
 
     // ---------------------------------------------------------------- rotary positions
 
     /// Splits `[tokens, heads · headDim]` into heads and turns each by its position ("rotate half": the pair
-    /// of element `i < headDim/2` is `i + headDim/2`), into `[heads, tokens, headDim]`.
+    /// of element `i < pairs` is `i + pairs`; elements behind them stay), into `[heads, tokens, headDim]`.
     ///
     /// Su et al. 2021, <https://arxiv.org/abs/2104.09864>, in the layout of Hugging Face's Llama.
     ///
-    /// @param cos float32 `[tokens, headDim/2]`, one row a token
+    /// @param cos float32 `[tokens, pairs]`, one row a token; `pairs ≤ headDim/2`
     /// @param sin the same
     Tensor rope(Tensor x, int heads, Tensor cos, Tensor sin);
 
@@ -63,22 +70,43 @@ public interface Kernels {
 
     // ---------------------------------------------------------------- attention
 
-    /// Softmax over a range of each row, in place: `p = exp(scale · s − logSumExp)` inside the range, 0
-    /// outside.
+    /// How a product of a query and a key becomes a score: `f(s) = scale · s`, or with a soft cap
+    /// `f(s) = softCap · tanh(scale · s / softCap)`, which stays between −softCap and softCap.
+    ///
+    /// @param softCap 0 for none
+    record Scoring(double scale, double softCap) {
+        public Scoring {
+            if (!(scale > 0) || !(softCap >= 0) || Double.isInfinite(softCap)) {
+                throw new IllegalArgumentException(
+                        "scale is %s and softCap %s; expected a positive number, and 0 or a positive number"
+                                .formatted(scale, softCap));
+            }
+        }
+
+        public static Scoring scaled(double scale) {
+            return new Scoring(scale, 0);
+        }
+
+        public boolean isCapped() {
+            return softCap > 0;
+        }
+    }
+
+    /// Softmax over a range of each row, in place: `p = exp(f(s) − logSumExp)` inside the range, 0 outside.
     ///
     /// @param scores `[batch, rows, columns]`; row `r` of every batch entry attends to columns
     ///               `[ranges.first[r % n], ranges.end[r % n])` where `n` is the length of the
     ///               ranges (so that grouped heads stacked along `rows` share them)
-    /// @param logSumExp float32 `[batch, rows]`, written: log of the sum of `exp(scale · s)` over the range
-    void rangeSoftmaxInPlace(Tensor scores, Ranges ranges, double scale, Tensor logSumExp);
+    /// @param logSumExp float32 `[batch, rows]`, written: log of the sum of `exp(f(s))` over the range
+    void rangeSoftmaxInPlace(Tensor scores, Ranges ranges, Scoring scoring, Tensor logSumExp);
 
     /// Backward of [#rangeSoftmaxInPlace] from raw scores: `scores` becomes the probabilities
-    /// `p = exp(scale · s − logSumExp)` and `dP` becomes `dS = p · (dP − delta) · scale`; both 0 outside the
+    /// `p = exp(f(s) − logSumExp)` and `dP` becomes `dS = p · (dP − delta) · f′(s)`; both 0 outside the
     /// range.
     ///
     /// @param delta float32 `[batch, rows]`: `Σ_columns p · dP`, which is `Σ dOutput · output`
     void rangeSoftmaxBackwardInPlace(
-            Tensor scores, Tensor dP, Ranges ranges, double scale, Tensor logSumExp, Tensor delta);
+            Tensor scores, Tensor dP, Ranges ranges, Scoring scoring, Tensor logSumExp, Tensor delta);
 
     /// For each row of a block, the columns it may see: from `first` up to and without `end`; never empty.
     record Ranges(int[] first, int[] end) {
@@ -91,6 +119,15 @@ public interface Kernels {
 
         public int rows() {
             return first.length;
+        }
+
+        /// The same without all but the last `count` columns of each row: a sliding window.
+        public Ranges last(int count) {
+            int[] later = new int[first.length];
+            for (int i = 0; i < first.length; i++) {
+                later[i] = Math.max(first[i], end[i] - count);
+            }
+            return new Ranges(later, end);
         }
     }
 

@@ -135,6 +135,28 @@ final class Loops {
         }
     }
 
+    /// a ← cap · tanh(scale · a / cap), where tanh(x) = 1 − 2 / (1 + e^2x).
+    static void softCap(float[] a, int n, Kernels.Scoring scoring) {
+        FloatVector twice = all((float) (2 * scoring.scale() / scoring.softCap()));
+        FloatVector cap = all((float) scoring.softCap());
+        FloatVector twiceCap = all((float) (-2 * scoring.softCap()));
+        FloatVector one = all(1);
+        for (int i = 0; i < n; i += COUNT) {
+            FloatVector e = exp(fromArray(FLOATS, a, i).mul(twice));
+            twiceCap.div(e.add(one)).add(cap).intoArray(a, i);
+        }
+    }
+
+    /// y ← 1 − (a / cap)², the slope of tanh where a is its result times cap.
+    static void softCapSlope(float[] a, float[] y, int n, Kernels.Scoring scoring) {
+        FloatVector part = all((float) (1 / scoring.softCap()));
+        FloatVector one = all(1);
+        for (int i = 0; i < n; i += COUNT) {
+            FloatVector t = fromArray(FLOATS, a, i).mul(part);
+            t.mul(t.neg()).add(one).intoArray(y, i);
+        }
+    }
+
     // ---------------------------------------------------------------- element by element
 
     /// a ← a · b.
@@ -202,15 +224,35 @@ final class Loops {
         }
     }
 
-    /// gate ← dGate = dY · up · (σ + silu · (1 − σ)) and up ← dUp = dY · silu, where silu = gate · σ.
-    static void gateBackward(float[] dY, float[] gate, float[] sigmoid, float[] up, int n) {
+    /// gate ← dGate = dY · up · (σ + g · σ · (1 − σ) · slope) and up ← dUp = dY · g · σ, where g is the gate.
+    static void gateBackward(float[] dY, float[] gate, float[] sigmoid, float[] slope, float[] up, int n) {
         for (int i = 0; i < n; i += COUNT) {
             FloatVector d = fromArray(FLOATS, dY, i);
             FloatVector s = fromArray(FLOATS, sigmoid, i);
-            FloatVector silu = fromArray(FLOATS, gate, i).mul(s);
-            FloatVector slope = s.add(silu.sub(silu.mul(s)));
-            d.mul(fromArray(FLOATS, up, i)).mul(slope).intoArray(gate, i);
-            d.mul(silu).intoArray(up, i);
+            FloatVector active = fromArray(FLOATS, gate, i).mul(s);
+            FloatVector activeSlope = active.sub(active.mul(s)).fma(fromArray(FLOATS, slope, i), s);
+            d.mul(fromArray(FLOATS, up, i)).mul(activeSlope).intoArray(gate, i);
+            d.mul(active).intoArray(up, i);
+        }
+    }
+
+    /// y ← 2·√(2/π) · (a + 0.044715 · a³), of which GELU takes σ.
+    static void insideGelu(float[] a, float[] y, int n) {
+        FloatVector slope = all((float) PlainKernels.GELU_SLOPE);
+        FloatVector cube = all((float) (PlainKernels.GELU_SLOPE * PlainKernels.GELU_CUBE));
+        for (int i = 0; i < n; i += COUNT) {
+            FloatVector x = fromArray(FLOATS, a, i);
+            x.mul(x).fma(cube, slope).mul(x).intoArray(y, i);
+        }
+    }
+
+    /// y ← the slope of [#insideGelu].
+    static void insideGeluSlope(float[] a, float[] y, int n) {
+        FloatVector slope = all((float) PlainKernels.GELU_SLOPE);
+        FloatVector cube = all((float) (3 * PlainKernels.GELU_SLOPE * PlainKernels.GELU_CUBE));
+        for (int i = 0; i < n; i += COUNT) {
+            FloatVector x = fromArray(FLOATS, a, i);
+            x.mul(x).fma(cube, slope).intoArray(y, i);
         }
     }
 

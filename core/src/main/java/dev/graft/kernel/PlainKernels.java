@@ -13,6 +13,11 @@ import java.util.stream.IntStream;
 public enum PlainKernels implements Kernels {
     INSTANCE;
 
+    /// `2 · √(2/π)`.
+    static final double GELU_SLOPE = 2 * Math.sqrt(2 / Math.PI);
+
+    static final double GELU_CUBE = 0.044715;
+
     // ---------------------------------------------------------------- normalisation
 
     @Override
@@ -46,22 +51,55 @@ public enum PlainKernels implements Kernels {
 
     @Override
     public Tensor swiGlu(Tensor gate, Tensor up) {
-        return Scope.local(() -> gate.to(DType.F32).silu().mul(up.to(DType.F32)).to(gate.dtype()));
+        return Scope.local(() -> gated(gate.to(DType.F32), gate.to(DType.F32), up));
     }
 
     @Override
     public Gated swiGluBackward(Tensor dY, Tensor gate, Tensor up) {
         try (Scope scope = Scope.open()) {
             Tensor g = gate.to(DType.F32);
-            Tensor d = dY.to(DType.F32);
-            Tensor sigmoid = g.sigmoid();
-            Tensor silu = g.mul(sigmoid);
-            // silu′ = σ · (1 + g · (1 − σ)) = σ + silu · (1 − σ)
-            Tensor slope = sigmoid.add(silu.sub(silu.mul(sigmoid)));
-            Tensor dGate = d.mul(up.to(DType.F32)).mul(slope).to(dY.dtype());
-            Tensor dUp = d.mul(silu).to(dY.dtype());
-            return new Gated(scope.keep(dGate), scope.keep(dUp));
+            return kept(scope, gatedBackward(dY, g, g, Tensor.full(1, DType.F32, gate.device()), up));
         }
+    }
+
+    @Override
+    public Tensor geGlu(Tensor gate, Tensor up) {
+        return Scope.local(() -> gated(gate.to(DType.F32), insideGelu(gate.to(DType.F32)), up));
+    }
+
+    @Override
+    public Gated geGluBackward(Tensor dY, Tensor gate, Tensor up) {
+        try (Scope scope = Scope.open()) {
+            Tensor g = gate.to(DType.F32);
+            Tensor slope = g.square().mul(3 * GELU_CUBE).add(1).mul(GELU_SLOPE);
+            return kept(scope, gatedBackward(dY, g, insideGelu(g), slope, up));
+        }
+    }
+
+    /// What σ is taken of: `2 · √(2/π) · (x + 0.044715 · x³)`.
+    private static Tensor insideGelu(Tensor x) {
+        return x.square().mul(GELU_CUBE).add(1).mul(x).mul(GELU_SLOPE);
+    }
+
+    /// `gate · σ(inside) · up`.
+    private static Tensor gated(Tensor gate, Tensor inside, Tensor up) {
+        return gate.mul(inside.sigmoid()).mul(up.to(DType.F32)).to(up.dtype());
+    }
+
+    /// @param slope of `inside` with respect to the gate
+    private static Gated gatedBackward(Tensor dY, Tensor gate, Tensor inside, Tensor slope, Tensor up) {
+        Tensor d = dY.to(DType.F32);
+        Tensor sigmoid = inside.sigmoid();
+        Tensor active = gate.mul(sigmoid);
+        // (g · σ(u))′ = σ + g · σ · (1 − σ) · u′
+        Tensor activeSlope = sigmoid.add(active.sub(active.mul(sigmoid)).mul(slope));
+        return new Gated(
+                d.mul(up.to(DType.F32)).mul(activeSlope).to(dY.dtype()),
+                d.mul(active).to(dY.dtype()));
+    }
+
+    private static Gated kept(Scope scope, Gated gated) {
+        return new Gated(scope.keep(gated.dGate()), scope.keep(gated.dUp()));
     }
 
     // ---------------------------------------------------------------- rotary positions
@@ -84,18 +122,19 @@ public enum PlainKernels implements Kernels {
     }
 
     private static Tensor turned(Tensor perHead, Tensor cos, Tensor sin) {
-        long half = perHead.size(2) / 2;
-        Tensor a = perHead.narrow(2, 0, half);
-        Tensor b = perHead.narrow(2, half, half);
-        return Tensor.cat(List.of(a.mul(cos).sub(b.mul(sin)), b.mul(cos).add(a.mul(sin))), 2);
+        long pairs = cos.size(1);
+        Tensor a = perHead.narrow(2, 0, pairs);
+        Tensor b = perHead.narrow(2, pairs, pairs);
+        Tensor rest = perHead.narrow(2, 2 * pairs, perHead.size(2) - 2 * pairs);
+        return Tensor.cat(List.of(a.mul(cos).sub(b.mul(sin)), b.mul(cos).add(a.mul(sin)), rest), 2);
     }
 
     // ---------------------------------------------------------------- attention
 
     @Override
-    public void rangeSoftmaxInPlace(Tensor scores, Ranges ranges, double scale, Tensor logSumExp) {
+    public void rangeSoftmaxInPlace(Tensor scores, Ranges ranges, Scoring scoring, Tensor logSumExp) {
         try (Scope scope = Scope.open()) {
-            Tensor s = outside(scores.to(DType.F32).mul(scale), ranges, Double.NEGATIVE_INFINITY);
+            Tensor s = outside(scored(scores, scoring), ranges, Double.NEGATIVE_INFINITY);
             Tensor sums = s.logSumExp(2);
             scores.copyInPlace(s.sub(sums.unsqueeze(2)).exp());
             logSumExp.copyInPlace(sums);
@@ -104,14 +143,24 @@ public enum PlainKernels implements Kernels {
 
     @Override
     public void rangeSoftmaxBackwardInPlace(
-            Tensor scores, Tensor dP, Ranges ranges, double scale, Tensor logSumExp, Tensor delta) {
+            Tensor scores, Tensor dP, Ranges ranges, Scoring scoring, Tensor logSumExp, Tensor delta) {
         try (Scope scope = Scope.open()) {
-            Tensor s = outside(scores.to(DType.F32).mul(scale), ranges, Double.NEGATIVE_INFINITY);
-            Tensor p = s.sub(logSumExp.unsqueeze(2)).exp();
+            Tensor scored = scored(scores, scoring);
+            Tensor p = outside(scored, ranges, Double.NEGATIVE_INFINITY)
+                    .sub(logSumExp.unsqueeze(2))
+                    .exp();
             scores.copyInPlace(p);
-            Tensor dS = p.mul(dP.to(DType.F32).sub(delta.unsqueeze(2))).mul(scale);
+            Tensor dS = p.mul(dP.to(DType.F32).sub(delta.unsqueeze(2))).mul(scoring.scale());
+            if (scoring.isCapped()) {
+                dS = dS.mul(scored.mul(1 / scoring.softCap()).square().neg().add(1)); // tanh′ = 1 − tanh²
+            }
             dP.copyInPlace(outside(dS, ranges, 0));
         }
+    }
+
+    private static Tensor scored(Tensor scores, Scoring scoring) {
+        Tensor scaled = scores.to(DType.F32).mul(scoring.scale());
+        return scoring.isCapped() ? scaled.mul(1 / scoring.softCap()).tanh().mul(scoring.softCap()) : scaled;
     }
 
     /// A copy of `[batch, rows, columns]` with `value` in all columns a row may not see.

@@ -128,6 +128,45 @@ final class VectorKernels implements Kernels {
 
     @Override
     public Tensor swiGlu(Tensor gate, Tensor up) {
+        return gated(gate, up, Loops::sigmoid);
+    }
+
+    @Override
+    public Gated swiGluBackward(Tensor dY, Tensor gate, Tensor up) {
+        return gatedBackward(dY, gate, up, (gates, sigmoids, slopes, n) -> {
+            Loops.sigmoid(gates, sigmoids, n);
+            Arrays.fill(slopes, 0, n, 1);
+        });
+    }
+
+    @Override
+    public Tensor geGlu(Tensor gate, Tensor up) {
+        return gated(gate, up, (gates, sigmoids, n) -> {
+            Loops.insideGelu(gates, sigmoids, n);
+            Loops.sigmoid(sigmoids, sigmoids, n);
+        });
+    }
+
+    @Override
+    public Gated geGluBackward(Tensor dY, Tensor gate, Tensor up) {
+        return gatedBackward(dY, gate, up, (gates, sigmoids, slopes, n) -> {
+            Loops.insideGelu(gates, sigmoids, n);
+            Loops.sigmoid(sigmoids, sigmoids, n);
+            Loops.insideGeluSlope(gates, slopes, n);
+        });
+    }
+
+    /// Fills `sigmoids` with σ of what belongs to each gate.
+    private interface Opening {
+        void of(float[] gates, float[] sigmoids, int n);
+    }
+
+    /// The same, and the slope of what σ was taken of.
+    private interface OpeningSlope {
+        void of(float[] gates, float[] sigmoids, float[] slopes, int n);
+    }
+
+    private static Tensor gated(Tensor gate, Tensor up, Opening opening) {
         boolean half = isHalf("gate", gate);
         shaped("up", up, gate.dtype(), gate.shape());
         Tensor y = like(gate);
@@ -143,7 +182,7 @@ final class VectorKernels implements Kernels {
                 long offset = Tile.at(0, i, half);
                 Tile.read(g + offset, half, gates, 0, n);
                 Tile.read(u + offset, half, ups, 0, n);
-                Loops.sigmoid(gates, sigmoids, Tile.padded(n));
+                opening.of(gates, sigmoids, Tile.padded(n));
                 Loops.gate(gates, sigmoids, ups, Tile.padded(n));
                 Tile.write(ups, 0, ys + offset, half, n);
             }
@@ -151,8 +190,7 @@ final class VectorKernels implements Kernels {
         return y;
     }
 
-    @Override
-    public Gated swiGluBackward(Tensor dY, Tensor gate, Tensor up) {
+    private static Gated gatedBackward(Tensor dY, Tensor gate, Tensor up, OpeningSlope opening) {
         boolean half = isHalf("dY", dY);
         shaped("gate", gate, dY.dtype(), dY.shape());
         shaped("up", up, dY.dtype(), dY.shape());
@@ -167,14 +205,15 @@ final class VectorKernels implements Kernels {
             float[] gates = Tile.of(Tile.LENGTH);
             float[] ups = Tile.of(Tile.LENGTH);
             float[] sigmoids = Tile.of(Tile.LENGTH);
+            float[] slopes = Tile.of(Tile.LENGTH);
             for (long i = from; i < to; i += Tile.LENGTH) {
                 int n = (int) Math.min(Tile.LENGTH, to - i);
                 long offset = Tile.at(0, i, half);
                 Tile.read(d + offset, half, dYs, 0, n);
                 Tile.read(g + offset, half, gates, 0, n);
                 Tile.read(u + offset, half, ups, 0, n);
-                Loops.sigmoid(gates, sigmoids, Tile.padded(n));
-                Loops.gateBackward(dYs, gates, sigmoids, ups, Tile.padded(n));
+                opening.of(gates, sigmoids, slopes, Tile.padded(n));
+                Loops.gateBackward(dYs, gates, sigmoids, slopes, ups, Tile.padded(n));
                 Tile.write(gates, 0, dG + offset, half, n);
                 Tile.write(ups, 0, dU + offset, half, n);
             }
@@ -189,12 +228,11 @@ final class VectorKernels implements Kernels {
         boolean half = isHalf("x", x);
         long tokens = x.size(0);
         int width = width("x", x, 2);
-        if (heads < 1 || width % (2L * heads) != 0) {
-            throw new IllegalArgumentException(
-                    "x is %s; %d heads of an even width do not fit in it".formatted(x, heads));
+        if (heads < 1 || width % heads != 0) {
+            throw new IllegalArgumentException("x is %s; %d heads do not fit in it".formatted(x, heads));
         }
         int headDim = width / heads;
-        int pairs = headDim / 2;
+        int pairs = pairs(cos, headDim);
         Tensor y = Tensor.empty(x.dtype(), Device.cpu(), heads, tokens, headDim);
         long xs = address(x);
         long ys = address(y);
@@ -223,11 +261,8 @@ final class VectorKernels implements Kernels {
         int headDim = width("dY", dY, 3);
         int heads = Math.toIntExact(dY.size(0));
         long tokens = dY.size(1);
-        if (headDim % 2 != 0) {
-            throw new IllegalArgumentException("dY is %s; expected heads of an even width".formatted(dY));
-        }
         int width = heads * headDim;
-        int pairs = headDim / 2;
+        int pairs = pairs(cos, headDim);
         Tensor dX = Tensor.empty(dY.dtype(), Device.cpu(), tokens, width);
         long dYs = address(dY);
         long dXs = address(dX);
@@ -251,17 +286,27 @@ final class VectorKernels implements Kernels {
         return dX;
     }
 
+    private static int pairs(Tensor cos, int headDim) {
+        int pairs = width("cos", cos, 2);
+        if (2L * pairs > headDim) {
+            throw new IllegalArgumentException(
+                    "cos is %s; expected at most %d pairs for heads of width %d".formatted(cos, headDim / 2, headDim));
+        }
+        return pairs;
+    }
+
     // ---------------------------------------------------------------- attention
 
     @Override
-    public void rangeSoftmaxInPlace(Tensor scores, Ranges ranges, double scale, Tensor logSumExp) {
+    public void rangeSoftmaxInPlace(Tensor scores, Ranges ranges, Scoring scoring, Tensor logSumExp) {
         boolean half = isHalf("scores", scores);
         int columns = width("scores", scores, 3);
         long rows = scores.size(1);
         shaped("logSumExp", logSumExp, DType.F32, scores.size(0), rows);
-        check(ranges, columns, scale);
+        check(ranges, columns);
         long s = address(scores);
         long sums = address(logSumExp);
+        float scale = scoring.isCapped() ? 1 : (float) scoring.scale();
         Parallel.rows(scores.size(0) * rows, columns, (from, to) -> {
             float[] p = Tile.of(columns);
             for (long r = from; r < to; r++) {
@@ -270,9 +315,12 @@ final class VectorKernels implements Kernels {
                 int n = ranges.end()[range] - first;
                 long row = Tile.at(s, r * columns, half);
                 Tile.read(Tile.at(row, first, half), half, p, 0, n);
+                if (scoring.isCapped()) {
+                    Loops.softCap(p, Tile.padded(n), scoring);
+                }
                 Tile.pad(p, n, Float.NEGATIVE_INFINITY);
-                float largest = (float) scale * Loops.largest(p, Tile.padded(n));
-                float sum = Loops.expSum(p, Tile.padded(n), (float) scale, largest);
+                float largest = scale * Loops.largest(p, Tile.padded(n));
+                float sum = Loops.expSum(p, Tile.padded(n), scale, largest);
                 Loops.multiply(p, 1 / sum, Tile.padded(n));
                 Tile.writeRow(p, row, first, n, columns, half);
                 Tile.put((float) (largest + Math.log(sum)), Tile.at(sums, r, false), false);
@@ -282,21 +330,23 @@ final class VectorKernels implements Kernels {
 
     @Override
     public void rangeSoftmaxBackwardInPlace(
-            Tensor scores, Tensor dP, Ranges ranges, double scale, Tensor logSumExp, Tensor delta) {
+            Tensor scores, Tensor dP, Ranges ranges, Scoring scoring, Tensor logSumExp, Tensor delta) {
         boolean half = isHalf("scores", scores);
         int columns = width("scores", scores, 3);
         long rows = scores.size(1);
         shaped("dP", dP, scores.dtype(), scores.shape());
         shaped("logSumExp", logSumExp, DType.F32, scores.size(0), rows);
         shaped("delta", delta, DType.F32, scores.size(0), rows);
-        check(ranges, columns, scale);
+        check(ranges, columns);
         long s = address(scores);
         long d = address(dP);
         long sums = address(logSumExp);
         long deltas = address(delta);
+        float scale = scoring.isCapped() ? 1 : (float) scoring.scale();
         Parallel.rows(scores.size(0) * rows, columns, (from, to) -> {
             float[] p = Tile.of(columns);
             float[] dS = Tile.of(columns);
+            float[] slopes = Tile.of(scoring.isCapped() ? columns : 0);
             for (long r = from; r < to; r++) {
                 int range = (int) (r % rows % ranges.rows());
                 int first = ranges.first()[range];
@@ -305,9 +355,16 @@ final class VectorKernels implements Kernels {
                 long inside = Tile.at(before, first, half);
                 Tile.read(s + inside, half, p, 0, n);
                 Tile.read(d + inside, half, dS, 0, n);
-                Loops.expSum(p, Tile.padded(n), (float) scale, Tile.get(Tile.at(sums, r, false), false));
+                if (scoring.isCapped()) {
+                    Loops.softCap(p, Tile.padded(n), scoring);
+                    Loops.softCapSlope(p, slopes, Tile.padded(n), scoring);
+                }
+                Loops.expSum(p, Tile.padded(n), scale, Tile.get(Tile.at(sums, r, false), false));
                 float shift = Tile.get(Tile.at(deltas, r, false), false);
-                Loops.softmaxBackward(p, dS, shift, (float) scale, Tile.padded(n));
+                Loops.softmaxBackward(p, dS, shift, (float) scoring.scale(), Tile.padded(n));
+                if (scoring.isCapped()) {
+                    Loops.multiply(dS, slopes, Tile.padded(n));
+                }
                 Tile.writeRow(p, s + before, first, n, columns, half);
                 Tile.writeRow(dS, d + before, first, n, columns, half);
             }

@@ -1,7 +1,6 @@
 package dev.graft.model;
 
 import dev.graft.format.FormatException;
-import dev.graft.format.WeightFiles;
 import dev.graft.nn.LinearFactory;
 import dev.graft.nn.NamedTensors;
 import dev.graft.tensor.DType;
@@ -15,7 +14,8 @@ import java.util.TreeSet;
 
 /// The architectures Graft knows, and loading: from files, or with random weights.
 public final class Architectures {
-    private static final List<Architecture> ALL = List.of(new Llama());
+    private static final List<Architecture> ALL =
+            List.of(new Llama(), new Mistral(), new Qwen2(), new Qwen3(), new Phi3(), new Gemma2(), new Gemma3());
 
     private Architectures() {}
 
@@ -39,17 +39,17 @@ public final class Architectures {
                                                 .toList())));
     }
 
-    /// Loads a model from a Hugging Face directory; its weights stay in the memory-mapped files where their
-    /// type is the computing type.
+    /// Loads a model from a Hugging Face directory, a `.gguf` file or a llama2.c checkpoint; its weights stay in the
+    /// memory-mapped files where their type is the computing type.
     public static LanguageModel load(Path directory, LinearFactory factory, Device device, DType computeType) {
-        ModelConfig config = ModelConfig.read(directory);
-        Architecture architecture = of(config);
-        shareProducts(config, device);
-        WeightFiles files = WeightFiles.open(directory);
+        ModelSource files = ModelSource.open(directory);
         try {
-            check(directory, architecture.tensors(config), files, config.flag("tie_word_embeddings", false));
+            ModelConfig config = files.config();
+            DecoderSpec decoder = of(config).decoder(config);
+            shareProducts(decoder, device);
+            check(directory, decoder, files);
             NamedTensors source = new FileTensors(files, device, computeType);
-            return architecture.build(config, source, factory, files::close);
+            return new Decoder(config, decoder, source, factory, files::close);
         } catch (RuntimeException e) {
             factory.close();
             files.close();
@@ -62,27 +62,28 @@ public final class Architectures {
     public static LanguageModel random(
             Path directory, LinearFactory factory, Device device, DType computeType, long seed) {
         ModelConfig config = ModelConfig.read(directory);
-        Architecture architecture = of(config);
-        shareProducts(config, device);
+        DecoderSpec decoder = of(config).decoder(config);
+        shareProducts(decoder, device);
         double deviation = config.number("initializer_range", 0.02);
-        NamedTensors source = new RandomTensors(architecture.tensors(config), deviation, device, computeType, seed);
-        return architecture.build(config, source, factory, () -> {});
+        NamedTensors source = RandomTensors.of(decoder.tensors(), deviation, device, computeType, seed);
+        return new Decoder(config, decoder, source, factory, () -> {});
     }
 
-    private static void shareProducts(ModelConfig config, Device device) {
+    private static void shareProducts(DecoderSpec decoder, Device device) {
         if (device.isCpu()) {
-            boolean worthSharing = config.size("hidden_size") >= WIDTH_WORTH_SHARING;
+            boolean worthSharing = decoder.width() >= WIDTH_WORTH_SHARING;
             Torch.setBlasThreads(worthSharing ? Torch.threads() : 1);
         }
     }
 
     /// Compares what the files hold with what the configuration asks for, and names every difference at once.
-    private static void check(Path directory, Map<String, long[]> expected, WeightFiles files, boolean tied) {
+    private static void check(Path directory, DecoderSpec decoder, ModelSource files) {
+        Map<String, long[]> expected = decoder.shapes();
         List<String> faults = new ArrayList<>(files.misfits(expected));
         for (String name : new TreeSet<>(files.names())) {
             // Some writers store a tied head beside the embedding, and old ones the rotary frequencies.
             boolean known = expected.containsKey(name)
-                    || (tied && name.equals("lm_head.weight"))
+                    || (decoder.head().isEmpty() && name.equals("lm_head.weight"))
                     || name.endsWith("rotary_emb.inv_freq");
             if (!known) {
                 faults.add(name + ": not part of this architecture");

@@ -3,5 +3,5 @@
 /// May import: `tensor`, `kernel`, `autograd`, `nn`, `format`.
 ///
 /// To add to it: one class an architecture, one line in `Architectures`, one test that extends
-/// `ArchitectureContract`.
+/// `ArchitectureContract` (docs/models.md).
 package dev.graft.model;

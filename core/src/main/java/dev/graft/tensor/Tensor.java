@@ -7,9 +7,11 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
+import org.bytedeco.javacpp.BoolPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.T_TensorTensor_T;
+import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 
@@ -405,6 +407,11 @@ public final class Tensor {
         return new Tensor(handle.abs());
     }
 
+    /// Each element as the nearest whole number, ties to even.
+    public Tensor round() {
+        return new Tensor(handle.round());
+    }
+
     public Tensor sin() {
         return new Tensor(handle.sin());
     }
@@ -413,12 +420,79 @@ public final class Tensor {
         return new Tensor(handle.cos());
     }
 
+    public Tensor tanh() {
+        return new Tensor(handle.tanh());
+    }
+
     public Tensor sigmoid() {
         return new Tensor(handle.sigmoid());
     }
 
     public Tensor silu() {
         return new Tensor(torch.silu(handle));
+    }
+
+    /// Gaussian error unit `x · Φ(x)`.
+    ///
+    /// @param tanh whether Φ is approximated by a hyperbolic tangent
+    public Tensor gelu(boolean tanh) {
+        return new Tensor(torch.gelu(handle, tanh ? "tanh" : "none"));
+    }
+
+    /// Gradient of [#gelu] of `x`, this tensor being the gradient of its result.
+    public Tensor geluBackward(Tensor x, boolean tanh) {
+        return new Tensor(torch.gelu_backward(handle, x.handle, tanh ? "tanh" : "none"));
+    }
+
+    /// `(x − mean) / √(variance + epsilon) · gain + bias` of each row of the last dimension.
+    ///
+    /// @param gain of the type of this tensor, as is `bias`
+    public LayerNorm layerNorm(Tensor gain, Tensor bias, double epsilon) {
+        try (var weight = new TensorOptional(gain.handle);
+                var shift = new TensorOptional(bias.handle);
+                var all = torch.native_layer_norm(handle, new long[] {size(-1)}, weight, shift, epsilon)) {
+            return new LayerNorm(own(all.get0()), own(all.get1()), own(all.get2()));
+        }
+    }
+
+    /// Result of [#layerNorm]: values, and of each row its mean and `1 / √(variance + epsilon)`.
+    public record LayerNorm(Tensor y, Tensor mean, Tensor inverse) {}
+
+    /// Gradients of [#layerNorm] of `x`, this tensor being the gradient of its result; of `x`, the gain and the bias
+    /// those that are wanted.
+    public List<Optional<Tensor>> layerNormBackward(
+            Tensor x, Tensor gain, Tensor bias, LayerNorm forward, boolean... wanted) {
+        try (var weight = new TensorOptional(gain.handle);
+                var shift = new TensorOptional(bias.handle);
+                var mask = flags(wanted);
+                var all = torch.native_layer_norm_backward(
+                        handle,
+                        x.handle,
+                        new long[] {size(-1)},
+                        forward.mean.handle,
+                        forward.inverse.handle,
+                        weight,
+                        shift,
+                        mask)) {
+            return List.of(ownIf(all.get0()), ownIf(all.get1()), ownIf(all.get2()));
+        }
+    }
+
+    private static BoolPointer flags(boolean... values) {
+        BoolPointer flags = new BoolPointer(values.length);
+        for (int i = 0; i < values.length; i++) {
+            flags.put(i, values[i]);
+        }
+        return flags;
+    }
+
+    /// A member of a native tuple, as a tensor of its own.
+    private static Tensor own(org.bytedeco.pytorch.Tensor member) {
+        return new Tensor(new org.bytedeco.pytorch.Tensor(member));
+    }
+
+    private static Optional<Tensor> ownIf(org.bytedeco.pytorch.Tensor member) {
+        return member.defined() ? Optional.of(own(member)) : Optional.empty();
     }
 
     public Tensor softmax(int dim) {

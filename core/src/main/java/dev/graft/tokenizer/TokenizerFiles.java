@@ -3,13 +3,15 @@ package dev.graft.tokenizer;
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.graft.format.vocabulary.TokenizerTexts;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -21,15 +23,18 @@ import java.util.Set;
 /// its text), then `generation_config.json` and `config.json` (by its id).
 final class TokenizerFiles {
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper SORTED = JsonMapper.builder()
+            .enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS)
+            .build();
 
-    private final Path directory;
+    private final TokenizerTexts texts;
     private final JsonNode tokenizerConfig;
     private final JsonNode specialTokensMap;
     private final JsonNode generationConfig;
     private final JsonNode config;
 
-    TokenizerFiles(Path directory) {
-        this.directory = directory;
+    TokenizerFiles(TokenizerTexts texts) {
+        this.texts = texts;
         tokenizerConfig = readIfPresent("tokenizer_config.json");
         specialTokensMap = readIfPresent("special_tokens_map.json");
         generationConfig = readIfPresent("generation_config.json");
@@ -60,7 +65,7 @@ final class TokenizerFiles {
             if (id == null) {
                 throw new IllegalArgumentException(
                         "%s names \"%s\" as its %s_token, but tokenizer.json has no such token. Add it to the vocabulary there, or correct the name."
-                                .formatted(directory.resolve("tokenizer_config.json"), text, name));
+                                .formatted(texts.where("tokenizer_config.json"), text, name));
             }
             ids.add(id);
         }
@@ -77,9 +82,9 @@ final class TokenizerFiles {
 
     /// `chat_template.jinja`, or the `chat_template` of `chat_template.json` or `tokenizer_config.json`.
     Optional<ChatTemplate> chatTemplate() {
-        Path own = directory.resolve("chat_template.jinja");
-        if (Files.isRegularFile(own)) {
-            return Optional.of(new ChatTemplate(read(own), specialTokens()));
+        Optional<String> own = texts.text("chat_template.jinja");
+        if (own.isPresent()) {
+            return Optional.of(new ChatTemplate(own.get(), specialTokens()));
         }
         JsonNode template = readIfPresent("chat_template.json").path("chat_template");
         if (template.isMissingNode()) {
@@ -128,6 +133,18 @@ final class TokenizerFiles {
         return vocabulary;
     }
 
+    /// A parsed `tokenizer.json` as text that says what it does to texts, however its writer laid it out: keys sorted,
+    /// without what it says about cutting and padding.
+    static String canonical(JsonNode tokenizer) {
+        ObjectNode plain = ((ObjectNode) tokenizer).deepCopy();
+        plain.remove(List.of("truncation", "padding"));
+        try {
+            return SORTED.writeValueAsString(SORTED.treeToValue(plain, Object.class));
+        } catch (JacksonException e) {
+            throw new IllegalStateException("a tree that was read can be written", e);
+        }
+    }
+
     static JsonNode parse(Path file, String text) {
         try {
             return JSON.readTree(text);
@@ -140,16 +157,7 @@ final class TokenizerFiles {
         }
     }
 
-    static String read(Path file) {
-        try {
-            return Files.readString(file);
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot read %s: %s".formatted(file, e.getMessage()), e);
-        }
-    }
-
     private JsonNode readIfPresent(String name) {
-        Path file = directory.resolve(name);
-        return Files.isRegularFile(file) ? parse(file, read(file)) : JSON.createObjectNode();
+        return texts.text(name).map(text -> parse(texts.where(name), text)).orElseGet(JSON::createObjectNode);
     }
 }

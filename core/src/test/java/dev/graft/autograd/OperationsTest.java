@@ -1,12 +1,14 @@
 package dev.graft.autograd;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.graft.kernel.Kernels;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Tensor;
 import java.util.List;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -114,6 +116,69 @@ class OperationsTest extends ScopedTest {
     private static Tensor rmsNorm(List<Tensor> t) {
         Tensor inverse = t.get(0).square().mean(1, true).add(0.1).rsqrt();
         return t.get(0).mul(inverse).mul(t.get(1));
+    }
+
+    @ParameterizedTest
+    @MethodSource("kernels")
+    void layerNormMatches(Kernels kernels) {
+        for (long[] shape : SHAPES) {
+            for (int learns = 1; learns < 8; learns++) {
+                layerNorm(kernels, shape, learns).against(TOLERANCE, OperationsTest::layerNorm);
+                layerNorm(kernels, shape, learns).in(DType.BF16).against(COARSE, OperationsTest::layerNorm);
+            }
+        }
+        layerNorm(kernels, new long[] {3, 8}, 7).slopes(1e-2, 2e-3);
+    }
+
+    /// @param learns a bit each for x, gain and bias
+    private static GradientCheck layerNorm(Kernels kernels, long[] shape, int learns) {
+        return GradientCheck.of(
+                        kernels, on -> Operations.layerNorm(on.tape(), on.value(0), on.weight(1), on.weight(2), 0.1))
+                .value((learns & 1) != 0, shape)
+                .weight((learns & 2) != 0, shape[1])
+                .weight((learns & 4) != 0, shape[1]);
+    }
+
+    private static Tensor layerNorm(List<Tensor> t) {
+        Tensor centred = t.get(0).sub(t.get(0).mean(1, true));
+        Tensor inverse = centred.square().mean(1, true).add(0.1).rsqrt();
+        return centred.mul(inverse).mul(t.get(1)).add(t.get(2));
+    }
+
+    @ParameterizedTest
+    @MethodSource("kernels")
+    void geluByHyperbolicTangentMatches(Kernels kernels) {
+        double root = Math.sqrt(2 / Math.PI);
+        gelu(kernels, true, x -> {
+            Tensor inner = x.add(x.mul(x).mul(x).mul(0.044715)).mul(root);
+            Tensor tanh = inner.mul(2).sigmoid().mul(2).add(-1);
+            return x.mul(tanh.add(1)).mul(0.5);
+        });
+    }
+
+    @ParameterizedTest
+    @MethodSource("kernels")
+    void exactGeluMatches(Kernels kernels) {
+        gelu(kernels, false, x -> x.gelu(false)); // libtorch's own, in float64
+        try (Tape tape = Tape.over(kernels, 0)) { // x · Φ(x) at the quartiles of the normal distribution
+            Value x = tape.constant(Tensor.of(new float[] {-0.67448975f, 0, 0.67448975f, 40}, 4));
+            assertThat(Operations.gelu(tape, x, false).data().toFloats())
+                    .containsExactly(new float[] {-0.67448975f / 4, 0, 0.67448975f * 3 / 4, 40}, within(1e-6f));
+        }
+    }
+
+    private static void gelu(Kernels kernels, boolean tanh, UnaryOperator<Tensor> oracle) {
+        for (long[] shape : SHAPES) {
+            for (DType type : List.of(DType.F32, DType.BF16)) {
+                GradientCheck.of(kernels, on -> Operations.gelu(on.tape(), on.value(0), tanh))
+                        .in(type)
+                        .value(true, shape)
+                        .against(type == DType.F32 ? TOLERANCE : COARSE, t -> oracle.apply(t.getFirst()));
+            }
+        }
+        GradientCheck.of(kernels, on -> Operations.gelu(on.tape(), on.value(0), tanh))
+                .value(true, 3, 8)
+                .slopes(1e-2, 1e-3);
     }
 
     @ParameterizedTest

@@ -9,6 +9,7 @@ import dev.graft.autograd.Parameter;
 import dev.graft.autograd.Tape;
 import dev.graft.autograd.Value;
 import dev.graft.export.Merge;
+import dev.graft.export.MergeReport;
 import dev.graft.model.LanguageModel;
 import dev.graft.nn.LinearFactory;
 import dev.graft.nn.TokenRun;
@@ -121,7 +122,7 @@ abstract class PeftMethodContract {
                     .hasMessageContaining("cannot be merged");
             return;
         }
-        Merge.Report report = Merge.run(model(), folder.resolve("adapter"), folder.resolve("merged"), Optional.empty());
+        MergeReport report = Merge.run(model(), folder.resolve("adapter"), folder.resolve("merged"), Optional.empty());
         assertThat(report.roundingError()).isBetween(0.0, 1e-5);
         try (LanguageModel merged = Models.load(folder.resolve("merged"), LinearFactory.frozen())) {
             assertThat(Models.logits(merged, IDS)).containsExactly(adapted, within(5e-5f));

@@ -1,0 +1,86 @@
+package dev.graft.model;
+
+import dev.graft.nn.Rotation;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/// A decoder as its configuration describes it: what it stores under which names, and what it computes.
+///
+/// @param embedding      `[vocab, width]`
+/// @param positions      `[maxPositions, width]`, added to the embedding, where positions are learnt
+/// @param embeddingScale what the embedding is multiplied by, rounded to the computing type
+/// @param blocks         the layers one after another
+/// @param norm           after the last block
+/// @param head           `[vocab, width]`; empty where it is the embedding
+/// @param logitSoftCap   what logits are capped at; 0 for not at all
+/// @param maxPositions   longest document it was made for, in tokens
+record DecoderSpec(
+        TensorSpec embedding,
+        Optional<TensorSpec> positions,
+        double embeddingScale,
+        List<BlockSpec> blocks,
+        LayerSpec norm,
+        Optional<TensorSpec> head,
+        double logitSoftCap,
+        int maxPositions) {
+    /// @param feedForward a gated unit, a plain one, or experts
+    record BlockSpec(SublayerSpec attention, SublayerSpec feedForward) {
+        AttentionSpec heads() {
+            return (AttentionSpec) attention.layer();
+        }
+
+        Stream<Part> parts() {
+            return Stream.concat(attention.parts().stream(), feedForward.parts().stream());
+        }
+    }
+
+    /// Every tensor of the model, in the order of the layers.
+    List<TensorSpec> tensors() {
+        return Stream.of(
+                        Stream.of(embedding),
+                        positions.stream(),
+                        linearsAndNorms().flatMap(part -> part.tensors().stream()),
+                        head.stream())
+                .flatMap(tensors -> tensors)
+                .toList();
+    }
+
+    /// The shape of every tensor by its name.
+    Map<String, long[]> shapes() {
+        Map<String, long[]> shapes = new LinkedHashMap<>();
+        tensors().forEach(tensor -> shapes.put(tensor.name(), tensor.shape()));
+        return shapes;
+    }
+
+    /// Names of the linear layers in the blocks.
+    List<String> linearLayers() {
+        return linearsAndNorms()
+                .filter(LinearSpec.class::isInstance)
+                .map(part -> ((LinearSpec) part).name())
+                .toList();
+    }
+
+    private Stream<Part> linearsAndNorms() {
+        return Stream.concat(blocks.stream().flatMap(BlockSpec::parts), norm.parts().stream());
+    }
+
+    /// The rotations its layers use.
+    Set<Rotation> rotations() {
+        return blocks.stream()
+                .flatMap(block -> block.heads().rotation().stream())
+                .collect(Collectors.toSet());
+    }
+
+    int vocabularySize() {
+        return (int) embedding.shape()[0];
+    }
+
+    int width() {
+        return (int) embedding.shape()[1];
+    }
+}
