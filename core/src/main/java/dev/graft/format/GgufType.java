@@ -92,6 +92,9 @@ public enum GgufType {
     }
 
     static String readable() {
-        return Stream.of(values()).filter(GgufType::isReadable).map(Enum::name).collect(Collectors.joining(", "));
+        return Stream.of(values())
+                .filter(GgufType::isReadable)
+                .map(Enum::name)
+                .collect(Collectors.joining(", "));
     }
 }
