@@ -48,15 +48,9 @@ public final class Tokenizer implements AutoCloseable {
     private final OptionalInt eosId;
     private final Set<Integer> stopIds;
     private final Optional<ChatTemplate> chatTemplate;
-    private final String hash;
 
     private Tokenizer(
-            HuggingFaceTokenizer library,
-            Map<String, Integer> vocabulary,
-            String canonical,
-            TokenizerFiles files,
-            String hash) {
-        this.hash = hash;
+            HuggingFaceTokenizer library, Map<String, Integer> vocabulary, String canonical, TokenizerFiles files) {
         this.library = library;
         this.vocabulary = vocabulary;
         this.canonical = canonical;
@@ -86,12 +80,7 @@ public final class Tokenizer implements AutoCloseable {
         }
         HuggingFaceTokenizer library = open(file, json);
         try {
-            return new Tokenizer(
-                    library,
-                    vocabulary,
-                    TokenizerFiles.canonical(parsed),
-                    new TokenizerFiles(texts),
-                    TokenizerFiles.sha256(json));
+            return new Tokenizer(library, vocabulary, TokenizerFiles.canonical(parsed), new TokenizerFiles(texts));
         } catch (RuntimeException e) {
             library.close();
             throw e;
@@ -198,11 +187,6 @@ public final class Tokenizer implements AutoCloseable {
     /// How this model writes a conversation, where it says so.
     public Optional<ChatTemplate> chatTemplate() {
         return chatTemplate;
-    }
-
-    /// SHA-256 of `tokenizer.json`, by which tokens that were kept are known to be of this tokenizer.
-    public String hash() {
-        return hash;
     }
 
     @Override

@@ -94,16 +94,6 @@ class TrainCommandTest {
         assertThat(Files.readString(run.resolve("recipe.yaml"))).contains("learning_rate", model.toString());
     }
 
-    private void requireOrigin(Path adapter, int step) {
-        Origin origin = Origin.read(adapter).orElseThrow();
-        assertThat(origin.base().weights()).contains(WeightHash.of(model));
-        assertThat(origin.base().tokenizer()).isPresent();
-        assertThat(origin.base().chatTemplate()).isPresent();
-        assertThat(origin.made()).containsEntry("step", step).containsKeys("graft", "created", "versions", "seed");
-        assertThat(origin.made().get("data_sha256")).asString().hasSize(64);
-        assertThat(origin.made().get("recipe")).asString().contains("adapter", "training");
-    }
-
     @Test
     void saysWhatItWasFed() throws IOException {
         Files.writeString(
@@ -137,6 +127,16 @@ class TrainCommandTest {
         assertThat(Ran.graft("train", recipe, "--overwrite", "--set", "data.overlong=drop")
                         .out())
                 .contains("; tokens from the cache");
+    }
+
+    private void requireOrigin(Path adapter, int step) {
+        Origin origin = Origin.read(adapter).orElseThrow();
+        assertThat(origin.base().weights()).contains(WeightHash.of(model));
+        assertThat(origin.base().tokenizer()).isPresent();
+        assertThat(origin.base().chatTemplate()).isPresent();
+        assertThat(origin.made()).containsEntry("step", step).containsKeys("graft", "created", "versions", "seed");
+        assertThat(origin.made().get("data_sha256")).asString().hasSize(64);
+        assertThat(origin.made().get("recipe")).asString().contains("adapter", "training");
     }
 
     private void requireMetrics() throws IOException {
