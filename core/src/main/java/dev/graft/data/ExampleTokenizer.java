@@ -41,7 +41,8 @@ public final class ExampleTokenizer {
         return switch (row.example()) {
             case Example.PromptCompletion pair ->
                 Optional.of(new Question(row.number(), promptIds(pair.prompt()), pair.prompt(), pair.completion()));
-            case Example.Chat chat -> new ChatTokens(tokenizer).question(row.number(), chat.messages());
+            case Example.Chat chat ->
+                new ChatTokens(tokenizer).question(row.number(), chat.messages(), chat.variables());
             case Example _ -> Optional.empty();
         };
     }
@@ -116,7 +117,8 @@ public final class ExampleTokenizer {
             try {
                 switch (row.example()) {
                     case Example.PromptCompletion pair -> whole(number, pair(pair));
-                    case Example.Chat chat -> whole(number, new ChatTokens(tokenizer).of(chat.messages()));
+                    case Example.Chat chat ->
+                        whole(number, new ChatTokens(tokenizer).of(chat.messages(), chat.variables(), _ -> true));
                     case Example.Text text when text.windowed() -> windows(number, text(text));
                     case Example.Text text -> whole(number, text(text));
                     case Example other ->
