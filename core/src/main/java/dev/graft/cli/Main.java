@@ -26,6 +26,7 @@ import picocli.CommandLine.Spec;
             ChatCommand.class,
             ScoreCommand.class,
             MergeCommand.class,
+            UnmergeCommand.class,
             InspectCommand.class,
             HelpCommand.class
         },
