@@ -27,8 +27,8 @@ import picocli.CommandLine.Spec;
             ScoreCommand.class,
             DataCommand.class,
             MergeCommand.class,
+            UnmergeCommand.class,
             ExportCommand.class,
-            DataCommand.class,
             InspectCommand.class,
             HelpCommand.class
         },
