@@ -15,7 +15,7 @@ import java.util.TreeSet;
 
 /// The architectures Graft knows, and loading: from files, or with random weights.
 public final class Architectures {
-    private static final List<Architecture> ALL = List.of(new Llama());
+    private static final List<Architecture> ALL = List.of(new Gpt2(), new Llama(), new Mixtral(), new Qwen3Moe());
 
     private Architectures() {}
 
@@ -45,13 +45,24 @@ public final class Architectures {
         ModelConfig config = ModelConfig.read(directory);
         DecoderSpec decoder = of(config).decoder(config);
         shareProducts(decoder, device);
-        WeightFiles files = WeightFiles.open(directory);
+        WeightFiles files = weights(directory, config);
         try {
             check(directory, decoder, files);
             NamedTensors source = new FileTensors(files, device, computeType);
             return new Decoder(config, decoder, source, factory, files::close);
         } catch (RuntimeException e) {
             factory.close();
+            files.close();
+            throw e;
+        }
+    }
+
+    /// The weights of a model directory, named and cut as the architecture describes them.
+    public static WeightFiles weights(Path directory, ModelConfig config) {
+        WeightFiles files = WeightFiles.open(directory);
+        try {
+            return of(config).published(files);
+        } catch (RuntimeException e) {
             files.close();
             throw e;
         }

@@ -7,6 +7,7 @@ import dev.graft.nn.Rotation;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 
 /// The layout that most families share with Llama: names of tensors, order of layers, rotary positions, a gated unit.
@@ -21,6 +22,9 @@ final class LlamaLayout {
     private boolean queryKeyValueBias;
     private boolean outputBias;
     private boolean feedForwardBias;
+    private boolean headNorms;
+    private OptionalInt window = OptionalInt.empty();
+    private IntFunction<Optional<LayerSpec>> otherFeedForward = layer -> Optional.empty();
 
     LlamaLayout(ModelConfig config) {
         this.config = config;
@@ -56,6 +60,24 @@ final class LlamaLayout {
         return this;
     }
 
+    /// Queries and keys of each head are normalised before they are turned.
+    LlamaLayout headNorms() {
+        headNorms = true;
+        return this;
+    }
+
+    /// How many of the last keys a token sees, itself included; empty for all.
+    LlamaLayout window(OptionalInt keys) {
+        window = keys;
+        return this;
+    }
+
+    /// Another feed-forward layer than the gated unit, in the blocks that `other` gives one for.
+    LlamaLayout feedForward(IntFunction<Optional<LayerSpec>> other) {
+        otherFeedForward = other;
+        return this;
+    }
+
     DecoderSpec decoder() {
         int vocab = config.size("vocab_size");
         return new DecoderSpec(
@@ -74,7 +96,9 @@ final class LlamaLayout {
         String prefix = "model.layers." + layer + ".";
         return new BlockSpec(
                 SublayerSpec.after(norm(prefix + "input_layernorm"), attention(layer, prefix + "self_attn.")),
-                SublayerSpec.after(norm(prefix + "post_attention_layernorm"), feedForward(prefix + "mlp.")));
+                SublayerSpec.after(
+                        norm(prefix + "post_attention_layernorm"),
+                        otherFeedForward.apply(layer).orElseGet(() -> feedForward(prefix + "mlp."))));
     }
 
     private LayerSpec norm(String name) {
@@ -90,11 +114,15 @@ final class LlamaLayout {
                         new LinearSpec(prefix + "k_proj", heads.keyWidth(), width, queryKeyValueBias),
                         new LinearSpec(prefix + "v_proj", heads.keyWidth(), width, queryKeyValueBias)),
                 new LinearSpec(prefix + "o_proj", width, heads.queryWidth(), outputBias),
-                Optional.empty(),
-                Optional.empty(),
+                headNorm(prefix + "q_norm"),
+                headNorm(prefix + "k_norm"),
                 Optional.of(rotation),
-                OptionalInt.empty(),
+                window,
                 1 / Math.sqrt(heads.width()));
+    }
+
+    private Optional<LayerSpec> headNorm(String name) {
+        return headNorms ? Optional.of(new RmsNormSpec(name, heads.width(), epsilon, 0)) : Optional.empty();
     }
 
     private LayerSpec feedForward(String prefix) {
