@@ -14,6 +14,7 @@ public final class Parameter implements Weight {
     private final Tensor working;
     private Tensor gradient;
     private boolean hasGradient;
+    private long version;
 
     /// @param name        as in weight files
     /// @param initial     copied; any floating type
@@ -57,9 +58,15 @@ public final class Parameter implements Weight {
 
     /// Copies changed float32 values to what layers read.
     public void refresh() {
+        version++;
         if (working != master) {
             working.copyInPlace(master);
         }
+    }
+
+    /// How often the values have changed.
+    long version() {
+        return version;
     }
 
     /// Replaces the values.

@@ -2,12 +2,15 @@ package dev.graft.model;
 
 import dev.graft.autograd.Operations;
 import dev.graft.autograd.Parameter;
+import dev.graft.autograd.Projection;
 import dev.graft.autograd.Tape;
 import dev.graft.autograd.Value;
 import dev.graft.autograd.Weight;
 import dev.graft.model.AttentionSpec.Heads;
+import dev.graft.nn.EmbeddingLayer;
 import dev.graft.nn.KvCache;
 import dev.graft.nn.LinearFactory;
+import dev.graft.nn.LinearLayer;
 import dev.graft.nn.NamedTensors;
 import dev.graft.nn.RotaryTable;
 import dev.graft.nn.Rotation;
@@ -28,12 +31,12 @@ final class Decoder implements LanguageModel {
     private final DecoderSpec spec;
     private final DType computeType;
     private final Device device;
-    private final Weight embedding;
+    private final EmbeddingLayer embedding;
     private final Optional<Weight> positions;
     private final double embeddingScale;
     private final List<Block> blocks;
     private final Layer norm;
-    private final Weight head;
+    private final LinearLayer head;
     private final Map<Rotation, RotaryTable> rotations = new HashMap<>();
     private final List<Parameter> parameters;
     private final LinearFactory factory;
@@ -52,7 +55,7 @@ final class Decoder implements LanguageModel {
         this.spec = spec;
         this.computeType = source.computeType();
         this.device = source.device();
-        this.embedding = factory.weight(spec.embedding().name(), source);
+        this.embedding = factory.embedding(spec.embedding().module(), source);
         this.positions = spec.positions().map(table -> factory.weight(table.name(), source));
         this.embeddingScale = rounded(spec.embeddingScale(), computeType);
         this.blocks = spec.blocks().stream()
@@ -61,7 +64,10 @@ final class Decoder implements LanguageModel {
                         block.feedForward().build(source, factory)))
                 .toList();
         this.norm = spec.norm().build(source, factory);
-        this.head = spec.head().map(own -> factory.weight(own.name(), source)).orElse(embedding);
+        this.head = factory.head(
+                spec.head().map(TensorSpec::module).orElse("lm_head"),
+                spec.head().isPresent() ? Optional.empty() : Optional.of(embedding),
+                source);
         spec.rotations().forEach(rotation -> rotations.put(rotation, new RotaryTable(rotation, device)));
         factory.complete();
         this.parameters = List.copyOf(factory.parameters());
@@ -86,7 +92,7 @@ final class Decoder implements LanguageModel {
     }
 
     private Value embedded(Tape tape, TokenRun run) {
-        Value x = Operations.embedding(tape, embedding, Tensor.of(run.ids()).to(device));
+        Value x = embedding.forward(tape, Tensor.of(run.ids()).to(device));
         if (embeddingScale != 1) {
             x = Operations.scale(tape, x, embeddingScale);
         }
@@ -129,8 +135,8 @@ final class Decoder implements LanguageModel {
     }
 
     @Override
-    public Weight head() {
-        return head;
+    public Projection head() {
+        return head.projection().orElseThrow();
     }
 
     @Override

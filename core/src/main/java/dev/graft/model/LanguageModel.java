@@ -1,10 +1,11 @@
 package dev.graft.model;
 
+import dev.graft.autograd.ChangedHead;
 import dev.graft.autograd.Parameter;
+import dev.graft.autograd.Projection;
 import dev.graft.autograd.Tape;
 import dev.graft.autograd.TokenLogProbs;
 import dev.graft.autograd.Value;
-import dev.graft.autograd.Weight;
 import dev.graft.nn.KvCache;
 import dev.graft.nn.TokenRun;
 import dev.graft.tensor.DType;
@@ -27,8 +28,8 @@ public interface LanguageModel extends AutoCloseable {
     /// @return `[tokens, width]`
     Value hidden(Tape tape, TokenRun run);
 
-    /// The output embedding, `[vocab, width]`.
-    Weight head();
+    /// The output embedding, of a weight `[vocab, width]`.
+    Projection head();
 
     /// A cache for decoding.
     ///
@@ -52,22 +53,22 @@ public interface LanguageModel extends AutoCloseable {
     /// @param targets one token id for each
     /// @return        float32 `[rows]`
     default Value logProbs(Tape tape, Value hidden, int[] rows, int[] targets) {
-        return TokenLogProbs.apply(
-                tape,
-                hidden,
-                Tensor.of(rows).to(device()),
-                head(),
-                Tensor.of(targets).to(device()));
+        Projection head = head();
+        Tensor at = Tensor.of(rows).to(device());
+        Tensor tokens = Tensor.of(targets).to(device());
+        return head.isPlain()
+                ? TokenLogProbs.apply(tape, hidden, at, head.weight(), tokens)
+                : ChangedHead.logProbs(tape, hidden, at, head, tokens);
     }
 
     /// Log-probabilities without a way back, and how often the target was the likeliest token.
     default TokenLogProbs.Scores score(Tape tape, Tensor hidden, int[] rows, int[] targets) {
-        return TokenLogProbs.score(
-                tape,
-                hidden,
-                Tensor.of(rows).to(device()),
-                head(),
-                Tensor.of(targets).to(device()));
+        Projection head = head();
+        Tensor at = Tensor.of(rows).to(device());
+        Tensor tokens = Tensor.of(targets).to(device());
+        return head.isPlain()
+                ? TokenLogProbs.score(tape, hidden, at, head.weight(), tokens)
+                : ChangedHead.score(tape, hidden, at, head, tokens);
     }
 
     /// Scores of every token of the vocabulary after some rows of hidden states.
@@ -75,7 +76,9 @@ public interface LanguageModel extends AutoCloseable {
     /// @param hidden `[rows, width]`
     /// @return       `[rows, vocab]`, in the computing type
     default Tensor logits(Tensor hidden) {
-        return hidden.mm(head().value().t());
+        try (Tape tape = Tape.silent(device())) {
+            return Projection.apply(tape, tape.constant(hidden), head()).data();
+        }
     }
 
     @Override

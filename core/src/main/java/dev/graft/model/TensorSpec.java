@@ -21,6 +21,11 @@ record TensorSpec(String name, long[] shape, Initial initial) implements Part {
         return new TensorSpec(name, new long[] {width}, initial);
     }
 
+    /// The module it is the weight of: its name without `.weight`.
+    String module() {
+        return name.substring(0, name.lastIndexOf('.'));
+    }
+
     long elements() {
         long product = 1;
         for (long size : shape) {

@@ -20,6 +20,22 @@ public interface LinearFactory extends AutoCloseable {
     /// @param tensor full name, as in the file
     Weight weight(String tensor, NamedTensors source);
 
+    /// Makes the input embedding, whose table is `name + ".weight"` `[vocab, width]`.
+    default EmbeddingLayer embedding(String name, NamedTensors source) {
+        return EmbeddingLayer.of(weight(name + ".weight", source));
+    }
+
+    /// Makes the output embedding, whose tensors are `name + ".weight"` `[vocab, width]` and, where the source has it,
+    /// `name + ".bias"`.
+    ///
+    /// @param tied the input embedding whose table it shares, instead of having a weight of its own
+    default LinearLayer head(String name, Optional<EmbeddingLayer> tied, NamedTensors source) {
+        Weight weight = tied.map(EmbeddingLayer::table).orElseGet(() -> weight(name + ".weight", source));
+        Optional<Weight> bias =
+                source.has(name + ".bias") ? Optional.of(weight(name + ".bias", source)) : Optional.empty();
+        return LinearLayer.of(new Projection(weight, bias, List.of()));
+    }
+
     /// Everything made so far that learns.
     List<Parameter> parameters();
 
