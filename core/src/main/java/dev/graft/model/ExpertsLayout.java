@@ -108,7 +108,7 @@ enum ExpertsLayout {
             long[] shape = files.entry(name).shape();
             Matcher stacked = STACKED.matcher(name);
             List<String> parts = name.endsWith("gate_up_proj") ? List.of(gate, up) : List.of(down);
-            if (stacked.matches() && shape.length == 3 && shape[1] % parts.size() == 0) {
+            if (stacked.matches() && shape.length == 3) {
                 String experts = stacked.group(1) + block + ".experts.";
                 for (int e = 0; e < shape[0]; e++) {
                     split(views, name, shape, e, experts + e + ".", parts);
@@ -121,7 +121,7 @@ enum ExpertsLayout {
         return files.seenAs(views);
     }
 
-    /// Cuts the rows of one expert's matrix into equal parts.
+    /// Cuts the rows of one expert's matrix into equal parts; what is left over is the last one's, to be found there.
     private static void split(
             Map<String, WeightFiles.View> views,
             String name,
@@ -129,10 +129,12 @@ enum ExpertsLayout {
             int expert,
             String own,
             List<String> parts) {
-        long rows = shape[1] / parts.size();
+        long first = 0;
         for (int i = 0; i < parts.size(); i++) {
-            long first = (expert * shape[1] + i * rows) * shape[2];
-            views.put(own + parts.get(i) + ".weight", WeightFiles.View.part(name, first, rows, shape[2]));
+            long rows = i + 1 < parts.size() ? shape[1] / parts.size() : shape[1] - first;
+            long element = (expert * shape[1] + first) * shape[2];
+            views.put(own + parts.get(i) + ".weight", WeightFiles.View.part(name, element, rows, shape[2]));
+            first += rows;
         }
     }
 }

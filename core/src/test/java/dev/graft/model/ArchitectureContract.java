@@ -3,7 +3,10 @@ package dev.graft.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.graft.Goldens;
 import dev.graft.autograd.Parameter;
 import dev.graft.autograd.Tape;
 import dev.graft.autograd.Value;
@@ -19,6 +22,7 @@ import dev.graft.tensor.LiveTensors;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.lang.foreign.Arena;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -199,6 +203,34 @@ abstract class ArchitectureContract {
                 assertThat(parameter.gradient().toFloats())
                         .as(parameter.name())
                         .containsExactly(expected.get(parameter.name()), within(1e-6f));
+            }
+        }
+    }
+
+    /// Norm, product with the tensor itself, and four elements of the gradient of every tensor, as autograd has them.
+    @ParameterizedTest
+    @MethodSource("goldens")
+    void gradientsAreTheReferences(Golden golden) {
+        assumeTrue(
+                Files.exists(golden.directory().resolve("gradients.json")),
+                "no gradients are stored for " + golden.directory());
+        JsonNode expected = golden.json("gradients.json").get("gradients");
+        try (LanguageModel model = golden.load(LinearFactory.trainable(), DType.F32)) {
+            backward(model, golden, false);
+            assertThat(model.parameters()).hasSize(expected.size());
+            for (Parameter parameter : model.parameters()) {
+                try (Scope scope = Scope.open()) {
+                    Tensor gradient = parameter.gradient();
+                    float[] flat = gradient.toFloats();
+                    int n = flat.length;
+                    double product = gradient.mul(parameter.master()).sum().item();
+                    double[] actual = {gradient.norm(), product, flat[0], flat[n / 3], flat[n / 2], flat[n - 1]};
+                    assertThat(actual)
+                            .as(parameter.name())
+                            .containsExactly(
+                                    Goldens.doubles(expected.get(parameter.name())),
+                                    within(2e-5 * Math.max(1, gradient.norm())));
+                }
             }
         }
     }

@@ -25,7 +25,7 @@ import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 
 /// A tiny model under `goldens/` with the logits that Transformers gives for some sequences; made by
-/// `scripts/goldens_llama.py`.
+/// a script in `scripts/` that `logits.json` names.
 record Golden(Path directory) {
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -42,9 +42,12 @@ record Golden(Path directory) {
     }
 
     List<int[]> sequences() {
+        return List.of(JSON.convertValue(json("logits.json").get("sequences"), int[][].class));
+    }
+
+    JsonNode json(String file) {
         try {
-            JsonNode root = JSON.readTree(directory.resolve("logits.json").toFile());
-            return List.of(JSON.convertValue(root.get("sequences"), int[][].class));
+            return JSON.readTree(directory.resolve(file).toFile());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
