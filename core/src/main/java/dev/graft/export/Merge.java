@@ -6,6 +6,7 @@ import dev.graft.model.Architectures;
 import dev.graft.model.LanguageModel;
 import dev.graft.nn.LinearFactory;
 import dev.graft.peft.Adapters;
+import dev.graft.peft.TensorChange;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
@@ -15,6 +16,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /// Folds an adapter into its base: `W' = W + s·B·A`, computed in float32 and rounded once to the type it is
 /// saved in.
@@ -41,28 +43,17 @@ public final class Merge {
             adapters.load(adapter);
             Sums sums = new Sums();
             Map<String, ModelDirectory.Weight> weights = new LinkedHashMap<>();
-            int changed = 0;
+            Map<String, TensorChange> changes = changes(adapters, files);
             for (String name : files.names()) {
                 Entry entry = files.entry(name);
                 DType type = saveType.orElse(entry.dtype().orElseThrow());
-                String module = name.replaceFirst("\\.weight$", "");
-                Adapters.Adapted change = adapters.adapted().get(module);
-                if (change != null) {
-                    changed++;
-                    weights.put(
-                            name,
-                            new ModelDirectory.Weight(
-                                    type, entry.shape(), () -> merged(files, name, change, type, sums)));
-                } else if (adapters.saved().containsKey(name)) {
-                    changed++;
-                    Tensor whole = adapters.saved().get(name).master();
-                    weights.put(name, new ModelDirectory.Weight(type, entry.shape(), () -> whole));
-                } else {
-                    weights.put(name, new ModelDirectory.Weight(type, entry.shape(), () -> stored(files, name)));
-                }
+                TensorChange change = changes.get(name);
+                Supplier<Tensor> values =
+                        change == null ? () -> stored(files, name) : () -> merged(files, name, change, type, sums);
+                weights.put(name, new ModelDirectory.Weight(type, entry.shape(), values));
             }
             ModelDirectory.write(output, model, weights, saveType.orElse(storedType(files)));
-            return new Report(changed, weights.size(), sums.ratio());
+            return new Report(changes.size(), weights.size(), sums.ratio());
         }
     }
 
@@ -82,13 +73,31 @@ public final class Merge {
         return copy;
     }
 
-    private static Tensor merged(WeightFiles files, String name, Adapters.Adapted change, DType type, Sums sums) {
-        Tensor exact = stored(files, name).to(DType.F32);
-        Tensor delta = change.b().master().mm(change.a().master()).mulInPlace(change.scale());
-        Tensor sum = exact.add(delta);
+    /// What changes, by tensor of the base's files.
+    private static Map<String, TensorChange> changes(Adapters adapters, WeightFiles files) {
+        Map<String, TensorChange> changes = new LinkedHashMap<>();
+        for (Adapters.ChangedTensor changed : adapters.changes()) {
+            if (!changed.name().equals(changed.base())) {
+                throw new IllegalArgumentException(
+                        "this adapter changes the embedding or the head of a model in which both share one table, so %s would need values of its own; such an adapter cannot be merged"
+                                .formatted(changed.name()));
+            }
+            if (!files.names().contains(changed.name())) {
+                throw new IllegalArgumentException(
+                        "%s: the base model has no such bias to which that of the adapter (lora_bias) could be added; such an adapter cannot be merged"
+                                .formatted(changed.name()));
+            }
+            changes.put(changed.name(), changed.change());
+        }
+        return changes;
+    }
+
+    private static Tensor merged(WeightFiles files, String name, TensorChange change, DType type, Sums sums) {
+        Tensor base = stored(files, name);
+        Tensor sum = change.merged(base);
         try (Scope scope = Scope.open()) {
             double lost = sum.to(type).to(DType.F32).sub(sum).norm();
-            double wanted = delta.norm();
+            double wanted = change.delta(base).norm();
             sums.lost += lost * lost;
             sums.wanted += wanted * wanted;
         }

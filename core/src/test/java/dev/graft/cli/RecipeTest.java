@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
@@ -151,7 +152,18 @@ class RecipeTest {
                         new Modules.Matching(".*layers\\.[0-3]\\..*: #"),
                         true,
                         modules,
-                        Recipe.LoraInit.GAUSSIAN),
+                        length % 2 == 0 ? Recipe.LoraInit.GAUSSIAN : Recipe.LoraInit.ORTHOGONAL,
+                        true,
+                        Recipe.Bias.LORA_ONLY,
+                        true,
+                        Map.of(modules.getFirst(), length),
+                        Map.of(".*_proj", rate),
+                        List.of(0, length),
+                        modules,
+                        length % 2 == 0
+                                ? new Recipe.Tokens.OfEmbedding(List.of(length))
+                                : new Recipe.Tokens.ByModule(Map.of(modules.getFirst(), List.of(1, 2))),
+                        true),
                 new Recipe.Data(
                         FOLDER.resolve("a b: c"),
                         Optional.of(FOLDER.resolve("true")),
