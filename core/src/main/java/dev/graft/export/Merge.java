@@ -4,6 +4,7 @@ import dev.graft.format.Safetensors.Entry;
 import dev.graft.format.WeightFiles;
 import dev.graft.model.Architectures;
 import dev.graft.model.LanguageModel;
+import dev.graft.model.ModelConfig;
 import dev.graft.nn.LinearFactory;
 import dev.graft.peft.Adapters;
 import dev.graft.peft.TensorChange;
@@ -38,7 +39,7 @@ public final class Merge {
     public static Report run(Path model, Path adapter, Path output, Optional<DType> saveType) {
         Adapters adapters = Adapters.read(adapter);
         LinearFactory factory = adapters.over(LinearFactory.frozen());
-        try (WeightFiles files = WeightFiles.open(model);
+        try (WeightFiles files = Architectures.weights(model, ModelConfig.read(model));
                 LanguageModel base = Architectures.load(model, factory, Device.cpu(), storedType(files))) {
             adapters.load(adapter);
             Sums sums = new Sums();

@@ -21,7 +21,6 @@ final class AdapterConfigWriter {
             "megatron_config",
             "monteclora_config",
             "revision",
-            "target_parameters",
             "use_bdlora",
             "velora_config");
 
@@ -29,11 +28,12 @@ final class AdapterConfigWriter {
 
     /// The file's content.
     ///
-    /// @param modules of the model, for what `all-linear` meant
-    static String write(Lora settings, ModuleNames modules, String baseModel) {
+    /// @param model for what `all-linear` meant
+    static String write(Lora settings, AdaptedModel model, String baseModel) {
+        ModuleNames modules = model.modules;
         Map<String, Object> config = new TreeMap<>();
         NULL.forEach(key -> config.put(key, null));
-        config.put("fan_in_fan_out", false);
+        config.put("fan_in_fan_out", model.adapted.keySet().stream().anyMatch(model.transposed::contains));
         config.put("inference_mode", true);
         config.put("loftq_config", Map.of());
         config.put("megatron_core", "megatron.core");
@@ -56,11 +56,24 @@ final class AdapterConfigWriter {
         config.put("modules_to_save", orNull(settings.extras().modulesToSave()));
         config.put("r", settings.r());
         config.put("rank_pattern", new TreeMap<>(settings.rankPattern()));
-        config.put("target_modules", targets(settings.selection().targets(), modules));
+        config.put("target_modules", targetModules(settings.selection().targets(), model));
+        config.put(
+                "target_parameters",
+                orNull(settings.selection().parameters().stream().sorted().toList()));
         config.put("trainable_token_indices", tokens(settings.extras().tokens()));
         config.put("use_dora", settings.useDora());
         config.put("use_rslora", settings.useRslora());
         return Json.pretty(config);
+    }
+
+    private static Object targetModules(Targets targets, AdaptedModel model) {
+        return switch (targets) {
+            // without a list PEFT would choose layers itself
+            case Targets.None _ -> List.of();
+            // of models with experts, PEFT takes from an expression nothing but the last parts of the names
+            case Targets.Regex _ when !model.slices.isEmpty() -> model.modules.shortened(model.adapted.keySet());
+            default -> targets(targets, model.modules);
+        };
     }
 
     private static Object targets(Targets targets, ModuleNames modules) {

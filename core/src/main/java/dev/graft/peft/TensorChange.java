@@ -5,6 +5,7 @@ import dev.graft.peft.Adapters.Adapted;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Tensor;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /// How one tensor of a base model changes when an adapter is folded into it. All arithmetic is float32.
 public sealed interface TensorChange {
@@ -36,6 +37,34 @@ public sealed interface TensorChange {
         @Override
         public Tensor delta(Tensor base) {
             return change.delta(base);
+        }
+    }
+
+    /// A matrix with a part of stacked factors.
+    ///
+    /// @param product what is added, float32
+    record Added(Supplier<Tensor> product) implements TensorChange {
+        @Override
+        public Tensor merged(Tensor base) {
+            return base.to(DType.F32).add(product.get());
+        }
+
+        @Override
+        public Tensor delta(Tensor base) {
+            return product.get();
+        }
+    }
+
+    /// A change of a matrix that is stored the other way round, `[in, out]`.
+    record Transposed(TensorChange change) implements TensorChange {
+        @Override
+        public Tensor merged(Tensor base) {
+            return change.merged(base.t()).t();
+        }
+
+        @Override
+        public Tensor delta(Tensor base) {
+            return change.delta(base.t()).t();
         }
     }
 

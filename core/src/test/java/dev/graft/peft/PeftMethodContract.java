@@ -65,7 +65,8 @@ abstract class PeftMethodContract {
             adapters.adapted().values().forEach(layer -> {
                 assertThat(model.parameters()).contains(layer.a(), layer.b());
                 layer.bias().ifPresent(bias -> assertThat(model.parameters()).contains(bias));
-                layer.magnitude().ifPresent(sizes -> assertThat(model.parameters()).contains(sizes));
+                layer.magnitude()
+                        .ifPresent(sizes -> assertThat(model.parameters()).contains(sizes));
             });
             assertThat(model.parameters()).containsAll(adapters.saved().values());
         }
