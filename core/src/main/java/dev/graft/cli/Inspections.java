@@ -7,6 +7,7 @@ import dev.graft.format.Json;
 import dev.graft.format.Safetensors;
 import dev.graft.format.Safetensors.Entry;
 import dev.graft.format.WeightFiles;
+import dev.graft.peft.Origin;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -85,6 +86,12 @@ final class Inspections {
             if (config.hasNonNull(key)) {
                 found.add(key, plain(config.get(key)));
             }
+        }
+        Path origin = directory.resolve(Origin.FILE);
+        if (Files.exists(origin)) {
+            Json.readObject(origin, "the origin of an adapter").properties().stream()
+                    .filter(field -> !field.getKey().equals("format"))
+                    .forEach(field -> found.add(field.getKey(), plain(field.getValue())));
         }
         Path pickle = directory.resolve("adapter_model.bin");
         Path file = directory.resolve("adapter_model.safetensors");

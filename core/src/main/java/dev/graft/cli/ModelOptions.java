@@ -23,6 +23,12 @@ final class ModelOptions {
     private Path adapter;
 
     @Option(
+            names = "--force",
+            description = "Use the adapter although it was trained on other weights, or with another tokenizer or chat"
+                    + " template, than this model has.")
+    private boolean force;
+
+    @Option(
             names = "--dtype",
             paramLabel = "TYPE",
             defaultValue = "auto",
@@ -49,6 +55,10 @@ final class ModelOptions {
 
     Optional<Path> adapter() {
         return Optional.ofNullable(adapter);
+    }
+
+    boolean force() {
+        return force;
     }
 
     Recipe.Precision dtype() {

@@ -5,6 +5,7 @@ import dev.graft.data.PackedBatch;
 import dev.graft.eval.Answers;
 import dev.graft.eval.HeldOut;
 import dev.graft.export.ModelDirectory;
+import dev.graft.format.WeightHash;
 import dev.graft.model.Architectures;
 import dev.graft.model.LanguageModel;
 import dev.graft.nn.LinearFactory;
@@ -13,6 +14,7 @@ import dev.graft.optim.AdamW;
 import dev.graft.optim.AdamWSettings;
 import dev.graft.optim.Schedule;
 import dev.graft.peft.Adapters;
+import dev.graft.peft.Origin;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tokenizer.Tokenizer;
@@ -102,6 +104,7 @@ final class TrainingRun {
         private final Optional<Adapters> adapters;
         private final RunDirectory directory;
         private final long began;
+        private final Origin.Base base;
         private final Batches batches;
         private final List<PackedBatch> heldOut;
         private final MetricsFile metrics;
@@ -121,13 +124,19 @@ final class TrainingRun {
             this.adapters = adapters;
             this.directory = directory;
             this.began = began;
+            this.base = AdapterOrigin.base(
+                    recipe.model(),
+                    recipe.init() == Recipe.Init.PRETRAINED
+                            ? Optional.of(WeightHash.of(recipe.model()))
+                            : Optional.empty(),
+                    Optional.of(tokenizer));
             this.batches = new Batches(data.train().examples(), batchTokens, recipe.seed());
             this.heldOut = data.heldOut()
                     .map(held -> new Batches(held.examples(), batchTokens, 0).inOrder())
                     .orElse(List.of());
             this.metrics =
                     new MetricsFile(directory.metrics(), recipe.training().loggingSteps());
-            this.checkpoints = new Checkpoints(directory.checkpoints(), identity(), this::saveAdapterInto);
+            this.checkpoints = new Checkpoints(directory.checkpoints(), identity(), (folder, step) -> saveAdapter(folder.resolve("adapter"), step));
         }
 
         void run(boolean resume) {
@@ -140,7 +149,7 @@ final class TrainingRun {
             Measured before = measure("before", Optional.empty());
             TrainingResult result = train(steps, resume);
             console.keep();
-            save();
+            save(result.steps());
             Measured after = measure("after", result.heldOut());
             RunSummary summary = new RunSummary(
                     recipe, model, data, before, after, result, (System.nanoTime() - began) / 1e9, computeType);
@@ -286,6 +295,7 @@ final class TrainingRun {
             identity.keySet().removeIf(key -> WITHOUT_EFFECT_ON_STEPS.stream().anyMatch(key::startsWith));
             identity.put("computed in", Precisions.name(computeType));
             identity.put("data hash", data.hash());
+            base.weights().ifPresent(hash -> identity.put("base weights", hash));
             return identity;
         }
 
@@ -299,16 +309,24 @@ final class TrainingRun {
             });
         }
 
-        private void saveAdapterInto(Path checkpoint) {
-            adapters.ifPresent(a -> a.save(checkpoint.resolve("adapter"), baseName()));
+        private void saveAdapter(Path folder, int step) {
+            adapters.ifPresent(a -> {
+                a.save(folder, baseName());
+                Map<String, Object> made = AdapterOrigin.now();
+                made.put("seed", recipe.seed());
+                made.put("step", step);
+                made.put("data_sha256", data.hash());
+                made.put("recipe", RecipeWriter.tree(recipe));
+                new Origin(base, made).write(folder);
+            });
         }
 
         private String baseName() {
             return recipe.model().toString();
         }
 
-        private void save() {
-            adapters.ifPresentOrElse(a -> a.save(directory.adapter(), baseName()), this::saveModel);
+        private void save(int steps) {
+            adapters.ifPresentOrElse(a -> saveAdapter(directory.adapter(), steps), this::saveModel);
         }
 
         private void saveModel() {

@@ -253,6 +253,11 @@ public final class WeightFiles implements AutoCloseable {
         return data.asSlice(place.seen.begin() - place.stored.begin(), place.seen.bytes());
     }
 
+    /// As [#data], of any element type.
+    MemorySegment bytes(String name) {
+        return home(name).bytes(name);
+    }
+
     /// Bytes of all tensors together.
     public long totalBytes() {
         return places.keySet().stream().mapToLong(name -> entry(name).bytes()).sum();

@@ -9,7 +9,7 @@ import dev.graft.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 
 /// Weights in memory-mapped files.
-record FileTensors(WeightFiles files, Device device, DType computeType) implements NamedTensors {
+public record FileTensors(WeightFiles files, Device device, DType computeType) implements NamedTensors {
     @Override
     public boolean has(String name) {
         return files.names().contains(name);

@@ -42,15 +42,18 @@ public final class Tokenizer implements AutoCloseable {
 
     private final HuggingFaceTokenizer library;
     private final Map<String, Integer> vocabulary;
+    private final String canonical;
     private final int vocabularySize;
     private final OptionalInt bosId;
     private final OptionalInt eosId;
     private final Set<Integer> stopIds;
     private final Optional<ChatTemplate> chatTemplate;
 
-    private Tokenizer(HuggingFaceTokenizer library, Map<String, Integer> vocabulary, TokenizerFiles files) {
+    private Tokenizer(
+            HuggingFaceTokenizer library, Map<String, Integer> vocabulary, String canonical, TokenizerFiles files) {
         this.library = library;
         this.vocabulary = vocabulary;
+        this.canonical = canonical;
         vocabularySize = 1 + Collections.max(vocabulary.values());
         bosId = first(files.ids("bos", vocabulary));
         Set<Integer> ends = files.ids("eos", vocabulary);
@@ -79,7 +82,7 @@ public final class Tokenizer implements AutoCloseable {
         HuggingFaceTokenizer library = open(file, json);
         try {
             Path directory = file.toAbsolutePath().getParent();
-            return new Tokenizer(library, vocabulary, new TokenizerFiles(directory));
+            return new Tokenizer(library, vocabulary, TokenizerFiles.canonical(parsed), new TokenizerFiles(directory));
         } catch (RuntimeException e) {
             library.close();
             throw e;
@@ -180,6 +183,11 @@ public final class Tokenizer implements AutoCloseable {
     /// Rows that an embedding needs for this vocabulary: the largest id, added tokens included, plus one.
     public int vocabularySize() {
         return vocabularySize;
+    }
+
+    /// What this tokenizer is, as text: two that turn texts into ids by the same rules have the same.
+    public String canonical() {
+        return canonical;
     }
 
     /// How this model writes a conversation, where it says so.

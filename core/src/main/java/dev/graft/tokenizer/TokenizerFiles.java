@@ -3,6 +3,9 @@ package dev.graft.tokenizer;
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -10,6 +13,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -21,6 +25,8 @@ import java.util.Set;
 /// its text), then `generation_config.json` and `config.json` (by its id).
 final class TokenizerFiles {
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper SORTED =
+            JsonMapper.builder().enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS).build();
 
     private final Path directory;
     private final JsonNode tokenizerConfig;
@@ -126,6 +132,18 @@ final class TokenizerFiles {
                 .forEach(token -> vocabulary.put(
                         token.path("content").asText(), token.path("id").intValue()));
         return vocabulary;
+    }
+
+    /// A parsed `tokenizer.json` as text that says what it does to texts, however its writer laid it out: keys sorted,
+    /// without what it says about cutting and padding.
+    static String canonical(JsonNode tokenizer) {
+        ObjectNode plain = ((ObjectNode) tokenizer).deepCopy();
+        plain.remove(List.of("truncation", "padding"));
+        try {
+            return SORTED.writeValueAsString(SORTED.treeToValue(plain, Object.class));
+        } catch (JacksonException e) {
+            throw new IllegalStateException("a tree that was read can be written", e);
+        }
     }
 
     static JsonNode parse(Path file, String text) {

@@ -6,9 +6,12 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.graft.Models;
 import dev.graft.format.Json;
+import dev.graft.format.WeightHash;
+import dev.graft.peft.Origin;
 import dev.graft.model.LanguageModel;
 import dev.graft.nn.LinearFactory;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -56,8 +59,11 @@ class TrainCommandTest {
                         "adapter", "checkpoints", "metrics.jsonl", "recipe.yaml", "report.html", "report.json");
         assertThat(entries(run.resolve("checkpoints"))).containsExactly("step-4", "step-6");
         assertThat(entries(run.resolve("checkpoints/step-6/adapter")))
-                .containsExactly("adapter_config.json", "adapter_model.safetensors");
-        assertThat(entries(run.resolve("adapter"))).containsExactly("adapter_config.json", "adapter_model.safetensors");
+                .containsExactly("adapter_config.json", "adapter_model.safetensors", "graft.json");
+        assertThat(entries(run.resolve("adapter")))
+                .containsExactly("adapter_config.json", "adapter_model.safetensors", "graft.json");
+        requireOrigin(run.resolve("checkpoints/step-4/adapter"), 4);
+        requireOrigin(run.resolve("adapter"), 6);
         JsonNode report = Json.readObject(run.resolve("report.json"), "a report");
         for (String key : List.of(
                 "eval_loss_before",
@@ -79,6 +85,16 @@ class TrainCommandTest {
                 .contains("</html>");
         requireMetrics();
         assertThat(Files.readString(run.resolve("recipe.yaml"))).contains("learning_rate", model.toString());
+    }
+
+    private void requireOrigin(Path adapter, int step) {
+        Origin origin = Origin.read(adapter).orElseThrow();
+        assertThat(origin.base().weights()).contains(WeightHash.of(model));
+        assertThat(origin.base().tokenizer()).isPresent();
+        assertThat(origin.base().chatTemplate()).isPresent();
+        assertThat(origin.made()).containsEntry("step", step).containsKeys("graft", "created", "versions", "seed");
+        assertThat(origin.made().get("data_sha256")).asString().hasSize(64);
+        assertThat(origin.made().get("recipe")).asString().contains("adapter", "training");
     }
 
     private void requireMetrics() throws IOException {
@@ -150,6 +166,20 @@ class TrainCommandTest {
             assertThat(ran.exitCode()).isZero();
             assertThat(Files.readAllBytes(weights)).isEqualTo(before);
         }
+    }
+
+    @Test
+    void resumingOnOtherBaseWeightsIsRefused() throws IOException {
+        Path own = TinyModel.in(folder);
+        recipe = TrainRuns.recipe(folder, own);
+        assertThat(Ran.graft("train", recipe).exitCode()).isZero();
+        try (RandomAccessFile file = new RandomAccessFile(own.resolve("model.safetensors").toFile(), "rw")) {
+            file.seek(file.length() - 1);
+            file.write(0);
+        }
+        Ran ran = Ran.graft("train", recipe, "--resume");
+        assertThat(ran.exitCode()).isEqualTo(1);
+        assertThat(ran.err()).contains("belongs to another run", "base weights was ");
     }
 
     @Test

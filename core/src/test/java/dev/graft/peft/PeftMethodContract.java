@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.graft.Models;
 import dev.graft.autograd.Parameter;
 import dev.graft.export.Merge;
+import dev.graft.export.MergeReport;
 import dev.graft.model.LanguageModel;
 import dev.graft.nn.LinearFactory;
 import dev.graft.tensor.Scope;
@@ -86,7 +87,7 @@ abstract class PeftMethodContract {
                     .as("the adapter changes something")
                     .isGreaterThan(0.1);
         }
-        Merge.Report report =
+        MergeReport report =
                 Merge.run(Models.TINY, folder.resolve("adapter"), folder.resolve("merged"), Optional.empty());
         assertThat(report.roundingError()).isBetween(0.0, 1e-5);
         try (LanguageModel merged = Models.load(folder.resolve("merged"), LinearFactory.frozen())) {
