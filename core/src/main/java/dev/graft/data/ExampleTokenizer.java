@@ -42,7 +42,7 @@ public final class ExampleTokenizer {
             case Example.PromptCompletion pair ->
                 Optional.of(new Question(row.number(), promptIds(pair.prompt()), pair.prompt(), pair.completion()));
             case Example.Chat chat -> new ChatTokens(tokenizer).question(row.number(), chat.messages());
-            case Example.Text text -> Optional.empty();
+            case Example _ -> Optional.empty();
         };
     }
 
@@ -119,6 +119,9 @@ public final class ExampleTokenizer {
                     case Example.Chat chat -> whole(number, new ChatTokens(tokenizer).of(chat.messages()));
                     case Example.Text text when text.windowed() -> windows(number, text(text));
                     case Example.Text text -> whole(number, text(text));
+                    case Example other ->
+                        throw new IllegalArgumentException("is a %s, from which no text is learnt"
+                                .formatted(other.getClass().getSimpleName()));
                 }
             } catch (NothingToTrain e) {
                 nothing.add(number, e.getMessage());

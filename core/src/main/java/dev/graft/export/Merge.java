@@ -2,11 +2,11 @@ package dev.graft.export;
 
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.Safetensors.Entry;
-import dev.graft.format.WeightFiles;
 import dev.graft.model.Architectures;
 import dev.graft.model.FileTensors;
 import dev.graft.model.LanguageModel;
 import dev.graft.model.ModelConfig;
+import dev.graft.model.ModelSource;
 import dev.graft.nn.LinearFactory;
 import dev.graft.nn.NamedTensors;
 import dev.graft.peft.Adapters.ChangedTensor;
@@ -42,7 +42,7 @@ public final class Merge implements AutoCloseable {
 
     private final Path model;
     private final MergeSettings settings;
-    private final WeightFiles files;
+    private final ModelSource files;
     private final NamedTensors source;
     private final List<OpenedAdapter> adapters;
     /// The embedding, which architectures name first.
@@ -52,13 +52,13 @@ public final class Merge implements AutoCloseable {
 
     private LanguageModel reference;
 
-    private Merge(Path model, MergeSettings settings, WeightFiles files, List<OpenedAdapter> adapters) {
+    private Merge(Path model, MergeSettings settings, ModelSource files, List<OpenedAdapter> adapters) {
         this.model = model;
         this.settings = settings;
         this.files = files;
         this.source = new FileTensors(files, Device.cpu(), DType.F32);
         this.adapters = adapters;
-        ModelConfig config = ModelConfig.read(model);
+        ModelConfig config = files.config();
         Set<String> tensors = Architectures.of(config).tensors(config).keySet();
         this.table = tensors.iterator().next();
         this.tied = !tensors.contains(HEAD);
@@ -74,7 +74,7 @@ public final class Merge implements AutoCloseable {
                     .formatted(adapters.size(), settings.weights().size()));
         }
         List<OpenedAdapter> opened = new ArrayList<>();
-        WeightFiles files = WeightFiles.open(model);
+        ModelSource files = ModelSource.open(model);
         try {
             adapters.forEach(adapter -> opened.add(OpenedAdapter.open(model, adapter)));
             opened.forEach(adapter -> requireBases(adapter, files));
@@ -100,7 +100,7 @@ public final class Merge implements AutoCloseable {
         }
     }
 
-    private static void requireBases(OpenedAdapter adapter, WeightFiles files) {
+    private static void requireBases(OpenedAdapter adapter, ModelSource files) {
         List<String> missing = adapter.changes().values().stream()
                 .map(ChangedTensor::base)
                 .filter(base -> !files.names().contains(base))
@@ -120,8 +120,8 @@ public final class Merge implements AutoCloseable {
                 OpenedAdapter one = adapters.get(i);
                 one.changes().keySet().stream()
                         .filter(tensor -> other.changes().containsKey(tensor) && conflict(one, other, tensor))
-                        .forEach(tensor -> faults.add(
-                                "%s: %s and %s".formatted(tensor, other.directory(), one.directory())));
+                        .forEach(tensor ->
+                                faults.add("%s: %s and %s".formatted(tensor, other.directory(), one.directory())));
             }
         }
         if (!faults.isEmpty()) {
@@ -179,7 +179,8 @@ public final class Merge implements AutoCloseable {
                                     ? () -> retyping.add(source.stored(name), type)
                                     : () -> merge.rounded(source.stored(base), type, layers)));
         }
-        boolean untied = weights.keySet().stream().anyMatch(name -> !baseOf(name).equals(name));
+        boolean untied =
+                weights.keySet().stream().anyMatch(name -> !baseOf(name).equals(name));
         ModelDirectory.fill(folder, model, weights, settings.saveType().orElse(storedType(files)), untied);
         return new MergeReport(layers, weights.size(), retyping.tensors, retyping.error());
     }
@@ -191,9 +192,12 @@ public final class Merge implements AutoCloseable {
         return names;
     }
 
-    /// Whether a tensor is what some writers store for a head that shares the embedding's table, and goes on sharing it.
+    /// Whether a tensor is what some writers store for a head that shares the embedding's table, and goes on sharing
+    /// it.
     private boolean isCopy(String name) {
-        return tied && name.equals(HEAD) && adapters.stream().noneMatch(a -> a.changes().containsKey(HEAD));
+        return tied
+                && name.equals(HEAD)
+                && adapters.stream().noneMatch(a -> a.changes().containsKey(HEAD));
     }
 
     /// The base's tensor that a tensor of the merged model comes from.
@@ -228,7 +232,7 @@ public final class Merge implements AutoCloseable {
     }
 
     /// Type of the largest tensor.
-    private static DType storedType(WeightFiles files) {
+    private static DType storedType(ModelSource files) {
         return files.names().stream()
                 .map(files::entry)
                 .max(Comparator.comparingLong(Entry::bytes))

@@ -40,6 +40,10 @@ public final class WeightFiles implements AutoCloseable {
     /// @param stored the tensor of the file it is, or is a part of
     /// @param seen   the tensor as it is named and shaped here
     private record Place(Safetensors file, Entry stored, Entry seen) {
+        MemorySegment part(MemorySegment whole) {
+            return whole.asSlice(seen.begin() - stored.begin(), seen.bytes());
+        }
+
         Place seenAs(String name, View view) {
             long[] shape = view.shape.orElseGet(seen::shape);
             long elementBytes = seen.bytes() / Math.max(1, seen.elements());
@@ -249,13 +253,13 @@ public final class WeightFiles implements AutoCloseable {
     /// @throws FormatException when there is no such tensor, or Graft has no arithmetic for its element type
     public MemorySegment data(String name) {
         Place place = place(name);
-        MemorySegment data = place.file.data(place.stored.name());
-        return data.asSlice(place.seen.begin() - place.stored.begin(), place.seen.bytes());
+        return place.part(place.file.data(place.stored.name()));
     }
 
     /// As [#data], of any element type.
     MemorySegment bytes(String name) {
-        return home(name).bytes(name);
+        Place place = place(name);
+        return place.part(place.file.bytes(place.stored.name()));
     }
 
     /// Bytes of all tensors together.

@@ -1,7 +1,6 @@
 package dev.graft.model;
 
 import dev.graft.format.FormatException;
-import dev.graft.format.WeightFiles;
 import dev.graft.nn.LinearFactory;
 import dev.graft.nn.NamedTensors;
 import dev.graft.tensor.DType;
@@ -11,11 +10,22 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeSet;
 
 /// The architectures Graft knows, and loading: from files, or with random weights.
 public final class Architectures {
-    private static final List<Architecture> ALL = List.of(new Gpt2(), new Llama(), new Mixtral(), new Qwen3Moe());
+    private static final List<Architecture> ALL = List.of(
+            new Llama(),
+            new Mistral(),
+            new Mixtral(),
+            new Qwen2(),
+            new Qwen3(),
+            new Qwen3Moe(),
+            new Phi3(),
+            new Gemma2(),
+            new Gemma3(),
+            new Gpt2());
 
     private Architectures() {}
 
@@ -25,9 +35,7 @@ public final class Architectures {
     /// The family a configuration names.
     public static Architecture of(ModelConfig config) {
         String type = config.modelType();
-        return ALL.stream()
-                .filter(a -> a.modelType().equals(type))
-                .findFirst()
+        return find(type)
                 .orElseThrow(() -> config.wrong(
                         "model_type",
                         "it is \"" + type + "\"",
@@ -39,30 +47,23 @@ public final class Architectures {
                                                 .toList())));
     }
 
-    /// Loads a model from a Hugging Face directory; its weights stay in the memory-mapped files where their
-    /// type is the computing type.
+    static Optional<Architecture> find(String modelType) {
+        return ALL.stream().filter(a -> a.modelType().equals(modelType)).findFirst();
+    }
+
+    /// Loads a model from a Hugging Face directory, a `.gguf` file or a llama2.c checkpoint; its weights stay in the
+    /// memory-mapped files where their type is the computing type.
     public static LanguageModel load(Path directory, LinearFactory factory, Device device, DType computeType) {
-        ModelConfig config = ModelConfig.read(directory);
-        DecoderSpec decoder = of(config).decoder(config);
-        shareProducts(decoder, device);
-        WeightFiles files = weights(directory, config);
+        ModelSource files = ModelSource.open(directory);
         try {
+            ModelConfig config = files.config();
+            DecoderSpec decoder = of(config).decoder(config);
+            shareProducts(decoder, device);
             check(directory, decoder, files);
             NamedTensors source = new FileTensors(files, device, computeType);
             return new Decoder(config, decoder, source, factory, files::close);
         } catch (RuntimeException e) {
             factory.close();
-            files.close();
-            throw e;
-        }
-    }
-
-    /// The weights of a model directory, named and cut as the architecture describes them.
-    public static WeightFiles weights(Path directory, ModelConfig config) {
-        WeightFiles files = WeightFiles.open(directory);
-        try {
-            return of(config).published(files);
-        } catch (RuntimeException e) {
             files.close();
             throw e;
         }
@@ -87,8 +88,15 @@ public final class Architectures {
         }
     }
 
+    /// Compares what the files of a model hold with what its configuration asks for.
+    ///
+    /// @throws FormatException that names every difference
+    public static void requireFit(ModelSource files) {
+        check(files.path(), of(files.config()).decoder(files.config()), files);
+    }
+
     /// Compares what the files hold with what the configuration asks for, and names every difference at once.
-    private static void check(Path directory, DecoderSpec decoder, WeightFiles files) {
+    private static void check(Path directory, DecoderSpec decoder, ModelSource files) {
         Map<String, long[]> expected = decoder.shapes();
         List<String> faults = new ArrayList<>(files.misfits(expected));
         for (String name : new TreeSet<>(files.names())) {

@@ -61,9 +61,9 @@ enum ExpertsLayout {
 
     /// The experts of one block.
     ///
+    /// @param prefix     of the block's names, `model.layers.N.`
     /// @param normalised whether what the chosen ones count for a token adds up to one
-    ExpertsSpec experts(int layer, Sizes sizes, boolean normalised) {
-        String prefix = "model.layers." + layer + ".";
+    ExpertsSpec experts(String prefix, Sizes sizes, boolean normalised) {
         LinearSpec router = new LinearSpec(
                 prefix + block + ".gate",
                 sizes.experts,

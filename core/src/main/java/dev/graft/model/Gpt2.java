@@ -1,6 +1,7 @@
 package dev.graft.model;
 
 import dev.graft.format.WeightFiles;
+import dev.graft.kernel.Kernels.Scoring;
 import dev.graft.model.AttentionSpec.Heads;
 import dev.graft.model.DecoderSpec.BlockSpec;
 import dev.graft.model.PlainUnitSpec.Activation;
@@ -63,6 +64,7 @@ final class Gpt2 implements Architecture {
                 config.flag("tie_word_embeddings", true)
                         ? Optional.empty()
                         : Optional.of(TensorSpec.table("lm_head.weight", vocab, width)),
+                0,
                 positions);
     }
 
@@ -98,7 +100,7 @@ final class Gpt2 implements Architecture {
                 Optional.empty(),
                 Optional.empty(),
                 OptionalInt.empty(),
-                config.flag("scale_attn_by_inverse_layer_idx", false) ? scale / (layer + 1) : scale);
+                Scoring.scaled(config.flag("scale_attn_by_inverse_layer_idx", false) ? scale / (layer + 1) : scale));
     }
 
     private static LinearSpec linear(String name, int out, int in) {

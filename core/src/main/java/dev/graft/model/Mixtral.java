@@ -1,7 +1,6 @@
 package dev.graft.model;
 
 import dev.graft.format.WeightFiles;
-import java.util.Optional;
 
 /// Mixtral: Mistral with experts, of which each token passes through the two its router prefers.
 ///
@@ -21,13 +20,15 @@ final class Mixtral implements Architecture {
 
     @Override
     public DecoderSpec decoder(ModelConfig config) {
+        GatedUnitSpec.Activation.SILU.named(config, "hidden_act");
         if (config.number("router_jitter_noise", 0) != 0) {
             throw config.wrong("router_jitter_noise", "it is " + config.json().get("router_jitter_noise"), "0");
         }
         var sizes = ExpertsLayout.sizes(config, config.size("intermediate_size"), 2);
         return new LlamaLayout(config)
-                .window(config.optionalSize("sliding_window"))
-                .feedForward(layer -> Optional.of(ExpertsLayout.MIXTRAL.experts(layer, sizes, true)))
+                .defaults(131_072, 1e-5, false)
+                .windows(LayerTypes.uniform(config, config.optionalSize("sliding_window")))
+                .feedForward((layer, block) -> ExpertsLayout.MIXTRAL.experts(block, sizes, true))
                 .decoder();
     }
 }

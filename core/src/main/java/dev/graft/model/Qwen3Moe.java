@@ -3,7 +3,6 @@ package dev.graft.model;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.graft.format.WeightFiles;
 import java.util.HashSet;
-import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 
@@ -30,14 +29,18 @@ final class Qwen3Moe implements Architecture {
         int step = config.optionalSize("decoder_sparse_step").orElse(1);
         Set<Integer> dense = denseLayers(config);
         boolean bias = config.flag("attention_bias", false);
-        boolean windowed = config.flag("use_sliding_window", false);
-        return new LlamaLayout(config)
+        OptionalInt window = config.flag("use_sliding_window", false)
+                ? config.sizeOrNull("sliding_window", 4096)
+                : OptionalInt.empty();
+        GatedUnitSpec.Activation.SILU.named(config, "hidden_act");
+        LlamaLayout layout = new LlamaLayout(config)
+                .defaults(32_768, 1e-6, false)
                 .attentionBias(bias, bias)
                 .headNorms()
-                .window(windowed ? config.optionalSize("sliding_window") : OptionalInt.empty())
-                .feedForward(layer -> dense.contains(layer) || (layer + 1) % step != 0
-                        ? Optional.empty()
-                        : Optional.of(ExpertsLayout.QWEN.experts(layer, sizes, normalised)))
+                .windows(LayerTypes.uniform(config, window));
+        return layout.feedForward((layer, block) -> dense.contains(layer) || (layer + 1) % step != 0
+                        ? layout.gatedUnit(block)
+                        : ExpertsLayout.QWEN.experts(block, sizes, normalised))
                 .decoder();
     }
 

@@ -136,6 +136,21 @@ final class AdaptedModel {
         }
     }
 
+    /// Layers adapted by their own names that end as those inside experts do. PEFT takes such a name in
+    /// `target_modules`
+    /// for the experts alone.
+    List<String> namedLikeExperts() {
+        Set<String> inside = new LinkedHashSet<>();
+        slices.keySet().forEach(layer -> inside.add(lastPart(layer)));
+        return adapted.keySet().stream()
+                .filter(layer -> !slices.containsKey(layer) && inside.contains(lastPart(layer)))
+                .toList();
+    }
+
+    private static String lastPart(String layer) {
+        return layer.substring(layer.lastIndexOf('.') + 1);
+    }
+
     private static String holder(String parameter) {
         return parameter.substring(0, parameter.lastIndexOf('.'));
     }

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /// Writes `adapter_config.json` as PEFT 0.21 does: every setting, keys sorted. Only `peft_version` is left out, for it
 /// was not PEFT that wrote it.
@@ -57,9 +58,7 @@ final class AdapterConfigWriter {
         config.put("r", settings.r());
         config.put("rank_pattern", new TreeMap<>(settings.rankPattern()));
         config.put("target_modules", targetModules(settings.selection().targets(), model));
-        config.put(
-                "target_parameters",
-                orNull(settings.selection().parameters().stream().sorted().toList()));
+        config.put("target_parameters", orNull(targetParameters(settings, model)));
         config.put("trainable_token_indices", tokens(settings.extras().tokens()));
         config.put("use_dora", settings.useDora());
         config.put("use_rslora", settings.useRslora());
@@ -67,13 +66,26 @@ final class AdapterConfigWriter {
     }
 
     private static Object targetModules(Targets targets, AdaptedModel model) {
-        return switch (targets) {
-            // without a list PEFT would choose layers itself
-            case Targets.None _ -> List.of();
-            // of models with experts, PEFT takes from an expression nothing but the last parts of the names
-            case Targets.Regex _ when !model.slices.isEmpty() -> model.modules.shortened(model.adapted.keySet());
-            default -> targets(targets, model.modules);
-        };
+        if (targets instanceof Targets.None) {
+            return List.of(); // without a list PEFT would choose layers itself
+        }
+        List<String> others = model.namedLikeExperts();
+        // of models with experts, PEFT takes from an expression nothing but the last parts of the names
+        boolean spelledOut = !others.isEmpty() || (targets instanceof Targets.Regex && !model.slices.isEmpty());
+        return spelledOut
+                ? model.modules.shortened(model.adapted.keySet().stream()
+                        .filter(layer -> !others.contains(layer))
+                        .toList())
+                : targets(targets, model.modules);
+    }
+
+    /// Those of the settings, and the weights of layers that PEFT would not find in `target_modules`.
+    private static List<String> targetParameters(Lora settings, AdaptedModel model) {
+        return Stream.concat(
+                        settings.selection().parameters().stream(),
+                        model.namedLikeExperts().stream().map(layer -> layer + ".weight"))
+                .sorted()
+                .toList();
     }
 
     private static Object targets(Targets targets, ModuleNames modules) {

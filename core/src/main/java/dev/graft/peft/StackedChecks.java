@@ -28,12 +28,13 @@ final class StackedChecks {
                 byModule.put(layer, slice);
             }
         });
-        if (!byModule.isEmpty() || !model.stacked.isEmpty()) {
+        List<String> namedLikeExperts = model.namedLikeExperts();
+        if (!byModule.isEmpty() || !model.stacked.isEmpty() || !namedLikeExperts.isEmpty()) {
             requirePlainFactors();
         }
         requireAllOrNone(byModule);
-        requireOneRank(byModule);
-        requireUnambiguous();
+        byModule.forEach((layer, slice) -> requireOneRank(layer, ends(slice.parameter())));
+        namedLikeExperts.forEach(layer -> requireOneRank(layer, ends(layer) + ".weight"));
     }
 
     private void requireParametersFound() {
@@ -57,7 +58,7 @@ final class StackedChecks {
     }
 
     private void requirePlainFactors() {
-        String cause = "experts or routers are adapted, whose weights PEFT changes as a whole";
+        String cause = "experts, routers or layers named like them are adapted, whose weights PEFT changes as a whole";
         if (settings.dropout() != 0) {
             throw new IllegalArgumentException(
                     "lora_dropout is %s, but %s, without a place for dropout; set lora_dropout to 0, or leave them out"
@@ -103,28 +104,12 @@ final class StackedChecks {
         return layer.substring(layer.lastIndexOf('.') + 1);
     }
 
-    /// When PEFT stacks what was trained apart, patterns that name the layers no longer match.
-    private void requireOneRank(Map<String, Slice> byModule) {
-        for (String layer : byModule.keySet()) {
-            if (settings.rankOf(layer) != settings.r() || settings.alphaOf(layer) != settings.alpha()) {
-                throw new IllegalArgumentException(
-                        "rank_pattern or alpha_pattern matches %s, but PEFT stacks experts' factors and then forgets such a pattern; name target_parameters [%s] instead, whose patterns it keeps"
-                                .formatted(layer, ends(byModule.get(layer).parameter())));
-            }
-        }
-    }
-
-    /// PEFT takes the name of a layer inside experts for all of them, wherever else it stands.
-    private void requireUnambiguous() {
-        Set<String> inside = new LinkedHashSet<>();
-        model.slices.keySet().forEach(layer -> inside.add(lastPart(layer)));
-        List<String> outside = model.adapted.keySet().stream()
-                .filter(layer -> !model.slices.containsKey(layer) && inside.contains(lastPart(layer)))
-                .toList();
-        if (!outside.isEmpty()) {
+    /// When PEFT takes layers for parameters, patterns that name the layers no longer match.
+    private void requireOneRank(String layer, String parameter) {
+        if (settings.rankOf(layer) != settings.r() || settings.alphaOf(layer) != settings.alpha()) {
             throw new IllegalArgumentException(
-                    "target_modules takes %s, but PEFT takes that name for the experts of this model alone; leave it out, or name target_parameters [%s.weight]"
-                            .formatted(outside.getFirst(), ends(outside.getFirst())));
+                    "rank_pattern or alpha_pattern matches %s, but PEFT takes that layer for a parameter and then forgets such a pattern; name target_parameters [%s] instead, whose patterns it keeps"
+                            .formatted(layer, parameter));
         }
     }
 }

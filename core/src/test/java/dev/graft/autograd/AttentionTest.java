@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.graft.kernel.Kernels;
 import dev.graft.kernel.Kernels.Ranges;
+import dev.graft.kernel.Kernels.Scoring;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Tensor;
@@ -116,7 +117,7 @@ class AttentionTest extends ScopedTest {
             Value q = tape.input(GradientCheck.random(1, 2, 70, HEAD_DIM).mul(100));
             Value k = tape.input(GradientCheck.random(2, 2, 70, HEAD_DIM).mul(100));
             Value v = tape.input(GradientCheck.random(3, 2, 70, HEAD_DIM));
-            Value y = Attention.apply(tape, q, k, v, causal, 1);
+            Value y = Attention.apply(tape, q, k, v, causal, Scoring.scaled(1));
             assertThat(y.data().allFinite()).isTrue();
             tape.backward(y, GradientCheck.random(4, 70, 2 * HEAD_DIM));
             for (Value value : List.of(q, k, v)) {
@@ -131,11 +132,11 @@ class AttentionTest extends ScopedTest {
             Value three = tape.constant(GradientCheck.random(1, 3, 4, 2));
             Value two = tape.constant(GradientCheck.random(1, 2, 4, 2));
             Ranges causal = ranges(4, i -> 0, i -> i + 1);
-            assertThatThrownBy(() -> Attention.apply(tape, three, two, two, causal, 1))
+            assertThatThrownBy(() -> Attention.apply(tape, three, two, two, causal, Scoring.scaled(1)))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContainingAll("3 heads", "2 key heads");
             Ranges beyond = ranges(4, i -> 0, i -> i + 2);
-            assertThatThrownBy(() -> Attention.apply(tape, two, two, two, beyond, 1))
+            assertThatThrownBy(() -> Attention.apply(tape, two, two, two, beyond, Scoring.scaled(1)))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContainingAll("[0, 5)", "4 keys");
         }
@@ -149,7 +150,8 @@ class AttentionTest extends ScopedTest {
             Kernels kernels, Sight sight, int keyHeads, int group, DType type, boolean... learns) {
         return GradientCheck.of(
                         kernels,
-                        on -> Attention.apply(on.tape(), on.value(0), on.value(1), on.value(2), sight.ranges, SCALE))
+                        on -> Attention.apply(
+                                on.tape(), on.value(0), on.value(1), on.value(2), sight.ranges, Scoring.scaled(SCALE)))
                 .in(type)
                 .value(learns[0], (long) keyHeads * group, sight.ranges.rows(), HEAD_DIM)
                 .value(learns[1], keyHeads, sight.keys, HEAD_DIM)

@@ -174,7 +174,7 @@ class KernelsTest {
         Tensor scores = normal(c.type, 2, rows, c.size).mulInPlace(40); // up to about ±160
         Attention expected = new Attention(scores.toFloats(), c.size, rows, ranges, 0.5);
         Tensor logSumExp = Tensor.empty(DType.F32, Device.cpu(), 2, rows);
-        c.kernels.rangeSoftmaxInPlace(scores, ranges, 0.5, logSumExp);
+        c.kernels.rangeSoftmaxInPlace(scores, ranges, Kernels.Scoring.scaled(0.5), logSumExp);
         assertClose(scores, expected::probability, 200);
         assertClose(logSumExp, expected::logSumExp, 10);
     }
@@ -194,7 +194,8 @@ class KernelsTest {
         for (int i = 0; i < sums.length; i++) {
             sums[i] = (float) expected.logSumExp(i);
         }
-        c.kernels.rangeSoftmaxBackwardInPlace(scores, dP, ranges, 0.25, Tensor.of(sums, 2, rows), delta);
+        c.kernels.rangeSoftmaxBackwardInPlace(
+                scores, dP, ranges, Kernels.Scoring.scaled(0.25), Tensor.of(sums, 2, rows), delta);
         assertClose(scores, expected::probability, 20);
         assertClose(dP, i -> expected.probability(i) * (d[i] - shift[i / c.size]) * 0.25, 20);
     }
@@ -211,10 +212,11 @@ class KernelsTest {
         Tensor raw = scores.copy();
         Tensor dP = scores.copy();
         Tensor sums = Tensor.of(new float[1], 1, 1);
-        c.kernels.rangeSoftmaxInPlace(scores, ranges, 1, sums);
+        c.kernels.rangeSoftmaxInPlace(scores, ranges, Kernels.Scoring.scaled(1), sums);
         IntToDoubleFunction even = i -> i == 0 || i == columns - 1 ? 0 : 1.0 / c.size;
         assertClose(scores, even, 10);
-        c.kernels.rangeSoftmaxBackwardInPlace(raw, dP, ranges, 1, sums, Tensor.of(new float[1], 1, 1));
+        c.kernels.rangeSoftmaxBackwardInPlace(
+                raw, dP, ranges, Kernels.Scoring.scaled(1), sums, Tensor.of(new float[1], 1, 1));
         assertClose(raw, even, 10);
         assertClose(dP, i -> 0, 10);
     }
@@ -403,7 +405,8 @@ class KernelsTest {
         for (int[] range : List.of(new int[] {-1, 2}, new int[] {2, 2}, new int[] {0, 5})) {
             var ranges = new Kernels.Ranges(new int[] {range[0]}, new int[] {range[1]});
             Tensor sums = normal(DType.F32, 1, 2);
-            assertThatThrownBy(() -> vector.rangeSoftmaxInPlace(a.unsqueeze(0), ranges, 1, sums))
+            assertThatThrownBy(
+                            () -> vector.rangeSoftmaxInPlace(a.unsqueeze(0), ranges, Kernels.Scoring.scaled(1), sums))
                     .hasMessageContaining("inside [0, 4)");
         }
     }

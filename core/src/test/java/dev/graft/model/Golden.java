@@ -21,6 +21,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 
@@ -42,15 +44,31 @@ record Golden(Path directory) {
     }
 
     List<int[]> sequences() {
-        return List.of(JSON.convertValue(json("logits.json").get("sequences"), int[][].class));
+        return List.of(JSON.convertValue(record().get("sequences"), int[][].class));
     }
 
-    JsonNode json(String file) {
+    private JsonNode record() {
         try {
-            return JSON.readTree(directory.resolve(file).toFile());
+            return JSON.readTree(directory.resolve("logits.json").toFile());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    boolean hasGradients() {
+        return record().has("gradients");
+    }
+
+    /// Sum of the log-probabilities of each next token of the last sequence.
+    double sumOfLogProbabilities() {
+        return record().path("gradients").get("sum_of_log_probabilities").asDouble();
+    }
+
+    /// Norm of the gradient of [#sumOfLogProbabilities] for each tensor.
+    Map<String, Double> gradientNorms() {
+        Map<String, Double> norms = new TreeMap<>();
+        record().path("gradients").path("norms").forEachEntry((name, norm) -> norms.put(name, norm.asDouble()));
+        return norms;
     }
 
     /// Logits of one sequence, `[time · vocab]`.

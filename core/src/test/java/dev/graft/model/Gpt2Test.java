@@ -98,7 +98,7 @@ class Gpt2Test extends ArchitectureContract {
                 config -> config.put("scale_attn_weights", byWidth).put("scale_attn_by_inverse_layer_idx", byLayer));
         ModelConfig config = ModelConfig.read(other.directory());
         List<Double> scales = Architectures.of(config).decoder(config).blocks().stream()
-                .map(block -> block.heads().scale())
+                .map(block -> block.heads().scoring().scale())
                 .toList();
         double first = byWidth ? 0.5 : 1;
         assertThat(scales).containsExactly(first, byLayer ? first / 2 : first);

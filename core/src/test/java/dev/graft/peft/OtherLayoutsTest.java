@@ -8,6 +8,7 @@ import dev.graft.Goldens;
 import dev.graft.Models;
 import dev.graft.autograd.Parameter;
 import dev.graft.export.Merge;
+import dev.graft.export.MergeReport;
 import dev.graft.format.Json;
 import dev.graft.format.WeightFiles;
 import dev.graft.model.LanguageModel;
@@ -102,6 +103,8 @@ class OtherLayoutsTest {
                 Arguments.of("mixtral-tiny", new Lora(2, 6, 0, Targets.allLinear())),
                 Arguments.of("mixtral-tiny", EXPERTS),
                 Arguments.of("qwen3-moe-tiny", EXPERTS),
+                Arguments.of("qwen3-moe-tiny", new Lora(2, 6, 0, Targets.allLinear())),
+                Arguments.of("qwen3-moe-step", new Lora(2, 6, 0, new Targets.Regex(".*layers\\.0\\.mlp\\..*_proj"))),
                 Arguments.of("qwen3-moe-step", new Lora(2, 6, 0, Targets.none(), "mlp.experts.gate_up_proj")));
     }
 
@@ -125,7 +128,7 @@ class OtherLayoutsTest {
             again.load(folder.resolve("adapter"));
             assertThat(Models.logits(model, ids)).containsExactly(expected);
         }
-        Merge.Report report = Merge.run(base, folder.resolve("adapter"), folder.resolve("merged"), Optional.empty());
+        MergeReport report = Merge.run(base, folder.resolve("adapter"), folder.resolve("merged"), Optional.empty());
         assertThat(report.roundingError()).isBetween(0.0, 1e-5);
         try (LanguageModel merged = Models.load(folder.resolve("merged"), LinearFactory.frozen())) {
             assertThat(Models.logits(merged, ids)).containsExactly(expected, within(5e-5f));
@@ -200,7 +203,14 @@ class OtherLayoutsTest {
                         "4 of the 8 layers that Transformers stacks as mlp.experts.down_proj (w2"),
                 Arguments.of(
                         "mixtral-tiny", all.withPatterns(Map.of("w2", 4), Map.of()), "[mlp.experts.down_proj] instead"),
-                Arguments.of("qwen3-moe-tiny", all, "model.layers.1.mlp.gate_proj"),
+                Arguments.of(
+                        "qwen3-moe-tiny",
+                        new Lora(2, 6, 0, new Targets.Regex(".*layers\\.1\\.mlp\\..*_proj")).withDora(),
+                        "use_dora is true"),
+                Arguments.of(
+                        "qwen3-moe-tiny",
+                        all.withPatterns(Map.of("mlp.up_proj", 4), Map.of()),
+                        "[mlp.up_proj.weight] instead"),
                 Arguments.of("mixtral-tiny", all.withTargetParameters("down_proj"), "target_modules names its layer"),
                 Arguments.of(
                         "mixtral-tiny",
