@@ -97,8 +97,42 @@ public record Recipe(
             @Key(or = "[]", help = "modules trained whole and saved with the adapter, such as [lm_head]")
             List<String> modulesToSave,
 
-            @Key(or = "true", help = "A uniform and B zero, A normal and B zero, or both random")
-            LoraInit initLoraWeights) {
+            @Key(
+                    or = "true",
+                    help =
+                            "A uniform and B zero (true); A normal (gaussian); both on orthogonal rows; both random (false)")
+            LoraInit initLoraWeights,
+
+            @Key(or = "false", help = "DoRA: learn the size of each row of a weight apart from its direction")
+            boolean useDora,
+
+            @Key(or = "none", help = "biases of the model that are trained: none, all, or those of adapted layers")
+            Bias bias,
+
+            @Key(or = "false", help = "B learns a bias beside its product")
+            boolean loraBias,
+
+            @Key(or = "{}", help = "other ranks by the end of a module's name, a regular expression: {down_proj: 4}")
+            Map<String, Integer> rankPattern,
+
+            @Key(or = "{}", help = "other values of lora_alpha, likewise")
+            Map<String, Double> alphaPattern,
+
+            @Key(or = "[]", help = "numbers of the layers that are adapted, with a list of target_modules; [] for all")
+            List<Integer> layersToTransform,
+
+            @Key(or = "[]", help = "names of the list of layers those numbers count, where the model has more than one")
+            List<String> layersPattern,
+
+            @Key(
+                    or = "[]",
+                    help = "tokens whose embedding is trained: a list, or lists by module such as {lm_head: [3]}")
+            Tokens trainableTokenIndices,
+
+            @Key(
+                    or = "false",
+                    help = "a head that shares the embedding goes on sharing it when modules_to_save trains it")
+            boolean ensureWeightTying) {
 
         public Adapter {
             require(rank >= 1, "adapter.r", rank, "at least 1");
@@ -115,6 +149,8 @@ public record Recipe(
                     "all-linear",
                     "a list or a regular expression");
             modulesToSave = List.copyOf(modulesToSave);
+            layersToTransform = List.copyOf(layersToTransform);
+            layersPattern = List.copyOf(layersPattern);
         }
     }
 
@@ -126,7 +162,31 @@ public record Recipe(
     public enum LoraInit {
         TRUE,
         GAUSSIAN,
+        ORTHOGONAL,
         FALSE
+    }
+
+    public enum Bias {
+        NONE,
+        ALL,
+        LORA_ONLY
+    }
+
+    /// Tokens whose rows are trained, as PEFT's `trainable_token_indices` names them.
+    public sealed interface Tokens {
+        /// Rows of the input embedding; none when empty.
+        record OfEmbedding(List<Integer> tokens) implements Tokens {
+            public OfEmbedding {
+                tokens = List.copyOf(tokens);
+            }
+        }
+
+        /// Rows of modules, by the end of their names.
+        record ByModule(Map<String, List<Integer>> tokens) implements Tokens {
+            public ByModule {
+                tokens = new LinkedHashMap<>(tokens);
+            }
+        }
     }
 
     /// A choice of modules by name, as PEFT's `target_modules` makes it.

@@ -76,11 +76,19 @@ final class RecipeWriter {
             case Modules.Named(var names) -> names;
             case Modules.Matching(var regex) -> regex;
             case Sources sources -> plain(sources);
+            case Recipe.Tokens.OfEmbedding(var tokens) -> tokens;
+            case Recipe.Tokens.ByModule(var tokens) -> tokens;
+            case Map<?, ?> map -> {
+                Map<Object, Object> copy = new LinkedHashMap<>();
+                map.forEach((key, one) -> copy.put(key, plain(one)));
+                yield copy;
+            }
             case Record section -> tree(section);
             case Optional<?> maybe -> maybe.map(RecipeWriter::plain).orElse(null);
             case OptionalInt maybe -> maybe.isPresent() ? maybe.getAsInt() : null;
             case OptionalDouble maybe -> maybe.isPresent() ? plain(maybe.getAsDouble()) : null;
-            case Recipe.LoraInit init when init != Recipe.LoraInit.GAUSSIAN -> init == Recipe.LoraInit.TRUE;
+            case Recipe.LoraInit init
+            when init == Recipe.LoraInit.TRUE || init == Recipe.LoraInit.FALSE -> init == Recipe.LoraInit.TRUE;
             case Enum<?> constant -> name(constant);
             case Path path -> path.toString();
             // Double writes 2.0E-4 for 0.0002, and 16.0 for 16

@@ -16,9 +16,7 @@ import dev.graft.optim.AdamW;
 import dev.graft.optim.AdamWSettings;
 import dev.graft.optim.Schedule;
 import dev.graft.peft.Adapters;
-import dev.graft.peft.Lora;
 import dev.graft.peft.Origin;
-import dev.graft.peft.Targets;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tokenizer.Tokenizer;
@@ -94,29 +92,7 @@ final class TrainingRun {
         if (adapter.type() == Recipe.AdapterType.NONE) {
             return Optional.empty();
         }
-        Lora lora = new Lora(
-                adapter.rank(),
-                adapter.loraAlpha(),
-                adapter.loraDropout(),
-                targets(adapter.targetModules()),
-                targets(adapter.excludeModules()),
-                adapter.useRslora(),
-                switch (adapter.initLoraWeights()) {
-                    case TRUE -> Lora.Init.DEFAULT;
-                    case GAUSSIAN -> Lora.Init.GAUSSIAN;
-                    case FALSE -> Lora.Init.RANDOM;
-                },
-                adapter.modulesToSave());
-        return Optional.of(new Adapters(lora, recipe.seed()));
-    }
-
-    private static Targets targets(Recipe.Modules modules) {
-        return switch (modules) {
-            case Recipe.Modules.AllLinear() -> Targets.allLinear();
-            case Recipe.Modules.Named(var names) when names.isEmpty() -> Targets.none();
-            case Recipe.Modules.Named(var names) -> new Targets.Names(names);
-            case Recipe.Modules.Matching(var regex) -> new Targets.Regex(regex);
-        };
+        return Optional.of(new Adapters(LoraSettings.of(adapter), recipe.seed()));
     }
 
     /// What a measurement of held-out rows found.
@@ -162,7 +138,10 @@ final class TrainingRun {
                     .orElse(List.of());
             this.metrics =
                     new MetricsFile(directory.metrics(), recipe.training().loggingSteps());
-            this.checkpoints = new Checkpoints(directory.checkpoints(), identity(), (folder, step) -> saveAdapter(folder.resolve("adapter"), step));
+            this.checkpoints = new Checkpoints(
+                    directory.checkpoints(),
+                    identity(),
+                    (folder, step) -> saveAdapter(folder.resolve("adapter"), step));
         }
 
         void run(boolean resume) {
@@ -204,12 +183,8 @@ final class TrainingRun {
                             device));
             console.say("training  %s, %,d parameters (%.2f %%), %,d steps"
                     .formatted(
-                            adapters.map(a -> "LoRA r=%d alpha=%s on %d layers"
-                                            .formatted(
-                                                    a.settings().r(),
-                                                    RunSummary.number(
-                                                            a.settings().alpha()),
-                                                    a.adapted().size()))
+                            adapters.map(a -> LoraSettings.described(
+                                            a.settings(), a.adapted().size()))
                                     .orElse("every weight"),
                             trainable,
                             100.0 * trainable / model.totalParameters(),

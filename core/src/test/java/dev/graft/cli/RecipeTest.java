@@ -154,7 +154,18 @@ class RecipeTest {
                         new Modules.Matching(".*layers\\.[0-3]\\..*: #"),
                         true,
                         modules,
-                        Recipe.LoraInit.GAUSSIAN),
+                        length % 2 == 0 ? Recipe.LoraInit.GAUSSIAN : Recipe.LoraInit.ORTHOGONAL,
+                        true,
+                        Recipe.Bias.LORA_ONLY,
+                        true,
+                        Map.of(modules.getFirst(), length),
+                        Map.of(".*_proj", rate),
+                        List.of(0, length),
+                        modules,
+                        length % 2 == 0
+                                ? new Recipe.Tokens.OfEmbedding(List.of(length))
+                                : new Recipe.Tokens.ByModule(Map.of(modules.getFirst(), List.of(1, 2))),
+                        true),
                 new Recipe.Data(
                         new Sources.Of(List.of(
                                 Source.of(FOLDER.resolve("a b: c") + "/*.jsonl"),
