@@ -1,5 +1,6 @@
 package dev.graft.autograd;
 
+import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
@@ -64,7 +65,7 @@ final class ProjectionPass {
 
         List<Tensor> results = new ArrayList<>();
         for (Projection p : projections) {
-            results.add(x.data().mm(p.weight().value().t()));
+            results.add(Scope.local(() -> x.data().mm(p.weight().value().t())));
         }
         Saved saved = new Saved(
                 shared.isEmpty() ? null : x.data().mm(stackedA(shared).t()),

@@ -1,28 +1,35 @@
 package dev.graft.cli;
 
 import picocli.CommandLine.Command;
+import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/// `graft data`: the commands that look at data and prepare it.
+/// `graft data`: everything that happens to rows before they are trained on.
 @Command(
         name = "data",
-        subcommands = {DataRenderCommand.class, DataTokenizeCommand.class},
+        subcommands = {
+            DataInspectCommand.class,
+            DataCleanCommand.class,
+            DataSplitCommand.class,
+            DataRenderCommand.class,
+            DataTokenizeCommand.class,
+            HelpCommand.class
+        },
         mixinStandardHelpOptions = true,
         synopsisSubcommandLabel = "COMMAND",
-        header = "Looks at data and prepares it.",
+        header = "Inspects, cleans, parts, renders and tokenises rows before training.",
         commandListHeading = "%n@|bold Commands|@%n")
 final class DataCommand implements Runnable {
     @Spec
     private CommandSpec spec;
 
-    /// `graft data` alone.
     @Override
     public void run() {
         throw new ParameterException(
                 spec.commandLine(),
-                "a command is missing behind \"data\"; it is one of "
+                "a command is missing; it is one of "
                         + String.join(", ", spec.subcommands().keySet()));
     }
 }

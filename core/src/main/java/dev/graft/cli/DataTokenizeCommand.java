@@ -8,7 +8,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -46,29 +45,38 @@ final class DataTokenizeCommand implements Runnable {
     @Option(names = "--input", required = true, paramLabel = "FILE", description = "Rows with a text.")
     private Path input;
 
-    @Mixin
-    private OutputOptions output;
+    @Option(names = "--output", required = true, paramLabel = "FILE", description = "Where the rows go.")
+    private Path output;
+
+    @Option(names = "--overwrite", description = "Replace the output file if it exists.")
+    private boolean overwrite;
 
     @Option(
             names = "--no-special-tokens",
             description = "Leave out what the tokenizer puts around a text, such as <s> or [CLS].")
     private boolean noSpecialTokens;
 
+    private long rows;
     private long tokens;
 
     @Override
     public void run() {
-        output.require();
+        DataRows.prepare(output, overwrite);
         try (Tokenizer tokenizer = Tokenizer.load(model)) {
-            List<ObjectNode> rows = DataRows.changed(input, row -> tokenize(tokenizer, row));
-            output.write(DataRows.lines(rows));
-            spec.commandLine().getOut().println("%,d rows, %,d tokens".formatted(rows.size(), tokens));
+            DataRows.write(
+                    output,
+                    writer -> DataRows.each(List.of(input), (_, row) -> {
+                        tokenize(tokenizer, row);
+                        writer.write(row);
+                    }));
+            spec.commandLine().getOut().println("%,d rows, %,d tokens".formatted(rows, tokens));
         }
         spec.commandLine().getOut().flush();
     }
 
     private void tokenize(Tokenizer tokenizer, ObjectNode row) {
         int[] ids = tokenizer.encode(text(row), !noSpecialTokens);
+        rows++;
         tokens += ids.length;
         ArrayNode array = row.putArray("token_ids");
         for (int id : ids) {

@@ -26,7 +26,10 @@ final class LoadedModel implements AutoCloseable {
     /// Loads what `MODEL [--adapter DIR] [--dtype D]` name, on the card where there is one.
     static LoadedModel of(ModelOptions options) {
         requireModel(options.model());
-        options.adapter().ifPresent(LoadedModel::requireAdapter);
+        options.adapter().ifPresent(adapter -> {
+            requireAdapter(adapter);
+            AdapterOrigin.require(adapter, options.model(), options.force());
+        });
         Device device = Precisions.device();
         DType dtype = Precisions.toCompute(options.dtype(), device);
         Optional<Adapters> adapters = options.adapter().map(Adapters::read);

@@ -25,8 +25,9 @@ import picocli.CommandLine.Spec;
             GenerateCommand.class,
             ChatCommand.class,
             ScoreCommand.class,
-            DataCommand.class,
             MergeCommand.class,
+            ExportCommand.class,
+            DataCommand.class,
             InspectCommand.class,
             HelpCommand.class
         },

@@ -13,7 +13,8 @@ final class ModelOptions {
     @Parameters(
             index = "0",
             paramLabel = "MODEL",
-            description = "Folder of the model: config.json, tokenizer.json, *.safetensors.")
+            description = "The model: a folder with config.json, tokenizer.json and *.safetensors, a .gguf file, or a"
+                    + " llama2.c .bin file.")
     private Path model;
 
     @Option(
@@ -21,6 +22,12 @@ final class ModelOptions {
             paramLabel = "DIR",
             description = "Folder of an adapter to put on it: adapter_config.json, adapter_model.safetensors.")
     private Path adapter;
+
+    @Option(
+            names = "--force",
+            description = "Use the adapter although it was trained on other weights, or with another tokenizer or chat"
+                    + " template, than this model has.")
+    private boolean force;
 
     @Option(
             names = "--dtype",
@@ -49,6 +56,10 @@ final class ModelOptions {
 
     Optional<Path> adapter() {
         return Optional.ofNullable(adapter);
+    }
+
+    boolean force() {
+        return force;
     }
 
     Recipe.Precision dtype() {

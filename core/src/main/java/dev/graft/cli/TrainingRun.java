@@ -5,6 +5,9 @@ import dev.graft.data.PackedBatch;
 import dev.graft.eval.Answers;
 import dev.graft.eval.HeldOut;
 import dev.graft.export.ModelDirectory;
+import dev.graft.format.AtomicFiles;
+import dev.graft.format.Json;
+import dev.graft.format.WeightHash;
 import dev.graft.model.Architectures;
 import dev.graft.model.LanguageModel;
 import dev.graft.nn.LinearFactory;
@@ -13,8 +16,7 @@ import dev.graft.optim.AdamW;
 import dev.graft.optim.AdamWSettings;
 import dev.graft.optim.Schedule;
 import dev.graft.peft.Adapters;
-import dev.graft.peft.Lora;
-import dev.graft.peft.Targets;
+import dev.graft.peft.Origin;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tokenizer.Tokenizer;
@@ -90,29 +92,7 @@ final class TrainingRun {
         if (adapter.type() == Recipe.AdapterType.NONE) {
             return Optional.empty();
         }
-        Lora lora = new Lora(
-                adapter.rank(),
-                adapter.loraAlpha(),
-                adapter.loraDropout(),
-                targets(adapter.targetModules()),
-                targets(adapter.excludeModules()),
-                adapter.useRslora(),
-                switch (adapter.initLoraWeights()) {
-                    case TRUE -> Lora.Init.DEFAULT;
-                    case GAUSSIAN -> Lora.Init.GAUSSIAN;
-                    case FALSE -> Lora.Init.RANDOM;
-                },
-                adapter.modulesToSave());
-        return Optional.of(new Adapters(lora, recipe.seed()));
-    }
-
-    private static Targets targets(Recipe.Modules modules) {
-        return switch (modules) {
-            case Recipe.Modules.AllLinear() -> Targets.allLinear();
-            case Recipe.Modules.Named(var names) when names.isEmpty() -> Targets.none();
-            case Recipe.Modules.Named(var names) -> new Targets.Names(names);
-            case Recipe.Modules.Matching(var regex) -> new Targets.Regex(regex);
-        };
+        return Optional.of(new Adapters(LoraSettings.of(adapter), recipe.seed()));
     }
 
     /// What a measurement of held-out rows found.
@@ -126,6 +106,7 @@ final class TrainingRun {
         private final Optional<Adapters> adapters;
         private final RunDirectory directory;
         private final long began;
+        private final Origin.Base base;
         private final Batches batches;
         private final List<PackedBatch> heldOut;
         private final MetricsFile metrics;
@@ -145,13 +126,19 @@ final class TrainingRun {
             this.adapters = adapters;
             this.directory = directory;
             this.began = began;
+            this.base = AdapterOrigin.base(
+                    recipe.model(),
+                    recipe.init() == Recipe.Init.PRETRAINED
+                            ? Optional.of(WeightHash.of(recipe.model()))
+                            : Optional.empty(),
+                    Optional.of(tokenizer));
             this.batches = new Batches(data.train().examples(), batchTokens, recipe.seed());
             this.heldOut = data.heldOut()
                     .map(held -> new Batches(held.examples(), batchTokens, 0).inOrder())
                     .orElse(List.of());
             this.metrics =
                     new MetricsFile(directory.metrics(), recipe.training().loggingSteps());
-            this.checkpoints = new Checkpoints(directory.checkpoints(), identity(), this::saveAdapterInto);
+            this.checkpoints = new Checkpoints(directory.checkpoints(), identity(), (folder, step) -> saveAdapter(folder.resolve("adapter"), step));
         }
 
         void run(boolean resume) {
@@ -159,12 +146,13 @@ final class TrainingRun {
                 checkpoints.requireSameRun(); // before anything of the run is changed
             }
             directory.writeRecipe(recipe);
+            AtomicFiles.writeString(directory.dataReport(), Json.pretty(data.report()) + "\n");
             int steps = steps();
             introduce(steps);
             Measured before = measure("before", Optional.empty());
             TrainingResult result = train(steps, resume);
             console.keep();
-            save();
+            save(result.steps());
             Measured after = measure("after", result.heldOut());
             RunSummary summary = new RunSummary(
                     recipe, model, data, before, after, result, (System.nanoTime() - began) / 1e9, computeType);
@@ -192,17 +180,18 @@ final class TrainingRun {
                             device));
             console.say("training  %s, %,d parameters (%.2f %%), %,d steps"
                     .formatted(
-                            adapters.map(a -> "LoRA r=%d alpha=%s on %d layers"
-                                            .formatted(
-                                                    a.settings().r(),
-                                                    RunSummary.number(
-                                                            a.settings().alpha()),
-                                                    a.adapted().size()))
+                            adapters.map(a -> LoraSettings.described(
+                                            a.settings(), a.adapted().size()))
                                     .orElse("every weight"),
                             trainable,
                             100.0 * trainable / model.totalParameters(),
                             steps));
-            console.say("data      " + data.train().summary());
+            data.files().forEach(file -> console.say("rows      " + file));
+            console.say(String.format(
+                    Locale.ROOT,
+                    "data      %s; batches %.1f %% full",
+                    data.train().summary(),
+                    100 * data.fillRate()));
             data.heldOut().ifPresent(held -> console.say("held out  " + held.summary()));
         }
 
@@ -314,6 +303,7 @@ final class TrainingRun {
             identity.keySet().removeIf(key -> WITHOUT_EFFECT_ON_STEPS.stream().anyMatch(key::startsWith));
             identity.put("computed in", Precisions.name(computeType));
             identity.put("data hash", data.hash());
+            base.weights().ifPresent(hash -> identity.put("base weights", hash));
             return identity;
         }
 
@@ -327,16 +317,24 @@ final class TrainingRun {
             });
         }
 
-        private void saveAdapterInto(Path checkpoint) {
-            adapters.ifPresent(a -> a.save(checkpoint.resolve("adapter"), baseName()));
+        private void saveAdapter(Path folder, int step) {
+            adapters.ifPresent(a -> {
+                a.save(folder, baseName());
+                Map<String, Object> made = AdapterOrigin.now();
+                made.put("seed", recipe.seed());
+                made.put("step", step);
+                made.put("data_sha256", data.hash());
+                made.put("recipe", RecipeWriter.tree(recipe));
+                new Origin(base, made).write(folder);
+            });
         }
 
         private String baseName() {
             return recipe.model().toString();
         }
 
-        private void save() {
-            adapters.ifPresentOrElse(a -> a.save(directory.adapter(), baseName()), this::saveModel);
+        private void save(int steps) {
+            adapters.ifPresentOrElse(a -> saveAdapter(directory.adapter(), steps), this::saveModel);
         }
 
         private void saveModel() {

@@ -1,73 +1,235 @@
 package dev.graft.export;
 
+import dev.graft.format.AtomicFiles;
 import dev.graft.format.Safetensors.Entry;
-import dev.graft.format.WeightFiles;
+
 import dev.graft.model.Architectures;
+import dev.graft.model.FileTensors;
 import dev.graft.model.LanguageModel;
+import dev.graft.model.ModelConfig;
+import dev.graft.model.ModelSource;
 import dev.graft.nn.LinearFactory;
-import dev.graft.peft.Adapters;
+import dev.graft.nn.NamedTensors;
+import dev.graft.peft.Adapters.ChangedTensor;
+import dev.graft.peft.TensorChange;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
-/// Folds an adapter into its base: `W' = W + s·B·A`, computed in float32 and rounded once to the type it is
-/// saved in.
-public final class Merge {
-    private Merge() {}
+/// Folds adapters into their base: `W' = W + ΔW`, computed in float32 and rounded once to the type it is saved in.
+///
+/// The base stays in its files and is read tensor by tensor. Of a tensor that an adapter changes, the result is in
+/// memory in the type it is saved in, and some rows at a time in float32; methods and changes that need a whole matrix
+/// at once hold a few copies of that one matrix.
+///
+/// ```java
+/// try (Merge merge = Merge.open(base, List.of(adapter), MergeSettings.plain(Optional.empty()))) {
+///     AtomicFiles.directory(output, folder -> merge.write(folder));
+/// }
+/// ```
+public final class Merge implements AutoCloseable {
+    private static final String HEAD = "lm_head.weight";
 
-    /// What a merge did.
+    private final Path model;
+    private final MergeSettings settings;
+    private final ModelSource files;
+    private final NamedTensors source;
+    private final List<OpenedAdapter> adapters;
+    /// The embedding, which architectures name first.
+    private final String table;
+    /// Whether the base's head shares it.
+    private final boolean tied;
+
+    private LanguageModel reference;
+
+    private Merge(Path model, MergeSettings settings, ModelSource files, List<OpenedAdapter> adapters) {
+        this.model = model;
+        this.settings = settings;
+        this.files = files;
+        this.source = new FileTensors(files, Device.cpu(), DType.F32);
+        this.adapters = adapters;
+        ModelConfig config = ModelConfig.read(model);
+        Set<String> tensors = Architectures.of(config).tensors(config).keySet();
+        this.table = tensors.iterator().next();
+        this.tied = !tensors.contains(HEAD);
+    }
+
+    /// Reads the adapters and checks that they fit the base and each other.
     ///
-    /// @param changed        tensors that the adapter changed
-    /// @param tensors        tensors written
-    /// @param roundingError  `‖W' saved − W' exact‖ / ‖ΔW‖` over all changed tensors: how much of the change
-    ///                       rounding ate
-    public record Report(int changed, int tensors, double roundingError) {}
-
     /// @param model    directory of the base model
-    /// @param adapter  PEFT adapter directory
-    /// @param output   folder to create
-    /// @param saveType type of the saved weights; empty keeps each tensor's own
-    public static Report run(Path model, Path adapter, Path output, Optional<DType> saveType) {
-        Adapters adapters = Adapters.read(adapter);
-        LinearFactory factory = adapters.over(LinearFactory.frozen());
-        try (WeightFiles files = WeightFiles.open(model);
-                LanguageModel base = Architectures.load(model, factory, Device.cpu(), storedType(files))) {
-            adapters.load(adapter);
-            Sums sums = new Sums();
-            Map<String, ModelDirectory.Weight> weights = new LinkedHashMap<>();
-            int changed = 0;
-            for (String name : files.names()) {
-                Entry entry = files.entry(name);
-                DType type = saveType.orElse(entry.dtype().orElseThrow());
-                String module = name.replaceFirst("\\.weight$", "");
-                Adapters.Adapted change = adapters.adapted().get(module);
-                if (change != null) {
-                    changed++;
-                    weights.put(
-                            name,
-                            new ModelDirectory.Weight(
-                                    type, entry.shape(), () -> merged(files, name, change, type, sums)));
-                } else if (adapters.saved().containsKey(name)) {
-                    changed++;
-                    Tensor whole = adapters.saved().get(name).master();
-                    weights.put(name, new ModelDirectory.Weight(type, entry.shape(), () -> whole));
-                } else {
-                    weights.put(name, new ModelDirectory.Weight(type, entry.shape(), () -> stored(files, name)));
-                }
-            }
-            ModelDirectory.write(output, model, weights, saveType.orElse(storedType(files)));
-            return new Report(changed, weights.size(), sums.ratio());
+    /// @param adapters PEFT adapter directories, a weight for each in the settings
+    public static Merge open(Path model, List<Path> adapters, MergeSettings settings) {
+        if (adapters.isEmpty() || adapters.size() != settings.weights().size()) {
+            throw new IllegalArgumentException("%d adapters and %d weights; expected one weight for each adapter"
+                    .formatted(adapters.size(), settings.weights().size()));
+        }
+        List<OpenedAdapter> opened = new ArrayList<>();
+        ModelSource files = ModelSource.open(model);
+        try {
+            adapters.forEach(adapter -> opened.add(OpenedAdapter.open(model, adapter)));
+            opened.forEach(adapter -> requireBases(adapter, files));
+            requireNoConflict(opened);
+            requireOneHead(opened, settings);
+            return new Merge(model, settings, files, opened);
+        } catch (RuntimeException | Error e) {
+            opened.forEach(OpenedAdapter::close);
+            files.close();
+            throw e;
         }
     }
 
-    /// Type of the largest tensor; loaded in it, the base stays in its files.
-    private static DType storedType(WeightFiles files) {
+    /// Folds one adapter into its base and writes the model.
+    ///
+    /// @param output   folder to create
+    /// @param saveType type of the saved weights; empty keeps each tensor's own
+    public static MergeReport run(Path model, Path adapter, Path output, Optional<DType> saveType) {
+        try (Merge merge = open(model, List.of(adapter), MergeSettings.plain(saveType))) {
+            MergeReport[] report = new MergeReport[1];
+            AtomicFiles.directory(output, folder -> report[0] = merge.write(folder));
+            return report[0];
+        }
+    }
+
+    private static void requireBases(OpenedAdapter adapter, ModelSource files) {
+        List<String> missing = adapter.changes().values().stream()
+                .map(ChangedTensor::base)
+                .filter(base -> !files.names().contains(base))
+                .toList();
+        if (!missing.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "%s cannot be merged: it adds to tensors that its base does not have (%s), such as a bias that lora_bias trains in a layer without one. Keep it beside its base (--adapter)."
+                            .formatted(adapter.directory(), String.join(", ", missing)));
+        }
+    }
+
+    /// Values that two adapters bring for the same place have no sum.
+    private static void requireNoConflict(List<OpenedAdapter> adapters) {
+        List<String> faults = new ArrayList<>();
+        for (int i = 0; i < adapters.size(); i++) {
+            for (OpenedAdapter other : adapters.subList(0, i)) {
+                OpenedAdapter one = adapters.get(i);
+                one.changes().keySet().stream()
+                        .filter(tensor -> other.changes().containsKey(tensor) && conflict(one, other, tensor))
+                        .forEach(tensor -> faults.add(
+                                "%s: %s and %s".formatted(tensor, other.directory(), one.directory())));
+            }
+        }
+        if (!faults.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "these adapters each bring values of their own for the same place (modules_to_save, trained tokens or biases), and such values do not add up:\n  %s\nMerge one of them alone, or train one on top of the other."
+                            .formatted(String.join("\n  ", faults)));
+        }
+    }
+
+    /// A head that stops sharing the embedding's table makes another model of it, which only one adapter can do.
+    private static void requireOneHead(List<OpenedAdapter> adapters, MergeSettings settings) {
+        if (settings.isPlain()) {
+            return;
+        }
+        for (OpenedAdapter adapter : adapters) {
+            for (ChangedTensor changed : adapter.changes().values()) {
+                if (!changed.name().equals(changed.base())) {
+                    throw new IllegalArgumentException(
+                            "%s gives the head a table of its own (%s), which the base takes from %s; such an adapter can be merged alone, as it is, and not weighted or with others"
+                                    .formatted(adapter.directory(), changed.name(), changed.base()));
+                }
+            }
+        }
+    }
+
+    private static boolean conflict(OpenedAdapter one, OpenedAdapter other, String tensor) {
+        if (one.change(tensor) instanceof TensorChange.Rows rows
+                && other.change(tensor) instanceof TensorChange.Rows others) {
+            try (Scope scope = Scope.open()) {
+                long[] taken = others.index().toLongs();
+                return Arrays.stream(rows.index().toLongs())
+                        .anyMatch(row -> Arrays.stream(taken).anyMatch(r -> r == row));
+            }
+        }
+        return one.replaces(tensor) && other.replaces(tensor);
+    }
+
+    /// Writes the merged model into an empty folder.
+    public MergeReport write(Path folder) {
+        List<MergedTensor> layers = new ArrayList<>();
+        Retyping retyping = new Retyping();
+        Map<String, ModelDirectory.Weight> weights = new LinkedHashMap<>();
+        for (String name : names()) {
+            String base = baseOf(name);
+            Entry entry = files.entry(base);
+            DType stored = entry.dtype().orElseThrow();
+            DType type = stored.isFloating() ? settings.saveType().orElse(stored) : stored;
+            TensorMerge merge = new TensorMerge(isCopy(name) ? table : name, settings, adapters);
+            weights.put(
+                    name,
+                    new ModelDirectory.Weight(
+                            type,
+                            entry.shape(),
+                            merge.isNothing()
+                                    ? () -> retyping.add(source.stored(name), type)
+                                    : () -> merge.rounded(source.stored(base), type, layers)));
+        }
+        boolean untied = weights.keySet().stream().anyMatch(name -> !baseOf(name).equals(name));
+        ModelDirectory.fill(folder, model, weights, settings.saveType().orElse(storedType(files)), untied);
+        return new MergeReport(layers, weights.size(), retyping.tensors, retyping.error());
+    }
+
+    /// Tensors of the merged model: those of the base, and a head's own where it no longer shares the embedding's.
+    private Set<String> names() {
+        Set<String> names = new LinkedHashSet<>(files.names());
+        adapters.forEach(adapter -> names.addAll(adapter.changes().keySet()));
+        return names;
+    }
+
+    /// Whether a tensor is what some writers store for a head that shares the embedding's table, and goes on sharing it.
+    private boolean isCopy(String name) {
+        return tied && name.equals(HEAD) && adapters.stream().noneMatch(a -> a.changes().containsKey(HEAD));
+    }
+
+    /// The base's tensor that a tensor of the merged model comes from.
+    private String baseOf(String name) {
+        return adapters.stream()
+                .filter(adapter -> adapter.changes().containsKey(name))
+                .map(adapter -> adapter.changes().get(name).base())
+                .findFirst()
+                .orElse(name);
+    }
+
+    /// The model that the merged one stands for, computed in float32 from weights that stay in their files: base and
+    /// adapter as they run where there is one adapter, otherwise the merged weights before rounding.
+    ///
+    /// @return belongs to this merge, which closes it
+    public LanguageModel reference() {
+        if (settings.isPlain()) {
+            return adapters.getFirst().model();
+        }
+        if (reference == null) {
+            LinearFactory exact = LinearFactory.streamed(
+                    (tensor, from) -> new TensorMerge(tensor, settings, adapters).exact(from.stored(tensor)));
+            reference = Architectures.load(model, exact, Device.cpu(), DType.F32);
+        }
+        return reference;
+    }
+
+    /// A model in float32 whose weights stay in their files.
+    public static LanguageModel streamed(Path model) {
+        LinearFactory streamed = LinearFactory.streamed((tensor, source) -> source.computed(tensor));
+        return Architectures.load(model, streamed, Device.cpu(), DType.F32);
+    }
+
+    /// Type of the largest tensor.
+    private static DType storedType(ModelSource files) {
         return files.names().stream()
                 .map(files::entry)
                 .max(Comparator.comparingLong(Entry::bytes))
@@ -75,32 +237,39 @@ public final class Merge {
                 .orElseThrow();
     }
 
-    private static Tensor stored(WeightFiles files, String name) {
-        Entry entry = files.entry(name);
-        Tensor copy = Tensor.empty(entry.dtype().orElseThrow(), Device.cpu(), entry.shape());
-        copy.memory().copyFrom(files.data(name));
-        return copy;
-    }
-
-    private static Tensor merged(WeightFiles files, String name, Adapters.Adapted change, DType type, Sums sums) {
-        Tensor exact = stored(files, name).to(DType.F32);
-        Tensor delta = change.b().master().mm(change.a().master()).mulInPlace(change.scale());
-        Tensor sum = exact.add(delta);
-        try (Scope scope = Scope.open()) {
-            double lost = sum.to(type).to(DType.F32).sub(sum).norm();
-            double wanted = delta.norm();
-            sums.lost += lost * lost;
-            sums.wanted += wanted * wanted;
+    @Override
+    public void close() {
+        if (reference != null) {
+            reference.close();
         }
-        return sum;
+        adapters.forEach(OpenedAdapter::close);
+        files.close();
     }
 
-    private static final class Sums {
+    /// What rounding does to tensors that no adapter changes.
+    private static final class Retyping {
+        private int tensors;
         private double lost;
-        private double wanted;
+        private double all;
 
-        double ratio() {
-            return wanted == 0 ? 0 : Math.sqrt(lost / wanted);
+        Tensor add(Tensor stored, DType type) {
+            if (stored.dtype() == type) {
+                return stored;
+            }
+            Tensor result = stored.to(type);
+            try (Scope scope = Scope.open()) {
+                Tensor exact = stored.to(DType.F32);
+                double error = result.to(DType.F32).sub(exact).norm();
+                double norm = exact.norm();
+                lost += error * error;
+                all += norm * norm;
+                tensors++;
+            }
+            return result;
+        }
+
+        double error() {
+            return all == 0 ? 0 : Math.sqrt(lost / all);
         }
     }
 }

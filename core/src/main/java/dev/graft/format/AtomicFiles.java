@@ -31,7 +31,7 @@ public final class AtomicFiles {
 
     /// Writes the content of a file that is not yet in place.
     @FunctionalInterface
-    interface Content {
+    public interface Content {
         void writeTo(FileChannel channel) throws IOException;
     }
 
@@ -50,7 +50,8 @@ public final class AtomicFiles {
         write(target, content.getBytes(StandardCharsets.UTF_8));
     }
 
-    static void write(Path target, Content content) {
+    /// Puts what `content` writes at `target`, replacing a file that is there.
+    public static void write(Path target, Content content) {
         Path temporary = beside(target, UUID.randomUUID() + ".tmp");
         try {
             requireParent(target);

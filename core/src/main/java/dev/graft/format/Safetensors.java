@@ -212,6 +212,12 @@ public final class Safetensors implements AutoCloseable {
                     "one of " + Arrays.toString(DType.values()),
                     "Use a copy of the model in BF16 or F32.");
         }
+        return bytes(name);
+    }
+
+    /// As [#data], of any element type.
+    MemorySegment bytes(String name) {
+        Entry entry = entry(name);
         if (!arena.scope().isAlive()) {
             throw new IllegalStateException("%s is closed; read its tensors before closing it".formatted(file));
         }

@@ -201,6 +201,11 @@ public final class WeightFiles implements AutoCloseable {
         return home(name).data(name);
     }
 
+    /// As [#data], of any element type.
+    MemorySegment bytes(String name) {
+        return home(name).bytes(name);
+    }
+
     /// Bytes of all tensors together.
     public long totalBytes() {
         return homes.keySet().stream().mapToLong(name -> entry(name).bytes()).sum();

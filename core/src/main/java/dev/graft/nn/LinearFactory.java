@@ -4,9 +4,12 @@ import dev.graft.autograd.Parameter;
 import dev.graft.autograd.Projection;
 import dev.graft.autograd.Weight;
 import dev.graft.tensor.Scope;
+import dev.graft.tensor.Tensor;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BiFunction;
 
 /// Makes a model's layers while it is built and so decides what they are: frozen, learning, quantised, adapted.
 /// Factories wrap one another; a model is written without knowing which it got.
@@ -48,21 +51,60 @@ public interface LinearFactory extends AutoCloseable {
 
     /// Frozen weights in the computing type, sharing the source's memory where the type allows.
     static LinearFactory frozen() {
-        return new Direct(false);
+        return new Direct(
+                (tensor, source) -> new Weight.Frozen(source.computed(tensor).retain()));
     }
 
     /// Weights that all learn: full fine-tuning.
     static LinearFactory trainable() {
-        return new Direct(true);
+        return new Direct((tensor, source) ->
+                new Parameter(tensor, source.stored(tensor).to(source.device()), source.computeType()));
+    }
+
+    /// Frozen weights that stay with their source and are computed each time a layer asks: a model larger than memory
+    /// runs, every pass pays for the conversion.
+    ///
+    /// @param values makes the value of a tensor, in the computing type on the device, for the current scope
+    static LinearFactory streamed(BiFunction<String, NamedTensors, Tensor> values) {
+        return new Direct((tensor, source) -> new Streamed(tensor, source, values));
+    }
+
+    /// A weight of [#streamed].
+    record Streamed(String tensor, NamedTensors source, BiFunction<String, NamedTensors, Tensor> values)
+            implements Weight {
+        @Override
+        public Tensor value() {
+            return Scope.local(() -> values.apply(tensor, source));
+        }
+
+        @Override
+        public boolean isTrainable() {
+            return false;
+        }
+
+        @Override
+        public void accumulate(Tensor gradient) {
+            throw new IllegalStateException(tensor + " is frozen and takes no gradient");
+        }
+
+        @Override
+        public long elements() {
+            return Arrays.stream(source.shape(tensor)).reduce(1, Math::multiplyExact);
+        }
+
+        @Override
+        public void close() {
+            // nothing is held
+        }
     }
 
     /// Makes weights as they are.
     final class Direct implements LinearFactory {
-        private final boolean trainable;
+        private final BiFunction<String, NamedTensors, Weight> maker;
         private final List<Weight> made = new ArrayList<>();
 
-        private Direct(boolean trainable) {
-            this.trainable = trainable;
+        private Direct(BiFunction<String, NamedTensors, Weight> maker) {
+            this.maker = maker;
         }
 
         @Override
@@ -76,9 +118,7 @@ public interface LinearFactory extends AutoCloseable {
         @Override
         public Weight weight(String tensor, NamedTensors source) {
             try (Scope scope = Scope.open()) {
-                Weight weight = trainable
-                        ? new Parameter(tensor, source.stored(tensor).to(source.device()), source.computeType())
-                        : new Weight.Frozen(source.computed(tensor).retain());
+                Weight weight = maker.apply(tensor, source);
                 made.add(weight);
                 return weight;
             }

@@ -42,19 +42,25 @@ public final class Tokenizer implements AutoCloseable {
 
     private final HuggingFaceTokenizer library;
     private final Map<String, Integer> vocabulary;
+    private final String canonical;
     private final int vocabularySize;
     private final OptionalInt bosId;
     private final OptionalInt eosId;
     private final Set<Integer> stopIds;
     private final Optional<ChatTemplate> chatTemplate;
+    private final String hash;
 
     private Tokenizer(
             HuggingFaceTokenizer library,
             Map<String, Integer> vocabulary,
+            String canonical,
             TokenizerFiles files,
+            String hash,
             Optional<ChatTemplate> otherTemplate) {
+        this.hash = hash;
         this.library = library;
         this.vocabulary = vocabulary;
+        this.canonical = canonical;
         vocabularySize = 1 + Collections.max(vocabulary.values());
         bosId = first(files.ids("bos", vocabulary));
         Set<Integer> ends = files.ids("eos", vocabulary);
@@ -91,7 +97,13 @@ public final class Tokenizer implements AutoCloseable {
         }
         HuggingFaceTokenizer library = open(file, json);
         try {
-            return new Tokenizer(library, vocabulary, new TokenizerFiles(texts), chatTemplate);
+            return new Tokenizer(
+                    library,
+                    vocabulary,
+                    TokenizerFiles.canonical(parsed),
+                    new TokenizerFiles(texts),
+                    TokenizerFiles.sha256(json),
+                    chatTemplate);
         } catch (RuntimeException e) {
             library.close();
             throw e;
@@ -191,9 +203,19 @@ public final class Tokenizer implements AutoCloseable {
         return vocabularySize;
     }
 
+    /// What this tokenizer is, as text: two that turn texts into ids by the same rules have the same.
+    public String canonical() {
+        return canonical;
+    }
+
     /// How this model writes a conversation, where it says so.
     public Optional<ChatTemplate> chatTemplate() {
         return chatTemplate;
+    }
+
+    /// SHA-256 of `tokenizer.json`, by which tokens that were kept are known to be of this tokenizer.
+    public String hash() {
+        return hash;
     }
 
     @Override

@@ -3,11 +3,19 @@ package dev.graft.tokenizer;
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.graft.format.vocabulary.TokenizerTexts;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -19,6 +27,9 @@ import java.util.Set;
 /// its text), then `generation_config.json` and `config.json` (by its id).
 final class TokenizerFiles {
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper SORTED = JsonMapper.builder()
+            .enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS)
+            .build();
 
     private final TokenizerTexts texts;
     private final JsonNode tokenizerConfig;
@@ -125,6 +136,18 @@ final class TokenizerFiles {
         return vocabulary;
     }
 
+    /// A parsed `tokenizer.json` as text that says what it does to texts, however its writer laid it out:
+    /// keys sorted, without what it says about cutting and padding.
+    static String canonical(JsonNode tokenizer) {
+        ObjectNode plain = ((ObjectNode) tokenizer).deepCopy();
+        plain.remove(List.of("truncation", "padding"));
+        try {
+            return SORTED.writeValueAsString(SORTED.treeToValue(plain, Object.class));
+        } catch (JacksonException e) {
+            throw new IllegalStateException("a tree that was read can be written", e);
+        }
+    }
+
     static JsonNode parse(Path file, String text) {
         try {
             return JSON.readTree(text);
@@ -134,6 +157,15 @@ final class TokenizerFiles {
                     "%s is not valid JSON at line %d, column %d: %s. The file may be cut off or damaged; fetch it again."
                             .formatted(file, where.getLineNr(), where.getColumnNr(), e.getOriginalMessage()),
                     e);
+        }
+    }
+
+    static String sha256(String text) {
+        try {
+            byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("this Java runtime has no SHA-256, which every one must have", e);
         }
     }
 

@@ -23,7 +23,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Consumer;
+import java.util.function.ObjIntConsumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -42,12 +42,13 @@ public final class Checkpoints {
 
     private final Path directory;
     private final Map<String, String> identity;
-    private final Consumer<Path> extras;
+    private final ObjIntConsumer<Path> extras;
 
     /// @param directory of all checkpoints of the run
     /// @param identity  what the run is, by name; compared on resuming
-    /// @param extras    writes more files into each checkpoint, such as the adapter in its shipping format
-    public Checkpoints(Path directory, Map<String, String> identity, Consumer<Path> extras) {
+    /// @param extras    writes more files into each checkpoint, such as the adapter in its shipping format; gets the
+    ///                  folder and the step
+    public Checkpoints(Path directory, Map<String, String> identity, ObjIntConsumer<Path> extras) {
         this.directory = directory;
         this.identity = new LinkedHashMap<>(identity);
         this.extras = extras;
@@ -107,7 +108,7 @@ public final class Checkpoints {
                 write(folder.resolve(OPTIMIZER), optimizer.state());
             }
             AtomicFiles.writeString(folder.resolve(STATE), Json.pretty(state(progress, optimizer)));
-            extras.accept(folder);
+            extras.accept(folder, progress.step());
         });
         List<Path> all = all();
         if (keep > 0 && all.size() > keep) {

@@ -15,7 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.Consumer;
+import java.util.function.ObjIntConsumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -24,7 +24,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class CheckpointsTest {
     private static final Map<String, String> IDENTITY = Map.of("training.learning_rate", "0.005");
-    private static final Consumer<Path> NO_EXTRAS = folder -> {};
+    private static final ObjIntConsumer<Path> NO_EXTRAS = (folder, step) -> {};
 
     @TempDir
     Path folder;
@@ -124,7 +124,7 @@ class CheckpointsTest {
 
     @Test
     void crashWhileWritingLeavesTheLastCheckpointWhole() throws IOException {
-        Checkpoints failing = new Checkpoints(folder.resolve("checkpoints"), IDENTITY, inside -> {
+        Checkpoints failing = new Checkpoints(folder.resolve("checkpoints"), IDENTITY, (inside, step) -> {
             if (Files.exists(folder.resolve("checkpoints/step-2"))) {
                 throw new IllegalStateException("the disk is full");
             }
@@ -168,7 +168,7 @@ class CheckpointsTest {
 
     @Test
     void extrasArePartOfTheCheckpoint() {
-        Checkpoints noting = new Checkpoints(folder.resolve("checkpoints"), IDENTITY, inside -> {
+        Checkpoints noting = new Checkpoints(folder.resolve("checkpoints"), IDENTITY, (inside, step) -> {
             try {
                 Files.writeString(inside.resolve("note.txt"), "kept");
             } catch (IOException e) {

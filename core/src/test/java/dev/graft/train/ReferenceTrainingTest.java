@@ -51,15 +51,8 @@ class ReferenceTrainingTest {
 
     @Test
     void rankStabilisedLoraIsPeft() {
-        Lora settings = new Lora(
-                8,
-                TRAIN.path("runs").path("rslora").path("lora_alpha").asDouble(8),
-                0,
-                Targets.names("q_proj", "v_proj"),
-                Targets.none(),
-                true,
-                Lora.Init.DEFAULT,
-                List.of());
+        double alpha = TRAIN.path("runs").path("rslora").path("lora_alpha").asDouble(8);
+        Lora settings = new Lora(8, alpha, 0, Targets.names("q_proj", "v_proj")).withRslora();
         lora("rslora", settings, 2e-4);
     }
 

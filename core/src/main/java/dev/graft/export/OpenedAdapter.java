@@ -1,0 +1,110 @@
+package dev.graft.export;
+
+import dev.graft.model.Architectures;
+import dev.graft.model.LanguageModel;
+import dev.graft.nn.LinearFactory;
+import dev.graft.peft.Adapters;
+import dev.graft.peft.Adapters.Adapted;
+import dev.graft.peft.Adapters.ChangedTensor;
+import dev.graft.peft.TensorChange;
+import dev.graft.tensor.DType;
+import dev.graft.tensor.Device;
+import dev.graft.tensor.Tensor;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/// An adapter on its base model, which stays in its files; computes in float32.
+final class OpenedAdapter implements AutoCloseable {
+    private final Path directory;
+    private final Adapters adapters;
+    private final LanguageModel model;
+    private final Map<String, ChangedTensor> changes = new LinkedHashMap<>();
+
+    private OpenedAdapter(Path directory, Adapters adapters, LanguageModel model) {
+        this.directory = directory;
+        this.adapters = adapters;
+        this.model = model;
+        adapters.changes().forEach(changed -> changes.put(changed.name(), changed));
+    }
+
+    static OpenedAdapter open(Path base, Path directory) {
+        Adapters adapters = Adapters.read(directory);
+        LinearFactory factory = adapters.over(LinearFactory.streamed((tensor, source) -> source.computed(tensor)));
+        LanguageModel model = Architectures.load(base, factory, Device.cpu(), DType.F32);
+        try {
+            adapters.load(directory);
+            return new OpenedAdapter(directory, adapters, model);
+        } catch (RuntimeException | Error e) {
+            model.close();
+            throw e;
+        }
+    }
+
+    Path directory() {
+        return directory;
+    }
+
+    Adapters adapters() {
+        return adapters;
+    }
+
+    /// Base and adapter as they run.
+    LanguageModel model() {
+        return model;
+    }
+
+    /// The tensors it changes, by their names in the merged model.
+    Map<String, ChangedTensor> changes() {
+        return Collections.unmodifiableMap(changes);
+    }
+
+    TensorChange change(String tensor) {
+        return changes.get(tensor).change();
+    }
+
+    /// Whether it brings values of its own for the tensor, or for rows of it, instead of something to add.
+    boolean replaces(String tensor) {
+        return switch (change(tensor)) {
+            case TensorChange.Whole _, TensorChange.Rows _ -> true;
+            case TensorChange.Bias bias -> bias.trained().isPresent();
+            case TensorChange.Factors _, TensorChange.None _ -> false;
+        };
+    }
+
+    /// The factors of a change that is their product and nothing else, so that some rows of it can be had alone.
+    Optional<Adapted> product(String tensor) {
+        return change(tensor) instanceof TensorChange.Factors factors
+                        && factors.change().magnitude().isEmpty()
+                        && !factors.change().embedding()
+                ? Optional.of(factors.change())
+                : Optional.empty();
+    }
+
+    /// `ΔW` of some rows of a tensor whose change is a [#product].
+    ///
+    /// @return float32; may be changed
+    Tensor rows(String tensor, long from, long count) {
+        Adapted factors = product(tensor).orElseThrow();
+        return factors.b()
+                .master()
+                .narrow(0, from, count)
+                .mm(factors.a().master())
+                .mulInPlace(factors.scale());
+    }
+
+    /// `ΔW` of a tensor.
+    ///
+    /// @param base the base's, float32
+    /// @return     float32 and contiguous; may be changed
+    Tensor delta(String tensor, Tensor base) {
+        return change(tensor).delta(base).contiguous();
+    }
+
+    @Override
+    public void close() {
+        model.close();
+    }
+}

@@ -1,0 +1,84 @@
+package dev.graft.peft;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.graft.format.AtomicFiles;
+import dev.graft.format.FormatException;
+import dev.graft.format.Json;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/// Where an adapter comes from: `graft.json` beside its two PEFT files. PEFT does not read it, and adapters of others
+/// do not have it.
+///
+/// @param base     what it was trained on
+/// @param made     how, by name: `graft`, `created`, `data_sha256`, `seed`, `step`, `versions`, `recipe`
+public record Origin(Base base, Map<String, Object> made) {
+    public static final String FILE = "graft.json";
+    private static final int FORMAT = 1;
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    /// A model as far as an adapter depends on it: hashes, in hexadecimal.
+    ///
+    /// @param model        its path or name
+    /// @param weights      of all its weights; absent for random ones
+    /// @param tokenizer    of what turns texts into ids; absent for a model without
+    /// @param chatTemplate of the template's text; absent for a model without
+    public record Base(
+            String model, Optional<String> weights, Optional<String> tokenizer, Optional<String> chatTemplate) {}
+
+    public Origin {
+        made = new LinkedHashMap<>(made);
+    }
+
+    /// Writes the file into an adapter's directory.
+    public void write(Path directory) {
+        Map<String, Object> json = new LinkedHashMap<>();
+        json.put("format", FORMAT);
+        Map<String, Object> on = new LinkedHashMap<>();
+        on.put("model", base.model);
+        on.put("weights_sha256", base.weights.orElse(null));
+        on.put("tokenizer_sha256", base.tokenizer.orElse(null));
+        on.put("chat_template_sha256", base.chatTemplate.orElse(null));
+        json.put("base", on);
+        json.putAll(made);
+        AtomicFiles.writeString(directory.resolve(FILE), Json.pretty(json) + "\n");
+    }
+
+    /// Of an adapter's directory; empty where the file is not there.
+    public static Optional<Origin> read(Path directory) {
+        Path file = directory.resolve(FILE);
+        if (!Files.exists(file)) {
+            return Optional.empty();
+        }
+        JsonNode json = Json.readObject(file, "the origin of an adapter, as Graft writes it");
+        if (json.path("format").asInt() != FORMAT) {
+            throw new FormatException(
+                    file,
+                    "format is " + json.path("format"),
+                    String.valueOf(FORMAT),
+                    "A newer Graft wrote it: use that one, or delete the file to use the adapter unchecked.");
+        }
+        JsonNode on = json.path("base");
+        Map<String, Object> made = new LinkedHashMap<>();
+        json.properties().forEach(field -> {
+            if (!field.getKey().equals("format") && !field.getKey().equals("base")) {
+                made.put(field.getKey(), JSON.convertValue(field.getValue(), Object.class));
+            }
+        });
+        return Optional.of(new Origin(
+                new Base(
+                        on.path("model").asText(),
+                        text(on, "weights_sha256"),
+                        text(on, "tokenizer_sha256"),
+                        text(on, "chat_template_sha256")),
+                made));
+    }
+
+    private static Optional<String> text(JsonNode json, String key) {
+        return json.hasNonNull(key) ? Optional.of(json.get(key).asText()) : Optional.empty();
+    }
+}
