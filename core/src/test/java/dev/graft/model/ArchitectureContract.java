@@ -27,6 +27,7 @@ import dev.graft.tensor.LiveTensors;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.lang.foreign.Arena;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -253,6 +254,32 @@ abstract class ArchitectureContract {
                 model.parameters().forEach(Parameter::clearGradient);
             }
             assertThat(-loss(silent, model, golden)).isLessThan(0.9 * before);
+        }
+    }
+
+    Stream<Golden> goldensWithAdapters() {
+        return goldens().filter(golden -> Files.isDirectory(golden.adapter()));
+    }
+
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("goldensWithAdapters")
+    void anAdapterOfPeftIsWornAndSavedAgainAsItWas(Golden golden) {
+        Adapters adapters = Adapters.read(golden.adapter());
+        Path again = temporary.resolve("adapter-" + golden.directory().getFileName());
+        try (LanguageModel model = golden.load(adapters.over(LinearFactory.frozen()), DType.F32)) {
+            adapters.load(golden.adapter());
+            for (int i = 0; i < golden.sequences().size(); i++) {
+                TokenRun run = TokenRun.document(golden.sequences().get(i));
+                assertThat(Golden.logits(model, run)).containsExactly(golden.adaptedLogits(i), within(TOLERANCE));
+            }
+            adapters.save(again, "base");
+        }
+        try (Safetensors of = Safetensors.open(golden.adapter().resolve("adapter_model.safetensors"));
+                Safetensors saved = Safetensors.open(again.resolve("adapter_model.safetensors"))) {
+            assertThat(saved.entries().keySet()).isEqualTo(of.entries().keySet());
+            of.entries().keySet().forEach(name -> assertThat(saved.data(name).mismatch(of.data(name)))
+                    .as(name)
+                    .isEqualTo(-1));
         }
     }
 
