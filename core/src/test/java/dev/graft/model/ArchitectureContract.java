@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.graft.autograd.Parameter;
 import dev.graft.autograd.Tape;
 import dev.graft.autograd.Value;
+import dev.graft.export.Merge;
 import dev.graft.export.ModelDirectory;
 import dev.graft.format.FormatException;
 import dev.graft.format.Safetensors;
@@ -35,6 +36,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -280,6 +282,18 @@ abstract class ArchitectureContract {
             of.entries().keySet().forEach(name -> assertThat(saved.data(name).mismatch(of.data(name)))
                     .as(name)
                     .isEqualTo(-1));
+        }
+    }
+
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("goldensWithAdapters")
+    void aMergedModelHasTheLogitsOfTheOneThatWearsTheAdapter(Golden golden) {
+        Path target = temporary.resolve("merged-" + golden.directory().getFileName());
+        Merge.run(golden.directory(), golden.adapter(), target, Optional.empty());
+        try (LanguageModel merged = new Golden(target).frozen()) {
+            TokenRun run = TokenRun.document(golden.sequences().getLast());
+            float[] expected = golden.adaptedLogits(golden.sequences().size() - 1);
+            assertThat(Golden.logits(merged, run)).containsExactly(expected, within(5e-5f)); // another order of sums
         }
     }
 
