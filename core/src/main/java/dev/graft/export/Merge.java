@@ -59,7 +59,7 @@ public final class Merge implements AutoCloseable {
         this.files = files;
         this.source = new FileTensors(files, Device.cpu(), DType.F32);
         this.adapters = adapters;
-        ModelConfig config = ModelConfig.read(model);
+        ModelConfig config = files.config();
         Set<String> tensors = Architectures.of(config).tensors(config).keySet();
         this.table = tensors.iterator().next();
         this.tied = !tensors.contains(HEAD);

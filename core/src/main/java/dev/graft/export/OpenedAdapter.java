@@ -70,7 +70,7 @@ final class OpenedAdapter implements AutoCloseable {
         return switch (change(tensor)) {
             case TensorChange.Whole _, TensorChange.Rows _ -> true;
             case TensorChange.Bias bias -> bias.trained().isPresent();
-            case TensorChange.Factors _, TensorChange.None _ -> false;
+            case TensorChange.Factors _, TensorChange.Added _, TensorChange.Transposed _, TensorChange.None _ -> false;
         };
     }
 

@@ -104,9 +104,6 @@ public enum GgufType {
     }
 
     static String readable() {
-        return Stream.of(values())
-                .filter(GgufType::isReadable)
-                .map(Enum::name)
-                .collect(Collectors.joining(", "));
+        return Stream.of(values()).filter(GgufType::isReadable).map(Enum::name).collect(Collectors.joining(", "));
     }
 }

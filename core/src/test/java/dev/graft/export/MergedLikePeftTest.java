@@ -4,10 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.graft.Goldens;
+import dev.graft.StoredTensors;
 import dev.graft.Models;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.WeightFiles;
-import dev.graft.model.FileTensors;
+
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
@@ -31,7 +32,7 @@ class MergedLikePeftTest {
 
     private static float[] floats(WeightFiles files, String name) {
         try (Scope scope = Scope.open()) {
-            return new FileTensors(files, Device.cpu(), DType.F32).stored(name).toFloats();
+            return StoredTensors.of(files, name).toFloats();
         }
     }
 

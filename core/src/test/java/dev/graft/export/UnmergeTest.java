@@ -4,12 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.graft.Goldens;
+import dev.graft.StoredTensors;
 import dev.graft.Models;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.FormatException;
 import dev.graft.format.WeightFiles;
 import dev.graft.format.WeightHash;
-import dev.graft.model.FileTensors;
+
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
@@ -123,7 +124,7 @@ class UnmergeTest {
     }
 
     private static Tensor stored(WeightFiles files, String name) {
-        return new FileTensors(files, Device.cpu(), DType.F32).stored(name).to(DType.F32);
+        return StoredTensors.of(files, name);
     }
 
     @Test
