@@ -9,12 +9,7 @@ import picocli.CommandLine.Spec;
 /// `graft data`: everything that happens to rows before they are trained on.
 @Command(
         name = "data",
-        subcommands = {
-            DataInspectCommand.class,
-            DataCleanCommand.class,
-            DataSplitCommand.class,
-            HelpCommand.class
-        },
+        subcommands = {DataInspectCommand.class, DataCleanCommand.class, DataSplitCommand.class, HelpCommand.class},
         mixinStandardHelpOptions = true,
         synopsisSubcommandLabel = "COMMAND",
         header = "Inspects, cleans and parts rows before training.",

@@ -2,7 +2,6 @@ package dev.graft.export;
 
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.Safetensors.Entry;
-
 import dev.graft.model.Architectures;
 import dev.graft.model.FileTensors;
 import dev.graft.model.LanguageModel;

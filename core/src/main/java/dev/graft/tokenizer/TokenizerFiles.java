@@ -23,8 +23,9 @@ import java.util.Set;
 /// its text), then `generation_config.json` and `config.json` (by its id).
 final class TokenizerFiles {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final ObjectMapper SORTED =
-            JsonMapper.builder().enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS).build();
+    private static final ObjectMapper SORTED = JsonMapper.builder()
+            .enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS)
+            .build();
 
     private final TokenizerTexts texts;
     private final JsonNode tokenizerConfig;
@@ -157,8 +158,6 @@ final class TokenizerFiles {
     }
 
     private JsonNode readIfPresent(String name) {
-        return texts.text(name)
-                .map(text -> parse(texts.where(name), text))
-                .orElseGet(JSON::createObjectNode);
+        return texts.text(name).map(text -> parse(texts.where(name), text)).orElseGet(JSON::createObjectNode);
     }
 }

@@ -7,9 +7,9 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.graft.Models;
 import dev.graft.format.Json;
 import dev.graft.format.WeightHash;
-import dev.graft.peft.Origin;
 import dev.graft.model.LanguageModel;
 import dev.graft.nn.LinearFactory;
+import dev.graft.peft.Origin;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
@@ -173,7 +173,8 @@ class TrainCommandTest {
         Path own = TinyModel.in(folder);
         recipe = TrainRuns.recipe(folder, own);
         assertThat(Ran.graft("train", recipe).exitCode()).isZero();
-        try (RandomAccessFile file = new RandomAccessFile(own.resolve("model.safetensors").toFile(), "rw")) {
+        try (RandomAccessFile file =
+                new RandomAccessFile(own.resolve("model.safetensors").toFile(), "rw")) {
             file.seek(file.length() - 1);
             file.write(0);
         }
