@@ -100,7 +100,7 @@ final class DataInspectCommand implements Runnable {
             throw new IllegalArgumentException("--max-length counts tokens; say with --model whose");
         }
         if (html != null) {
-            DataRows.prepare(html, overwrite);
+            OutputOptions.require("--html", html, overwrite);
         }
         List<Path> files = DataRows.files(inputs);
         Profile profile = new Profile(near >= 1 ? OptionalDouble.empty() : OptionalDouble.of(near));

@@ -9,6 +9,7 @@ import dev.graft.format.Json;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -108,8 +109,9 @@ final class DataSplitCommand implements Runnable {
     @Override
     public void run() {
         List<Path> files = DataRows.files(inputs);
-        PARTS.forEach(part -> DataRows.prepare(file(part), overwrite));
-        DataRows.prepare(output.resolve("split.json"), overwrite);
+        makeFolder();
+        PARTS.forEach(part -> OutputOptions.require("--output", file(part), overwrite));
+        OutputOptions.require("--output", output.resolve("split.json"), overwrite);
         Found found = read(files);
         long[] sizes = sizes(found.parting.rows());
         int[] parts = found.parting.parts(sizes, seed);
@@ -119,6 +121,14 @@ final class DataSplitCommand implements Runnable {
             throw new UncheckedIOException(e);
         }
         report(files, found, sizes, parts);
+    }
+
+    private void makeFolder() {
+        try {
+            Files.createDirectories(output);
+        } catch (IOException e) {
+            throw new UncheckedIOException("%s cannot be made a folder (%s)".formatted(output, e), e);
+        }
     }
 
     private Path file(String part) {

@@ -25,9 +25,10 @@ import picocli.CommandLine.Spec;
             GenerateCommand.class,
             ChatCommand.class,
             ScoreCommand.class,
-            MergeCommand.class,
-            ExportCommand.class,
             DataCommand.class,
+            MergeCommand.class,
+            UnmergeCommand.class,
+            ExportCommand.class,
             InspectCommand.class,
             HelpCommand.class
         },

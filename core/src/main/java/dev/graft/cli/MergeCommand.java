@@ -1,12 +1,14 @@
 package dev.graft.cli;
 
 import dev.graft.eval.Agreement;
+import dev.graft.export.FoldReport;
 import dev.graft.export.Merge;
 import dev.graft.export.MergeReport;
 import dev.graft.export.MergeSettings;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.Json;
 import dev.graft.model.LanguageModel;
+import dev.graft.peft.Origin;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -74,6 +76,12 @@ final class MergeCommand implements Runnable {
     private MergeOptions options;
 
     @Option(
+            names = "--keep-delta",
+            description = "Also keep what the merge takes away, compressed, in DIR/unmerge.zip, so that graft unmerge"
+                    + " gives the base back bit for bit.")
+    private boolean keepDelta;
+
+    @Option(
             names = "--probe",
             paramLabel = "FILE",
             description = "Compare on these rows (.jsonl, .json, .txt), best the adapter's own held-out ones; none"
@@ -105,14 +113,45 @@ final class MergeCommand implements Runnable {
     @Override
     public void run() {
         MergeSettings settings = options.settings(adapters.size(), spec.commandLine());
+        require(!keepDelta || !options.method().asAdapter(), "--keep-delta is for models; an adapter changes no base");
         require(probeRows >= 1, "--probe-rows is %d; expected 1 or more".formatted(probeRows));
         require(maxKl >= 0, "--max-kl is %s; expected 0 or more".formatted(maxKl));
         require(maxRounding >= 0, "--max-rounding is %s; expected 0 or more".formatted(maxRounding));
         requirePlace();
         adapters.forEach(adapter -> AdapterOrigin.require(adapter, model, force));
         try (Merge merge = Merge.open(model, adapters, settings)) {
-            AtomicFiles.directory(output, overwrite, folder -> intoModel(merge, settings, folder));
+            AtomicFiles.directory(output, overwrite, folder -> {
+                if (options.method().asAdapter()) {
+                    intoAdapter(merge, settings, folder);
+                } else {
+                    intoModel(merge, settings, folder);
+                }
+            });
         }
+    }
+
+    private void intoAdapter(Merge merge, MergeSettings settings, Path folder) {
+        say(Console.stderr(), "merging %s …".formatted(Facts.count(adapters.size(), "adapter")));
+        FoldReport report = merge.fold(folder, options.rank(), model.toString());
+        Console.stderr().clear();
+        Map<String, Object> made = AdapterOrigin.now();
+        made.put("merged", request(settings));
+        new Origin(AdapterOrigin.base(model), made).write(folder);
+        Map<String, Object> json = request(settings);
+        json.putAll(report.json());
+        AtomicFiles.writeString(folder.resolve(REPORT_JSON), Json.pretty(json) + "\n");
+        Facts facts = new Facts()
+                .add(
+                        "adapter",
+                        "rank %d, %s",
+                        report.rank(),
+                        Facts.count(report.layers().size(), "layer"))
+                .add("residual", "%.3g %% of the combined change does not fit into that rank", 100 * report.residual());
+        report.worstFirst().stream()
+                .limit(1)
+                .forEach(worst -> facts.add("worst", "%s: %.3g %%", worst.name(), 100 * worst.relative()));
+        facts.print(spec.commandLine().getOut(), Console.stdout().style());
+        spec.commandLine().getOut().flush();
     }
 
     private void require(boolean fine, String otherwise) {
@@ -137,7 +176,7 @@ final class MergeCommand implements Runnable {
     private void intoModel(Merge merge, MergeSettings settings, Path folder) {
         Console console = Console.stderr();
         say(console, "merging %s into %s …".formatted(Facts.count(adapters.size(), "adapter"), model));
-        MergeReport report = merge.write(folder);
+        MergeReport report = keepDelta ? merge.writeWithDelta(folder) : merge.write(folder);
         Optional<MergeProbe> compared = probe(merge);
         Optional<Agreement> agreement = compared.map(tokens -> {
             say(console, "comparing with base + adapter on %s …".formatted(tokens.what()));

@@ -72,19 +72,21 @@ public final class ModelDirectory {
     }
 
     private static void write(Path target, boolean replace, Path source, Map<String, Weight> weights, DType saveType) {
-        AtomicFiles.directory(target, replace, folder -> fill(folder, source, weights, saveType));
+        AtomicFiles.directory(target, replace, folder -> fill(folder, source, weights, saveType, false));
     }
 
     /// Writes the files of the model into an empty folder.
-    static void fill(Path folder, Path source, Map<String, Weight> weights, DType saveType) {
-        AtomicFiles.writeString(folder.resolve("config.json"), config(source, saveType));
+    ///
+    /// @param untied whether the head has a table of its own that it shared in `source`
+    static void fill(Path folder, Path source, Map<String, Weight> weights, DType saveType, boolean untied) {
+        AtomicFiles.writeString(folder.resolve("config.json"), config(source, saveType, untied));
         for (String name : BESIDE_THE_WEIGHTS) {
             copy(source.resolve(name), folder.resolve(name));
         }
         writeWeights(folder, weights, SHARD_BYTES);
     }
 
-    private static String config(Path source, DType saveType) {
+    private static String config(Path source, DType saveType, boolean untied) {
         ObjectNode config =
                 ((ObjectNode) Json.readObject(source.resolve("config.json"), "the model's configuration")).deepCopy();
         String name = switch (saveType) {
@@ -94,6 +96,9 @@ public final class ModelDirectory {
         };
         // Transformers 5 calls it "dtype", older versions "torch_dtype".
         config.put(config.has("dtype") ? "dtype" : "torch_dtype", name);
+        if (untied) {
+            config.put("tie_word_embeddings", false);
+        }
         JsonNode ordered = config;
         return Json.pretty(ordered) + "\n";
     }

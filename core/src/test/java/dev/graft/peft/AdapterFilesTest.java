@@ -97,15 +97,10 @@ class AdapterFilesTest {
 
     @Test
     void settingsOutliveTheirFile() {
-        Lora settings = new Lora(
-                3,
-                4.5,
-                0.05,
-                Targets.names("q_proj", "v_proj"),
-                new Targets.Regex(".*layers\\.0\\..*"),
-                true,
-                Lora.Init.DEFAULT,
-                List.of("lm_head"));
+        Lora settings = new Lora(3, 4.5, 0.05, Targets.names("q_proj", "v_proj"))
+                .withExcluded(new Targets.Regex(".*layers\\.0\\..*"))
+                .withRslora()
+                .withModulesToSave("lm_head");
         Adapters adapters = new Adapters(settings, 1);
         try (LanguageModel model = Models.load(Models.TINY, adapters.over(LinearFactory.frozen()))) {
             adapters.save(folder, "llama-tiny");
@@ -129,15 +124,8 @@ class AdapterFilesTest {
     @CsvSource(
             delimiter = ';',
             value = {
-                "use_dora; true; use_dora is true",
-                "rank_pattern; {\"q_proj\": 8}; rank_pattern is {\"q_proj\":8}",
-                "alpha_pattern; {\"q_proj\": 8}; alpha_pattern",
-                "bias; \"all\"; bias is \"all\"",
                 "peft_type; \"IA3\"; peft_type is \"IA3\"",
                 "task_type; \"SEQ_CLS\"; task_type is \"SEQ_CLS\"",
-                "layers_to_transform; [0, 1]; layers_to_transform is [0,1]",
-                "fan_in_fan_out; true; fan_in_fan_out is true",
-                "lora_bias; true; lora_bias is true",
                 "a_setting_of_tomorrow; 3; a_setting_of_tomorrow is 3",
                 "init_lora_weights; \"pissa\"; init_lora_weights is \"pissa\"",
                 "init_lora_weights; \"pissa_niter_16\"; init_lora_weights is \"pissa_niter_16\"",
@@ -260,7 +248,7 @@ class AdapterFilesTest {
         Path copy = Files.createTempDirectory(folder, "adapter");
         ObjectNode config = config(golden);
         change.accept(config);
-        JSON.writeValue(copy.resolve(AdapterConfig.FILE).toFile(), config);
+        JSON.writeValue(copy.resolve(AdapterConfigReader.FILE).toFile(), config);
         try (WeightFiles files = WeightFiles.openFile(golden.resolve(AdapterFiles.WEIGHTS))) {
             List<Part> parts = new ArrayList<>();
             for (String name : files.names()) {
@@ -281,7 +269,7 @@ class AdapterFilesTest {
     }
 
     private static ObjectNode config(Path adapter) {
-        return ((ObjectNode) Json.readObject(adapter.resolve(AdapterConfig.FILE), "a config")).deepCopy();
+        return ((ObjectNode) Json.readObject(adapter.resolve(AdapterConfigReader.FILE), "a config")).deepCopy();
     }
 
     private static JsonNode tree(String json) {
