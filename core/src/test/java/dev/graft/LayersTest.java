@@ -22,7 +22,7 @@ class LayersTest {
             Map.entry("kernel", Set.of("tensor")),
             Map.entry("autograd", Set.of("tensor", "kernel")),
             Map.entry("nn", Set.of("tensor", "kernel", "autograd")),
-            Map.entry("tokenizer", Set.of()),
+            Map.entry("tokenizer", Set.of("format")),
             Map.entry("quant", Set.of("tensor", "kernel", "autograd", "nn")),
             Map.entry("format", Set.of("tensor", "quant")),
             Map.entry("peft", Set.of("tensor", "kernel", "autograd", "nn", "format")),

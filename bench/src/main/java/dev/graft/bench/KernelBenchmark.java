@@ -172,9 +172,9 @@ public class KernelBenchmark {
         Tensor sums = Tensor.full(7, DType.F32, Device.cpu(), 14, 256);
         // In place: run after run the numbers settle near 0 and 1/columns, which costs the same time.
         return kernel.equals("rangeSoftmax")
-                ? new Subject(2 * scores.bytes(), k -> k.rangeSoftmaxInPlace(scores, ranges, 0.125, sums))
+                ? new Subject(2 * scores.bytes(), k -> k.rangeSoftmaxInPlace(scores, ranges, Kernels.Scoring.scaled(0.125), sums))
                 : new Subject(
-                        4 * scores.bytes(), k -> k.rangeSoftmaxBackwardInPlace(scores, dP, ranges, 0.125, sums, sums));
+                        4 * scores.bytes(), k -> k.rangeSoftmaxBackwardInPlace(scores, dP, ranges, Kernels.Scoring.scaled(0.125), sums, sums));
     }
 
     private Subject head() {

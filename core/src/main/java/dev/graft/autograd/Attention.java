@@ -2,6 +2,7 @@ package dev.graft.autograd;
 
 import dev.graft.kernel.Kernels;
 import dev.graft.kernel.Kernels.Ranges;
+import dev.graft.kernel.Kernels.Scoring;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
@@ -21,7 +22,7 @@ public final class Attention {
     private final Value q;
     private final Value k;
     private final Value v;
-    private final double scale;
+    private final Scoring scoring;
     private final int heads;
     private final int keyHeads;
     private final int headDim;
@@ -35,12 +36,12 @@ public final class Attention {
         }
     }
 
-    private Attention(Tape tape, Value q, Value k, Value v, Ranges ranges, double scale) {
+    private Attention(Tape tape, Value q, Value k, Value v, Ranges ranges, Scoring scoring) {
         this.tape = tape;
         this.q = q;
         this.k = k;
         this.v = v;
-        this.scale = scale;
+        this.scoring = scoring;
         this.heads = (int) q.data().size(0);
         this.tokens = (int) q.data().size(1);
         this.headDim = (int) q.data().size(2);
@@ -49,17 +50,17 @@ public final class Attention {
             throw new IllegalArgumentException("%d queries of %d heads with %d ranges over %d key heads"
                     .formatted(tokens, heads, ranges.rows(), keyHeads));
         }
-        this.blocks = blocks(ranges);
+        this.blocks = blocks(ranges, k.data().size(1));
     }
 
-    /// @param q      `[heads, tokens, headDim]`
-    /// @param k      `[keyHeads, keys, headDim]`, each shared by `heads / keyHeads` query heads
-    /// @param v      the same
-    /// @param ranges for each query the keys it may see
-    /// @param scale  usually `1 / √headDim`
-    /// @return       `[tokens, heads · headDim]`
-    public static Value apply(Tape tape, Value q, Value k, Value v, Ranges ranges, double scale) {
-        return new Attention(tape, q, k, v, ranges, scale).run();
+    /// @param q       `[heads, tokens, headDim]`
+    /// @param k       `[keyHeads, keys, headDim]`, each shared by `heads / keyHeads` query heads
+    /// @param v       the same
+    /// @param ranges  for each query the keys it may see
+    /// @param scoring scale, usually `1 / √headDim`, and soft cap
+    /// @return        `[tokens, heads · headDim]`
+    public static Value apply(Tape tape, Value q, Value k, Value v, Ranges ranges, Scoring scoring) {
+        return new Attention(tape, q, k, v, ranges, scoring).run();
     }
 
     private Value run() {
@@ -76,7 +77,7 @@ public final class Attention {
     private Tensor runBlock(Block block, Tensor output) {
         Tensor p = scores(block);
         Tensor logSumExp = Tensor.empty(DType.F32, p.device(), p.size(0), p.size(1));
-        tape.kernels().rangeSoftmaxInPlace(p, block.ranges, scale, logSumExp);
+        tape.kernels().rangeSoftmaxInPlace(p, block.ranges, scoring, logSumExp);
         rowsOf(output, block).copyInPlace(byToken(p.bmm(keys(v, block)), block));
         return logSumExp;
     }
@@ -116,7 +117,7 @@ public final class Attention {
         Tensor queries = queries(block);
         Tensor p = scores(block);
         Tensor dS = dO.bmm(keys(v, block).transpose(1, 2));
-        kernels.rangeSoftmaxBackwardInPlace(p, dS, block.ranges, scale, logSumExp, delta);
+        kernels.rangeSoftmaxBackwardInPlace(p, dS, block.ranges, scoring, logSumExp, delta);
         int width = block.high - block.low;
         if (gradients.dV != null) {
             gradients
@@ -169,8 +170,15 @@ public final class Attention {
         return byHead.view(heads, block.rows(), headDim).transpose(0, 1);
     }
 
-    private List<Block> blocks(Ranges ranges) {
-        long keys = k.data().size(1);
+    /// How many scores are computed for each head.
+    static long scores(Ranges ranges) {
+        return blocks(ranges, Integer.MAX_VALUE).stream()
+                .mapToLong(block -> (long) block.rows() * (block.high - block.low))
+                .sum();
+    }
+
+    private static List<Block> blocks(Ranges ranges, long keys) {
+        int tokens = ranges.rows();
         int longest = 1;
         for (int i = 0; i < tokens; i++) {
             if (ranges.first()[i] < 0 || ranges.first()[i] >= ranges.end()[i] || ranges.end()[i] > keys) {
@@ -182,16 +190,44 @@ public final class Attention {
         // Short documents get short blocks, so that little of a block lies between documents.
         int size = Math.clamp(Integer.highestOneBit(2 * longest - 1), 64, 256);
         List<Block> result = new ArrayList<>();
-        for (int start = 0; start < tokens; start += size) {
-            int end = Math.min(tokens, start + size);
-            int low = Arrays.stream(ranges.first(), start, end).min().orElseThrow();
-            int high = Arrays.stream(ranges.end(), start, end).max().orElseThrow();
-            int[] first =
-                    Arrays.stream(ranges.first(), start, end).map(i -> i - low).toArray();
-            int[] last =
-                    Arrays.stream(ranges.end(), start, end).map(i -> i - low).toArray();
-            result.add(new Block(start, low, high, new Ranges(first, last)));
+        int start = 0;
+        while (start < tokens) {
+            Block block = block(ranges, start, size);
+            result.add(block);
+            start += block.rows();
         }
         return result;
+    }
+
+    /// Scores worth computing for nothing rather than beginning another block.
+    private static final long SCORES_OF_A_BLOCK = 1024;
+
+    /// The block that begins with a query and has at most `size`. It ends early where a query's keys lie apart
+    /// from those of the queries before it and computing the scores between would cost more than a block of its
+    /// own, as with sequences that decode side by side.
+    private static Block block(Ranges ranges, int start, int size) {
+        int low = ranges.first()[start];
+        int high = ranges.end()[start];
+        int end = start + 1;
+        for (int last = Math.min(ranges.rows(), start + size); end < last; end++) {
+            int first = ranges.first()[end];
+            int after = ranges.end()[end];
+            int newLow = Math.min(low, first);
+            int newHigh = Math.max(high, after);
+            long rows = end - start;
+            long apart = rows * (high - low) + (after - first);
+            long together = (rows + 1) * (newHigh - newLow);
+            boolean disjoint = first >= high || after <= low;
+            if (disjoint && together - apart > SCORES_OF_A_BLOCK) {
+                break;
+            }
+            low = newLow;
+            high = newHigh;
+        }
+        int from = low;
+        int[] firsts =
+                Arrays.stream(ranges.first(), start, end).map(i -> i - from).toArray();
+        int[] ends = Arrays.stream(ranges.end(), start, end).map(i -> i - from).toArray();
+        return new Block(start, low, high, new Ranges(firsts, ends));
     }
 }

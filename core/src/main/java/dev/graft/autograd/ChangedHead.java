@@ -17,14 +17,17 @@ public final class ChangedHead {
     /// @param hidden  `[tokens, width]`
     /// @param rows    int64 `[n]`, rows of `hidden`
     /// @param head    `[vocab, width]`
+    /// @param softCap what logits are capped at, as in [Head]; 0 for not at all
     /// @param targets int64 `[n]`, a token id for each row
     /// @return        float32 `[n]`
-    public static Value logProbs(Tape tape, Value hidden, Tensor rows, Projection head, Tensor targets) {
-        return inChunks(tape, hidden, rows, head, targets, chunk(head));
+    public static Value logProbs(
+            Tape tape, Value hidden, Tensor rows, Projection head, double softCap, Tensor targets) {
+        return inChunks(tape, hidden, rows, head, softCap, targets, chunk(head));
     }
 
     /// The same with at most `chunk` rows of logits at one time.
-    static Value inChunks(Tape tape, Value hidden, Tensor rows, Projection head, Tensor targets, int chunk) {
+    static Value inChunks(
+            Tape tape, Value hidden, Tensor rows, Projection head, double softCap, Tensor targets, int chunk) {
         List<Value> parts = new ArrayList<>();
         long n = rows.size(0);
         for (long start = 0; start < n || parts.isEmpty(); start += chunk) {
@@ -33,14 +36,15 @@ public final class ChangedHead {
             Tensor chunkTargets = targets.narrow(0, start, length);
             parts.add(tape.recompute(hidden, (t, h) -> {
                 Value logits = Projection.apply(t, picked(t, h, chunkRows), head);
-                return logProbs(t, logits, chunkTargets);
+                return logProbs(t, capped(t, logits, softCap), chunkTargets);
             }));
         }
         return joined(tape, parts);
     }
 
     /// Log-probabilities without a way back, and how often the target was the likeliest token.
-    public static TokenLogProbs.Scores score(Tape tape, Tensor hidden, Tensor rows, Projection head, Tensor targets) {
+    public static TokenLogProbs.Scores score(
+            Tape tape, Tensor hidden, Tensor rows, Projection head, double softCap, Tensor targets) {
         long n = rows.size(0);
         int chunk = chunk(head);
         Tensor values = Tensor.empty(DType.F32, hidden.device(), n);
@@ -49,8 +53,8 @@ public final class ChangedHead {
             long length = Math.min(chunk, n - start);
             try (Scope scope = Scope.open()) {
                 Tensor picked = hidden.indexSelect(0, rows.narrow(0, start, length));
-                Tensor logits =
-                        Projection.apply(tape, tape.constant(picked), head).data();
+                Tensor logits = Head.capped(
+                        Projection.apply(tape, tape.constant(picked), head).data(), softCap);
                 Tensor chunkTargets = targets.narrow(0, start, length);
                 values.narrow(0, start, length)
                         .copyInPlace(
@@ -60,6 +64,17 @@ public final class ChangedHead {
             }
         }
         return new TokenLogProbs.Scores(values, (long) correct.item());
+    }
+
+    /// Scores of every token of the vocabulary after some rows of hidden states.
+    ///
+    /// @param hidden `[rows, width]`
+    /// @return       `[rows, vocab]`, in the computing type
+    public static Tensor logits(Tensor hidden, Projection head, double softCap) {
+        try (Tape tape = Tape.silent(hidden.device())) {
+            return Head.capped(
+                    Projection.apply(tape, tape.constant(hidden), head).data(), softCap);
+        }
     }
 
     private static int chunk(Projection head) {
@@ -74,6 +89,18 @@ public final class ChangedHead {
                 List.of(rows),
                 dY -> hidden.accumulate(
                         Tensor.zeros(dY.dtype(), dY.device(), shape).indexAddInPlace(0, rows, dY)));
+    }
+
+    private static Value capped(Tape tape, Value logits, double softCap) {
+        if (softCap == 0) {
+            return logits;
+        }
+        Tensor capped = Head.capped(logits.data(), softCap);
+        return tape.record(
+                tape.wants(List.of(logits), List.of()),
+                capped,
+                List.of(capped),
+                dY -> logits.accumulate(Head.slope(capped, softCap).mul(dY).to(dY.dtype())));
     }
 
     private static Value logProbs(Tape tape, Value logits, Tensor targets) {

@@ -21,12 +21,12 @@ public final class TokenLogProbs {
     private final Value hidden;
     private final long[] hiddenShape;
     private final Tensor rows;
-    private final Weight head;
+    private final Head head;
     private final Tensor targets;
     private final Tensor picked;
     private final Tensor logSumExp;
 
-    private TokenLogProbs(Tape tape, Value hidden, Tensor rows, Weight head, Tensor targets) {
+    private TokenLogProbs(Tape tape, Value hidden, Tensor rows, Head head, Tensor targets) {
         this.tape = tape;
         this.hidden = hidden;
         this.hiddenShape = hidden.data().shape();
@@ -39,20 +39,19 @@ public final class TokenLogProbs {
 
     /// @param hidden  `[tokens, width]`
     /// @param rows    int64 `[n]`, rows of `hidden`
-    /// @param head    `[vocab, width]`
     /// @param targets int64 `[n]`, a token id for each row
     /// @return        float32 `[n]`
-    public static Value apply(Tape tape, Value hidden, Tensor rows, Weight head, Tensor targets) {
+    public static Value apply(Tape tape, Value hidden, Tensor rows, Head head, Tensor targets) {
         return inChunks(tape, hidden, rows, head, targets, chunk(hidden, head));
     }
 
-    private static int chunk(Value hidden, Weight head) {
-        long vocab = head.elements() / hidden.data().size(1);
+    private static int chunk(Value hidden, Head head) {
+        long vocab = head.weight().elements() / hidden.data().size(1);
         return Math.clamp(CHUNK_ELEMENTS / vocab, 32, 4096);
     }
 
     /// Log-probabilities without a way back, and how often the target was the likeliest token.
-    public static Scores score(Tape tape, Tensor hidden, Tensor rows, Weight head, Tensor targets) {
+    public static Scores score(Tape tape, Tensor hidden, Tensor rows, Head head, Tensor targets) {
         Value constant = tape.constant(hidden);
         return new TokenLogProbs(tape, constant, rows, head, targets).score(chunk(constant, head));
     }
@@ -62,11 +61,10 @@ public final class TokenLogProbs {
     public record Scores(Tensor logProbs, long correct) {}
 
     private Scores score(int chunk) {
-        Tensor weight = head.value();
         Tensor values = Tensor.empty(DType.F32, picked.device(), picked.size(0));
         Tensor correct = Tensor.zeros(DType.F32, picked.device(), 1);
         inChunks(chunk, (start, length) -> {
-            Tensor logits = picked.narrow(0, start, length).mm(weight.t());
+            Tensor logits = head.logits(picked.narrow(0, start, length));
             Tensor chunkTargets = targets.narrow(0, start, length);
             values.narrow(0, start, length)
                     .copyInPlace(tape.kernels().logProbs(logits, chunkTargets).values());
@@ -77,26 +75,26 @@ public final class TokenLogProbs {
     }
 
     /// The same with at most `chunk` rows of logits at one time.
-    static Value inChunks(Tape tape, Value hidden, Tensor rows, Weight head, Tensor targets, int chunk) {
+    static Value inChunks(Tape tape, Value hidden, Tensor rows, Head head, Tensor targets, int chunk) {
         return new TokenLogProbs(tape, hidden, rows, head, targets).run(chunk);
     }
 
     private Value run(int chunk) {
-        boolean wanted = tape.wants(List.of(hidden), List.of(head));
-        boolean keepUnit = wanted && !head.isTrainable();
-        Tensor weight = head.value();
+        boolean wanted = tape.wants(List.of(hidden), List.of(head.weight()));
+        boolean keepUnit = wanted && !head.weight().isTrainable();
+        Tensor weight = head.weight().value();
         Tensor values = Tensor.empty(DType.F32, picked.device(), picked.size(0));
         Tensor unit = Tensor.empty(picked.dtype(), picked.device(), keepUnit ? picked.size(0) : 0, picked.size(1));
         inChunks(chunk, (start, length) -> {
-            Tensor logits = picked.narrow(0, start, length).mm(weight.t());
+            Tensor logits = head.logits(picked.narrow(0, start, length));
             Tensor chunkTargets = targets.narrow(0, start, length);
             Kernels.LogProbs result = tape.kernels().logProbs(logits, chunkTargets);
             values.narrow(0, start, length).copyInPlace(result.values());
             logSumExp.narrow(0, start, length).copyInPlace(result.logSumExp());
             if (keepUnit) {
                 Tensor ones = Tensor.full(1, DType.F32, logits.device(), length);
-                tape.kernels().logProbsBackwardInPlace(logits, chunkTargets, result.logSumExp(), ones);
-                unit.narrow(0, start, length).copyInPlace(logits.mm(weight));
+                Tensor dProduct = backThroughLogits(logits, chunkTargets, result.logSumExp(), ones);
+                unit.narrow(0, start, length).copyInPlace(dProduct.mm(weight));
             }
         });
         if (keepUnit) {
@@ -110,25 +108,36 @@ public final class TokenLogProbs {
     }
 
     private void backThroughHead(Tensor dY, int chunk) {
-        Tensor weight = head.value();
+        Tensor weight = head.weight().value();
         Tensor dPicked = Tensor.empty(picked.dtype(), picked.device(), picked.shape());
         inChunks(chunk, (start, length) -> {
             Tensor x = picked.narrow(0, start, length);
-            Tensor logits = x.mm(weight.t());
-            tape.kernels()
-                    .logProbsBackwardInPlace(
-                            logits,
-                            targets.narrow(0, start, length),
-                            logSumExp.narrow(0, start, length),
-                            dY.narrow(0, start, length));
-            head.accumulate(logits.t().mm(x));
+            Tensor dProduct = backThroughLogits(
+                    head.logits(x),
+                    targets.narrow(0, start, length),
+                    logSumExp.narrow(0, start, length),
+                    dY.narrow(0, start, length));
+            head.weight().accumulate(dProduct.t().mm(x));
             if (hidden.wantsGradient()) {
-                dPicked.narrow(0, start, length).copyInPlace(logits.mm(weight));
+                dPicked.narrow(0, start, length).copyInPlace(dProduct.mm(weight));
             }
         });
         if (hidden.wantsGradient()) {
             spread(dPicked);
         }
+    }
+
+    /// The gradient of weighted log-probabilities with respect to the product of hidden states and the head's weight.
+    ///
+    /// @param logits used up
+    private Tensor backThroughLogits(Tensor logits, Tensor chunkTargets, Tensor sums, Tensor weights) {
+        if (head.softCap() == 0) {
+            tape.kernels().logProbsBackwardInPlace(logits, chunkTargets, sums, weights);
+            return logits;
+        }
+        Tensor slope = head.slope(logits);
+        tape.kernels().logProbsBackwardInPlace(logits, chunkTargets, sums, weights);
+        return slope.mul(logits).to(logits.dtype());
     }
 
     /// Adds rows back to where they were picked from.

@@ -3,7 +3,9 @@ package dev.graft.cli;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.graft.format.FormatException;
+import dev.graft.format.Gguf;
 import dev.graft.format.Json;
+import dev.graft.format.Llama2c;
 import dev.graft.format.Safetensors;
 import dev.graft.format.Safetensors.Entry;
 import dev.graft.format.WeightFiles;
@@ -24,7 +26,7 @@ final class Inspections {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String KNOWN = "graft inspect describes the folder of a model (config.json), of an adapter"
             + " (adapter_config.json), of a checkpoint (trainer_state.json) or of a run (recipe.yaml with"
-            + " metrics.jsonl), and .safetensors files";
+            + " metrics.jsonl), .safetensors and .gguf files, and llama2.c's .bin checkpoints";
 
     private Inspections() {}
 
@@ -37,7 +39,7 @@ final class Inspections {
         if (!Files.exists(path)) {
             throw new IllegalArgumentException("%s: no such file or folder".formatted(path));
         }
-        if (!path.getFileName().toString().matches(".*\\.(safetensors|bin|pt|pth|ckpt|pkl|pickle)")) {
+        if (!path.getFileName().toString().matches(".*\\.(safetensors|gguf|bin|pt|pth|ckpt|pkl|pickle)")) {
             throw new IllegalArgumentException("%s is none of what can be inspected; %s".formatted(path, KNOWN));
         }
         return ofFile(path);
@@ -61,6 +63,12 @@ final class Inspections {
     }
 
     private static Inspection ofFile(Path file) {
+        if (Gguf.isNamedSo(file)) {
+            return FileInspections.gguf(file);
+        }
+        if (Llama2c.isNamedSo(file)) {
+            return FileInspections.llama2c(file);
+        }
         try (Safetensors tensors = Safetensors.open(file)) {
             var found = new Inspection("safetensors", file);
             if (!tensors.metadata().isEmpty()) {

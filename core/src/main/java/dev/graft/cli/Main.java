@@ -27,6 +27,8 @@ import picocli.CommandLine.Spec;
             ScoreCommand.class,
             MergeCommand.class,
             UnmergeCommand.class,
+            ExportCommand.class,
+            DataCommand.class,
             InspectCommand.class,
             HelpCommand.class
         },

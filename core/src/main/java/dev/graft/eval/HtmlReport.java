@@ -7,9 +7,7 @@ import dev.graft.eval.RunReport.Point;
 import dev.graft.eval.RunReport.Sample;
 import dev.graft.eval.RunReport.Unit;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -50,33 +48,12 @@ public final class HtmlReport {
     }
 
     private String whole() {
-        page.append("""
-                <!DOCTYPE html>
-                <html lang="en">
-                <head>
-                <meta charset="utf-8"/>
-                <meta name="viewport" content="width=device-width, initial-scale=1"/>
-                <title>%s</title>
-                <style>
-                %s</style>
-                </head>
-                <body>
-                <main>
-                """.formatted(Html.escaped(report.title()), resource("report.css")));
         header();
         headlines();
         charts();
         samples();
         settings();
-        page.append("""
-                <footer>Written by Graft.</footer>
-                </main>
-                <script>
-                %s</script>
-                </body>
-                </html>
-                """.formatted(resource("report.js")));
-        return page.toString();
+        return Page.of(report.title(), page.toString());
     }
 
     private void header() {
@@ -283,17 +260,5 @@ public final class HtmlReport {
         values.forEach((key, value) -> page.append(
                 "<tr><th scope=\"row\">%s</th><td>%s</td></tr>\n".formatted(Html.escaped(key), Html.escaped(value))));
         page.append("</tbody></table></div>\n");
-    }
-
-    private static String resource(String name) {
-        try (InputStream stored = HtmlReport.class.getResourceAsStream(name)) {
-            if (stored == null) {
-                throw new IllegalStateException(
-                        "the resource dev/graft/eval/%s is missing; build Graft again".formatted(name));
-            }
-            return new String(stored.readAllBytes(), StandardCharsets.UTF_8);
-        } catch (IOException failed) {
-            throw new UncheckedIOException("resource dev/graft/eval/%s cannot be read".formatted(name), failed);
-        }
     }
 }

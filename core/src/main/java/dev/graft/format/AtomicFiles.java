@@ -31,7 +31,7 @@ public final class AtomicFiles {
 
     /// Writes the content of a file that is not yet in place.
     @FunctionalInterface
-    interface Content {
+    public interface Content {
         void writeTo(FileChannel channel) throws IOException;
     }
 
@@ -50,7 +50,8 @@ public final class AtomicFiles {
         write(target, content.getBytes(StandardCharsets.UTF_8));
     }
 
-    static void write(Path target, Content content) {
+    /// Puts what `content` writes at `target`, replacing a file that is there.
+    public static void write(Path target, Content content) {
         Path temporary = beside(target, UUID.randomUUID() + ".tmp");
         try {
             requireParent(target);
@@ -112,7 +113,7 @@ public final class AtomicFiles {
                 return false;
             }
             if (exists(target)) {
-                delete(aside);
+                deleteTree(aside);
                 return false;
             }
             Files.move(aside, target, StandardCopyOption.ATOMIC_MOVE);
@@ -139,7 +140,7 @@ public final class AtomicFiles {
         }
         flushDirectory(temporary.getParent());
         if (replacing) {
-            delete(aside);
+            deleteTree(aside);
         }
     }
 
@@ -193,7 +194,7 @@ public final class AtomicFiles {
     private static <E extends Throwable> E cleaned(Path temporary, E failure) {
         try {
             if (exists(temporary)) {
-                delete(temporary);
+                deleteTree(temporary);
             }
         } catch (IOException | UncheckedIOException e) {
             failure.addSuppressed(e);
@@ -201,7 +202,18 @@ public final class AtomicFiles {
         return failure;
     }
 
-    private static void delete(Path tree) throws IOException {
+    /// Deletes a file, or a directory with all that is in it; nothing when there is none.
+    public static void delete(Path tree) {
+        if (exists(tree)) {
+            try {
+                deleteTree(tree);
+            } catch (IOException e) {
+                throw new UncheckedIOException("%s: cannot be deleted (%s)".formatted(tree, e), e);
+            }
+        }
+    }
+
+    private static void deleteTree(Path tree) throws IOException {
         for (Path path : deepestFirst(tree)) {
             Files.delete(path);
         }

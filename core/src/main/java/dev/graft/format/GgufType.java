@@ -92,9 +92,6 @@ public enum GgufType {
     }
 
     static String readable() {
-        return Stream.of(values())
-                .filter(GgufType::isReadable)
-                .map(Enum::name)
-                .collect(Collectors.joining(", "));
+        return Stream.of(values()).filter(GgufType::isReadable).map(Enum::name).collect(Collectors.joining(", "));
     }
 }

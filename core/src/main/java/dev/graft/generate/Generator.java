@@ -156,7 +156,7 @@ public final class Generator {
         int[] picked;
         try (Scope scope = Scope.open();
                 Tape tape = Tape.silent(model.device())) {
-            Unread unread = Unread.of(live);
+            Unread unread = Unread.of(live, model);
             Tensor hidden = model.hidden(tape, unread.run(cache)).data();
             Tensor last = hidden.indexSelect(0, Tensor.of(unread.lastRows).to(model.device()));
             picked = sampler.pick(
@@ -170,14 +170,15 @@ public final class Generator {
 
     /// The unread tokens of all sequences, one sequence after another, and the row of each sequence's last.
     private record Unread(int[] ids, int[] positions, int[] firstSlots, int[] lastRows) {
-        static Unread of(List<Placed> live) {
-            int tokens = live.stream().mapToInt(p -> p.sequence.unread().length).sum();
+        static Unread of(List<Placed> live, LanguageModel model) {
+            int tokens =
+                    live.stream().mapToInt(p -> p.sequence.unread(model).length).sum();
             var all = new Unread(new int[tokens], new int[tokens], new int[tokens], new int[live.size()]);
             int row = 0;
             for (int i = 0; i < live.size(); i++) {
                 Placed placed = live.get(i);
-                int position = placed.sequence.read();
-                for (int id : placed.sequence.unread()) {
+                int position = placed.sequence.read(model);
+                for (int id : placed.sequence.unread(model)) {
                     all.ids[row] = id;
                     all.positions[row] = position++;
                     all.firstSlots[row] = placed.firstSlot;

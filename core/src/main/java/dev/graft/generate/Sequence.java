@@ -1,5 +1,6 @@
 package dev.graft.generate;
 
+import dev.graft.model.LanguageModel;
 import java.util.Arrays;
 import java.util.Set;
 import java.util.SplittableRandom;
@@ -22,14 +23,23 @@ final class Sequence {
         this.made = new int[room];
     }
 
-    /// Tokens that the model has yet to read: the prompt, then the newest token each time.
-    int[] unread() {
-        return count == 0 ? prompt : new int[] {made[count - 1]};
+    /// Tokens that the model has yet to read: the prompt, then the newest token each time, or all of them where
+    /// what it read is no longer right.
+    ///
+    /// @param model what reads them
+    int[] unread(LanguageModel model) {
+        if (read(model) > 0) {
+            return new int[] {made[count - 1]};
+        }
+        int[] all = Arrays.copyOf(prompt, prompt.length + count);
+        System.arraycopy(made, 0, all, prompt.length, count);
+        return all;
     }
 
-    /// How many tokens the model has read, which is the position of the first [#unread] one.
-    int read() {
-        return count == 0 ? 0 : prompt.length + count - 1;
+    /// How many tokens the model has read and need not read again, which is the position of the first [#unread] one.
+    int read(LanguageModel model) {
+        int before = prompt.length + count - 1;
+        return count == 0 || model.cacheHolds(before) <= before ? 0 : before;
     }
 
     SplittableRandom random() {

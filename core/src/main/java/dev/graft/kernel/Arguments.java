@@ -50,7 +50,7 @@ final class Arguments {
         return tensor.memory().address();
     }
 
-    static void check(Kernels.Ranges ranges, int columns, double scale) {
+    static void check(Kernels.Ranges ranges, int columns) {
         for (int i = 0; i < ranges.rows(); i++) {
             int first = ranges.first()[i];
             int end = ranges.end()[i];
@@ -58,9 +58,6 @@ final class Arguments {
                 throw new IllegalArgumentException("range %d is [%d, %d); expected columns inside [0, %d), at least one"
                         .formatted(i, first, end, columns));
             }
-        }
-        if (!(scale > 0)) {
-            throw new IllegalArgumentException("scale is %s; expected a positive number".formatted(scale));
         }
     }
 
@@ -74,5 +71,39 @@ final class Arguments {
             }
         }
         return columns;
+    }
+
+    /// Codes and scales that fit the numbers they stand for.
+    static void blocks(Tensor numbers, Codebook book, int block, Tensor codes, Tensor absmax) {
+        if (block < 2 || block % 2 != 0) {
+            throw new IllegalArgumentException("blocks of %d; expected an even number".formatted(block));
+        }
+        requireWhole("numbers", numbers);
+        elements("codes", codes, DType.U8, book.bytes(numbers.elements()));
+        elements("absmax", absmax, DType.F32, (numbers.elements() + block - 1) / block);
+    }
+
+    /// The same for rows.
+    static void rows(Tensor numbers, Tensor codes, Tensor absmax) {
+        width("numbers", numbers, 2);
+        requireWhole("numbers", numbers);
+        shaped("codes", codes, DType.I8, numbers.shape());
+        requireWhole("codes", codes);
+        shaped("absmax", absmax, DType.F32, numbers.size(0));
+        requireWhole("absmax", absmax);
+    }
+
+    private static void elements(String name, Tensor tensor, DType dtype, long elements) {
+        if (tensor.dtype() != dtype || tensor.elements() != elements) {
+            throw new IllegalArgumentException(
+                    "%s is %s; expected %,d elements of %s".formatted(name, tensor, elements, dtype));
+        }
+        requireWhole(name, tensor);
+    }
+
+    private static void requireWhole(String name, Tensor tensor) {
+        if (!tensor.isContiguous()) {
+            throw new IllegalArgumentException("%s is not contiguous".formatted(name));
+        }
     }
 }

@@ -70,22 +70,43 @@ public interface Kernels {
 
     // ---------------------------------------------------------------- attention
 
-    /// Softmax over a range of each row, in place: `p = exp(scale · s − logSumExp)` inside the range, 0
-    /// outside.
+    /// How a product of a query and a key becomes a score: `f(s) = scale · s`, or with a soft cap
+    /// `f(s) = softCap · tanh(scale · s / softCap)`, which stays between −softCap and softCap.
+    ///
+    /// @param softCap 0 for none
+    record Scoring(double scale, double softCap) {
+        public Scoring {
+            if (!(scale > 0) || !(softCap >= 0) || Double.isInfinite(softCap)) {
+                throw new IllegalArgumentException(
+                        "scale is %s and softCap %s; expected a positive number, and 0 or a positive number"
+                                .formatted(scale, softCap));
+            }
+        }
+
+        public static Scoring scaled(double scale) {
+            return new Scoring(scale, 0);
+        }
+
+        public boolean isCapped() {
+            return softCap > 0;
+        }
+    }
+
+    /// Softmax over a range of each row, in place: `p = exp(f(s) − logSumExp)` inside the range, 0 outside.
     ///
     /// @param scores `[batch, rows, columns]`; row `r` of every batch entry attends to columns
     ///               `[ranges.first[r % n], ranges.end[r % n])` where `n` is the length of the
     ///               ranges (so that grouped heads stacked along `rows` share them)
-    /// @param logSumExp float32 `[batch, rows]`, written: log of the sum of `exp(scale · s)` over the range
-    void rangeSoftmaxInPlace(Tensor scores, Ranges ranges, double scale, Tensor logSumExp);
+    /// @param logSumExp float32 `[batch, rows]`, written: log of the sum of `exp(f(s))` over the range
+    void rangeSoftmaxInPlace(Tensor scores, Ranges ranges, Scoring scoring, Tensor logSumExp);
 
     /// Backward of [#rangeSoftmaxInPlace] from raw scores: `scores` becomes the probabilities
-    /// `p = exp(scale · s − logSumExp)` and `dP` becomes `dS = p · (dP − delta) · scale`; both 0 outside the
+    /// `p = exp(f(s) − logSumExp)` and `dP` becomes `dS = p · (dP − delta) · f′(s)`; both 0 outside the
     /// range.
     ///
     /// @param delta float32 `[batch, rows]`: `Σ_columns p · dP`, which is `Σ dOutput · output`
     void rangeSoftmaxBackwardInPlace(
-            Tensor scores, Tensor dP, Ranges ranges, double scale, Tensor logSumExp, Tensor delta);
+            Tensor scores, Tensor dP, Ranges ranges, Scoring scoring, Tensor logSumExp, Tensor delta);
 
     /// For each row of a block, the columns it may see: from `first` up to and without `end`; never empty.
     record Ranges(int[] first, int[] end) {

@@ -135,6 +135,28 @@ final class Loops {
         }
     }
 
+    /// a ← cap · tanh(scale · a / cap), where tanh(x) = 1 − 2 / (1 + e^2x).
+    static void softCap(float[] a, int n, Kernels.Scoring scoring) {
+        FloatVector twice = all((float) (2 * scoring.scale() / scoring.softCap()));
+        FloatVector cap = all((float) scoring.softCap());
+        FloatVector twiceCap = all((float) (-2 * scoring.softCap()));
+        FloatVector one = all(1);
+        for (int i = 0; i < n; i += COUNT) {
+            FloatVector e = exp(fromArray(FLOATS, a, i).mul(twice));
+            twiceCap.div(e.add(one)).add(cap).intoArray(a, i);
+        }
+    }
+
+    /// y ← 1 − (a / cap)², the slope of tanh where a is its result times cap.
+    static void softCapSlope(float[] a, float[] y, int n, Kernels.Scoring scoring) {
+        FloatVector part = all((float) (1 / scoring.softCap()));
+        FloatVector one = all(1);
+        for (int i = 0; i < n; i += COUNT) {
+            FloatVector t = fromArray(FLOATS, a, i).mul(part);
+            t.mul(t.neg()).add(one).intoArray(y, i);
+        }
+    }
+
     // ---------------------------------------------------------------- element by element
 
     /// a ← a · b.

@@ -132,9 +132,9 @@ public enum PlainKernels implements Kernels {
     // ---------------------------------------------------------------- attention
 
     @Override
-    public void rangeSoftmaxInPlace(Tensor scores, Ranges ranges, double scale, Tensor logSumExp) {
+    public void rangeSoftmaxInPlace(Tensor scores, Ranges ranges, Scoring scoring, Tensor logSumExp) {
         try (Scope scope = Scope.open()) {
-            Tensor s = outside(scores.to(DType.F32).mul(scale), ranges, Double.NEGATIVE_INFINITY);
+            Tensor s = outside(scored(scores, scoring), ranges, Double.NEGATIVE_INFINITY);
             Tensor sums = s.logSumExp(2);
             scores.copyInPlace(s.sub(sums.unsqueeze(2)).exp());
             logSumExp.copyInPlace(sums);
@@ -143,14 +143,24 @@ public enum PlainKernels implements Kernels {
 
     @Override
     public void rangeSoftmaxBackwardInPlace(
-            Tensor scores, Tensor dP, Ranges ranges, double scale, Tensor logSumExp, Tensor delta) {
+            Tensor scores, Tensor dP, Ranges ranges, Scoring scoring, Tensor logSumExp, Tensor delta) {
         try (Scope scope = Scope.open()) {
-            Tensor s = outside(scores.to(DType.F32).mul(scale), ranges, Double.NEGATIVE_INFINITY);
-            Tensor p = s.sub(logSumExp.unsqueeze(2)).exp();
+            Tensor scored = scored(scores, scoring);
+            Tensor p = outside(scored, ranges, Double.NEGATIVE_INFINITY)
+                    .sub(logSumExp.unsqueeze(2))
+                    .exp();
             scores.copyInPlace(p);
-            Tensor dS = p.mul(dP.to(DType.F32).sub(delta.unsqueeze(2))).mul(scale);
+            Tensor dS = p.mul(dP.to(DType.F32).sub(delta.unsqueeze(2))).mul(scoring.scale());
+            if (scoring.isCapped()) {
+                dS = dS.mul(scored.mul(1 / scoring.softCap()).square().neg().add(1)); // tanh′ = 1 − tanh²
+            }
             dP.copyInPlace(outside(dS, ranges, 0));
         }
+    }
+
+    private static Tensor scored(Tensor scores, Scoring scoring) {
+        Tensor scaled = scores.to(DType.F32).mul(scoring.scale());
+        return scoring.isCapped() ? scaled.mul(1 / scoring.softCap()).tanh().mul(scoring.softCap()) : scaled;
     }
 
     /// A copy of `[batch, rows, columns]` with `value` in all columns a row may not see.

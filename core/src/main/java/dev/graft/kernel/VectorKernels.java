@@ -298,14 +298,15 @@ final class VectorKernels implements Kernels {
     // ---------------------------------------------------------------- attention
 
     @Override
-    public void rangeSoftmaxInPlace(Tensor scores, Ranges ranges, double scale, Tensor logSumExp) {
+    public void rangeSoftmaxInPlace(Tensor scores, Ranges ranges, Scoring scoring, Tensor logSumExp) {
         boolean half = isHalf("scores", scores);
         int columns = width("scores", scores, 3);
         long rows = scores.size(1);
         shaped("logSumExp", logSumExp, DType.F32, scores.size(0), rows);
-        check(ranges, columns, scale);
+        check(ranges, columns);
         long s = address(scores);
         long sums = address(logSumExp);
+        float scale = scoring.isCapped() ? 1 : (float) scoring.scale();
         Parallel.rows(scores.size(0) * rows, columns, (from, to) -> {
             float[] p = Tile.of(columns);
             for (long r = from; r < to; r++) {
@@ -314,9 +315,12 @@ final class VectorKernels implements Kernels {
                 int n = ranges.end()[range] - first;
                 long row = Tile.at(s, r * columns, half);
                 Tile.read(Tile.at(row, first, half), half, p, 0, n);
+                if (scoring.isCapped()) {
+                    Loops.softCap(p, Tile.padded(n), scoring);
+                }
                 Tile.pad(p, n, Float.NEGATIVE_INFINITY);
-                float largest = (float) scale * Loops.largest(p, Tile.padded(n));
-                float sum = Loops.expSum(p, Tile.padded(n), (float) scale, largest);
+                float largest = scale * Loops.largest(p, Tile.padded(n));
+                float sum = Loops.expSum(p, Tile.padded(n), scale, largest);
                 Loops.multiply(p, 1 / sum, Tile.padded(n));
                 Tile.writeRow(p, row, first, n, columns, half);
                 Tile.put((float) (largest + Math.log(sum)), Tile.at(sums, r, false), false);
@@ -326,21 +330,23 @@ final class VectorKernels implements Kernels {
 
     @Override
     public void rangeSoftmaxBackwardInPlace(
-            Tensor scores, Tensor dP, Ranges ranges, double scale, Tensor logSumExp, Tensor delta) {
+            Tensor scores, Tensor dP, Ranges ranges, Scoring scoring, Tensor logSumExp, Tensor delta) {
         boolean half = isHalf("scores", scores);
         int columns = width("scores", scores, 3);
         long rows = scores.size(1);
         shaped("dP", dP, scores.dtype(), scores.shape());
         shaped("logSumExp", logSumExp, DType.F32, scores.size(0), rows);
         shaped("delta", delta, DType.F32, scores.size(0), rows);
-        check(ranges, columns, scale);
+        check(ranges, columns);
         long s = address(scores);
         long d = address(dP);
         long sums = address(logSumExp);
         long deltas = address(delta);
+        float scale = scoring.isCapped() ? 1 : (float) scoring.scale();
         Parallel.rows(scores.size(0) * rows, columns, (from, to) -> {
             float[] p = Tile.of(columns);
             float[] dS = Tile.of(columns);
+            float[] slopes = Tile.of(scoring.isCapped() ? columns : 0);
             for (long r = from; r < to; r++) {
                 int range = (int) (r % rows % ranges.rows());
                 int first = ranges.first()[range];
@@ -349,9 +355,16 @@ final class VectorKernels implements Kernels {
                 long inside = Tile.at(before, first, half);
                 Tile.read(s + inside, half, p, 0, n);
                 Tile.read(d + inside, half, dS, 0, n);
-                Loops.expSum(p, Tile.padded(n), (float) scale, Tile.get(Tile.at(sums, r, false), false));
+                if (scoring.isCapped()) {
+                    Loops.softCap(p, Tile.padded(n), scoring);
+                    Loops.softCapSlope(p, slopes, Tile.padded(n), scoring);
+                }
+                Loops.expSum(p, Tile.padded(n), scale, Tile.get(Tile.at(sums, r, false), false));
                 float shift = Tile.get(Tile.at(deltas, r, false), false);
-                Loops.softmaxBackward(p, dS, shift, (float) scale, Tile.padded(n));
+                Loops.softmaxBackward(p, dS, shift, (float) scoring.scale(), Tile.padded(n));
+                if (scoring.isCapped()) {
+                    Loops.multiply(dS, slopes, Tile.padded(n));
+                }
                 Tile.writeRow(p, s + before, first, n, columns, half);
                 Tile.writeRow(dS, d + before, first, n, columns, half);
             }

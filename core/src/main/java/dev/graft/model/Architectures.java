@@ -1,7 +1,6 @@
 package dev.graft.model;
 
 import dev.graft.format.FormatException;
-import dev.graft.format.WeightFiles;
 import dev.graft.nn.LinearFactory;
 import dev.graft.nn.NamedTensors;
 import dev.graft.tensor.DType;
@@ -15,7 +14,8 @@ import java.util.TreeSet;
 
 /// The architectures Graft knows, and loading: from files, or with random weights.
 public final class Architectures {
-    private static final List<Architecture> ALL = List.of(new Llama());
+    private static final List<Architecture> ALL =
+            List.of(new Llama(), new Mistral(), new Qwen2(), new Qwen3(), new Phi3(), new Gemma2(), new Gemma3());
 
     private Architectures() {}
 
@@ -39,14 +39,14 @@ public final class Architectures {
                                                 .toList())));
     }
 
-    /// Loads a model from a Hugging Face directory; its weights stay in the memory-mapped files where their
-    /// type is the computing type.
+    /// Loads a model from a Hugging Face directory, a `.gguf` file or a llama2.c checkpoint; its weights stay in the
+    /// memory-mapped files where their type is the computing type.
     public static LanguageModel load(Path directory, LinearFactory factory, Device device, DType computeType) {
-        ModelConfig config = ModelConfig.read(directory);
-        DecoderSpec decoder = of(config).decoder(config);
-        shareProducts(decoder, device);
-        WeightFiles files = WeightFiles.open(directory);
+        ModelSource files = ModelSource.open(directory);
         try {
+            ModelConfig config = files.config();
+            DecoderSpec decoder = of(config).decoder(config);
+            shareProducts(decoder, device);
             check(directory, decoder, files);
             NamedTensors source = new FileTensors(files, device, computeType);
             return new Decoder(config, decoder, source, factory, files::close);
@@ -76,8 +76,15 @@ public final class Architectures {
         }
     }
 
+    /// Compares what the files of a model hold with what its configuration asks for.
+    ///
+    /// @throws FormatException that names every difference
+    public static void requireFit(ModelSource files) {
+        check(files.path(), of(files.config()).decoder(files.config()), files);
+    }
+
     /// Compares what the files hold with what the configuration asks for, and names every difference at once.
-    private static void check(Path directory, DecoderSpec decoder, WeightFiles files) {
+    private static void check(Path directory, DecoderSpec decoder, ModelSource files) {
         Map<String, long[]> expected = decoder.shapes();
         List<String> faults = new ArrayList<>(files.misfits(expected));
         for (String name : new TreeSet<>(files.names())) {

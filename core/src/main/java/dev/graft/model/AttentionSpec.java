@@ -1,5 +1,6 @@
 package dev.graft.model;
 
+import dev.graft.kernel.Kernels.Scoring;
 import dev.graft.nn.LinearFactory;
 import dev.graft.nn.NamedTensors;
 import dev.graft.nn.Rotation;
@@ -16,7 +17,7 @@ import java.util.stream.Stream;
 /// @param queryNorm     of each head of the queries, before they are turned
 /// @param rotation      how queries and keys are turned by their position; empty where positions enter elsewhere
 /// @param window        how many of the last keys a token sees, itself included; empty for all
-/// @param scale         what products of queries and keys are multiplied by before the softmax
+/// @param scoring       from products of queries and keys to what the softmax sees
 record AttentionSpec(
         int layer,
         Heads heads,
@@ -26,7 +27,7 @@ record AttentionSpec(
         Optional<LayerSpec> keyNorm,
         Optional<Rotation> rotation,
         OptionalInt window,
-        double scale)
+        Scoring scoring)
         implements LayerSpec {
     /// @param queries number of query heads
     /// @param keys    number of key and value heads, each shared by as many query heads

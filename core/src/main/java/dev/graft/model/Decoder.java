@@ -129,6 +129,19 @@ final class Decoder implements LanguageModel {
     }
 
     @Override
+    public double logitSoftCap() {
+        return spec.logitSoftCap();
+    }
+
+    @Override
+    public int cacheHolds(int length) {
+        return rotations.keySet().stream()
+                .mapToInt(rotation -> rotation.sameUntil(length))
+                .min()
+                .orElse(Integer.MAX_VALUE);
+    }
+
+    @Override
     public int vocabularySize() {
         return spec.vocabularySize();
     }

@@ -17,6 +17,7 @@ import java.util.stream.Stream;
 /// @param blocks         the layers one after another
 /// @param norm           after the last block
 /// @param head           `[vocab, width]`; empty where it is the embedding
+/// @param logitSoftCap   what logits are capped at; 0 for not at all
 /// @param maxPositions   longest document it was made for, in tokens
 record DecoderSpec(
         TensorSpec embedding,
@@ -25,6 +26,7 @@ record DecoderSpec(
         List<BlockSpec> blocks,
         LayerSpec norm,
         Optional<TensorSpec> head,
+        double logitSoftCap,
         int maxPositions) {
     /// @param feedForward a gated unit, a plain one, or experts
     record BlockSpec(SublayerSpec attention, SublayerSpec feedForward) {

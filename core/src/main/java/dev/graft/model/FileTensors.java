@@ -1,15 +1,12 @@
 package dev.graft.model;
 
-import dev.graft.format.Safetensors.Entry;
-import dev.graft.format.WeightFiles;
 import dev.graft.nn.NamedTensors;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Tensor;
-import java.lang.foreign.MemorySegment;
 
-/// Weights in memory-mapped files.
-public record FileTensors(WeightFiles files, Device device, DType computeType) implements NamedTensors {
+/// Weights in the files of a model.
+public record FileTensors(ModelSource files, Device device, DType computeType) implements NamedTensors {
     @Override
     public boolean has(String name) {
         return files.names().contains(name);
@@ -22,14 +19,11 @@ public record FileTensors(WeightFiles files, Device device, DType computeType) i
 
     @Override
     public Tensor stored(String name) {
-        Entry entry = files.entry(name);
-        MemorySegment data = files.data(name); // refuses types Graft cannot compute with
-        DType dtype = entry.dtype().orElseThrow();
-        if (data.address() % dtype.bytes() == 0) {
-            return Tensor.over(data, dtype, entry.shape());
-        }
-        Tensor copy = Tensor.empty(dtype, Device.cpu(), entry.shape()); // old writers did not align
-        copy.memory().copyFrom(data);
-        return copy;
+        return files.stored(name);
+    }
+
+    @Override
+    public Tensor computed(String name) {
+        return files.as(computeType, name).to(device);
     }
 }

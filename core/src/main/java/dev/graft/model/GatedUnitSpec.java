@@ -16,8 +16,23 @@ import java.util.List;
 record GatedUnitSpec(List<LinearSpec> gateUp, LinearSpec down, int inner, Activation activation) implements LayerSpec {
     /// What the gate passes through.
     enum Activation {
-        SILU,
-        GELU_TANH;
+        SILU("silu"),
+        GELU_TANH("gelu_pytorch_tanh");
+
+        private final String settingName;
+
+        Activation(String settingName) {
+            this.settingName = settingName;
+        }
+
+        /// This one, after looking that a configuration does not ask for another.
+        Activation named(ModelConfig config, String key) {
+            String name = config.text(key).orElse(settingName);
+            if (!name.equals(settingName)) {
+                throw config.wrong(key, "it is \"" + name + "\"", settingName);
+            }
+            return this;
+        }
 
         Value gated(Tape tape, Value gate, Value up) {
             return switch (this) {

@@ -1,6 +1,7 @@
 package dev.graft.model;
 
 import dev.graft.autograd.ChangedHead;
+import dev.graft.autograd.Head;
 import dev.graft.autograd.Parameter;
 import dev.graft.autograd.Projection;
 import dev.graft.autograd.Tape;
@@ -31,10 +32,21 @@ public interface LanguageModel extends AutoCloseable {
     /// The output embedding, of a weight `[vocab, width]`.
     Projection head();
 
+    /// What the logits are capped at, `softCap · tanh(logit / softCap)`; 0 for not at all.
+    default double logitSoftCap() {
+        return 0;
+    }
+
     /// A cache for decoding.
     ///
     /// @param slots tokens it has room for, all sequences together
     KvCache cache(int slots);
+
+    /// How long a sequence may become while keys and values of its first `length` tokens, read when it was that long,
+    /// stay what the model would compute: some rotary scalings turn every token of a longer document otherwise.
+    default int cacheHolds(int length) {
+        return Integer.MAX_VALUE;
+    }
 
     int vocabularySize();
 
@@ -57,8 +69,8 @@ public interface LanguageModel extends AutoCloseable {
         Tensor at = Tensor.of(rows).to(device());
         Tensor tokens = Tensor.of(targets).to(device());
         return head.isPlain()
-                ? TokenLogProbs.apply(tape, hidden, at, head.weight(), tokens)
-                : ChangedHead.logProbs(tape, hidden, at, head, tokens);
+                ? TokenLogProbs.apply(tape, hidden, at, new Head(head.weight(), logitSoftCap()), tokens)
+                : ChangedHead.logProbs(tape, hidden, at, head, logitSoftCap(), tokens);
     }
 
     /// Log-probabilities without a way back, and how often the target was the likeliest token.
@@ -67,8 +79,8 @@ public interface LanguageModel extends AutoCloseable {
         Tensor at = Tensor.of(rows).to(device());
         Tensor tokens = Tensor.of(targets).to(device());
         return head.isPlain()
-                ? TokenLogProbs.score(tape, hidden, at, head.weight(), tokens)
-                : ChangedHead.score(tape, hidden, at, head, tokens);
+                ? TokenLogProbs.score(tape, hidden, at, new Head(head.weight(), logitSoftCap()), tokens)
+                : ChangedHead.score(tape, hidden, at, head, logitSoftCap(), tokens);
     }
 
     /// Scores of every token of the vocabulary after some rows of hidden states.
@@ -76,9 +88,7 @@ public interface LanguageModel extends AutoCloseable {
     /// @param hidden `[rows, width]`
     /// @return       `[rows, vocab]`, in the computing type
     default Tensor logits(Tensor hidden) {
-        try (Tape tape = Tape.silent(device())) {
-            return Projection.apply(tape, tape.constant(hidden), head()).data();
-        }
+        return ChangedHead.logits(hidden, head(), logitSoftCap());
     }
 
     @Override

@@ -2,13 +2,16 @@ package dev.graft.model;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.graft.format.FormatException;
+import dev.graft.format.Gguf;
 import dev.graft.format.Json;
-import dev.graft.nn.Rotation;
+import dev.graft.format.Llama2c;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -17,15 +20,22 @@ public final class ModelConfig {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Path file;
+    private final String section;
     private final JsonNode root;
 
-    private ModelConfig(Path file, JsonNode root) {
+    private ModelConfig(Path file, String section, JsonNode root) {
         this.file = file;
+        this.section = section;
         this.root = root;
     }
 
-    /// Reads `config.json` of a model directory.
+    /// The configuration of a model: `config.json` of a directory, or what a `.gguf` or `.bin` file says in its terms.
     public static ModelConfig read(Path directory) {
+        if (Gguf.isNamedSo(directory) || Llama2c.isNamedSo(directory)) {
+            try (ModelSource source = ModelSource.open(directory)) {
+                return source.config();
+            }
+        }
         Path file = directory.resolve("config.json");
         if (!Files.isRegularFile(file)) {
             throw new FormatException(
@@ -34,7 +44,14 @@ public final class ModelConfig {
                     "a Hugging Face model directory (config.json, tokenizer.json, model.safetensors)",
                     "Check the path.");
         }
-        return new ModelConfig(file, Json.readObject(file, "the model's configuration"));
+        return new ModelConfig(file, "", Json.readObject(file, "the model's configuration"));
+    }
+
+    /// A configuration made from another kind of file.
+    ///
+    /// @param file that messages name
+    public static ModelConfig of(Path file, Map<String, Object> settings) {
+        return new ModelConfig(file, "", JSON.valueToTree(settings));
     }
 
     public Path file() {
@@ -46,11 +63,36 @@ public final class ModelConfig {
         return root;
     }
 
+    /// The settings under a key; none where it is missing or null.
+    ModelConfig section(String key) {
+        JsonNode value = root.get(key);
+        if (value == null || value.isNull()) {
+            return new ModelConfig(file, section + key + ".", JSON.createObjectNode());
+        }
+        if (!value.isObject()) {
+            throw wrong(key, "it is " + value, "settings in braces");
+        }
+        return new ModelConfig(file, section + key + ".", value);
+    }
+
+    /// The same settings but for one.
+    ModelConfig with(String key, Object value) {
+        ObjectNode changed = root.deepCopy();
+        changed.set(key, JSON.valueToTree(value));
+        return new ModelConfig(file, section, changed);
+    }
+
+    /// The same settings with one more, unless it is there.
+    ModelConfig withDefault(String key, Object value) {
+        return has(key) ? this : with(key, value);
+    }
+
     public String modelType() {
         return text("model_type")
                 .orElseThrow(() -> wrong("model_type", "it is missing", "a model type such as \"llama\""));
     }
 
+    /// Whether a key is there and not null.
     public boolean has(String key) {
         return root.hasNonNull(key);
     }
@@ -82,19 +124,73 @@ public final class ModelConfig {
         return OptionalInt.of(value.asInt());
     }
 
-    public double number(String key, double otherwise) {
-        return number(root, key, otherwise);
+    /// A positive whole number, or empty where the key is null.
+    ///
+    /// @param otherwise where there is no such key
+    OptionalInt sizeOrNull(String key, int otherwise) {
+        return root.has(key) ? optionalSize(key) : OptionalInt.of(otherwise);
     }
 
-    private double number(JsonNode object, String key, double otherwise) {
-        JsonNode value = object.get(key);
-        if (value == null || value.isNull()) {
-            return otherwise;
+    /// A whole number that may be zero.
+    int wholeNumber(String key, int otherwise) {
+        double value = number(key, otherwise);
+        if (value != Math.rint(value) || value < 0 || value > Integer.MAX_VALUE) {
+            throw wrong(key, "it is " + root.get(key), "a whole number, at least 0");
         }
+        return (int) value;
+    }
+
+    public double number(String key, double otherwise) {
+        return number(key).orElse(otherwise);
+    }
+
+    /// A number, or 0 where the key is null.
+    ///
+    /// @param otherwise where there is no such key
+    double numberOrNull(String key, double otherwise) {
+        return number(key, root.has(key) ? 0 : otherwise);
+    }
+
+    Optional<Double> number(String key) {
+        JsonNode value = root.get(key);
+        return value == null || value.isNull() ? Optional.empty() : Optional.of(number(key, value));
+    }
+
+    private double number(String key, JsonNode value) {
         if (!value.isNumber() || !Double.isFinite(value.asDouble())) {
             throw wrong(key, "it is " + value, "a number");
         }
         return value.asDouble();
+    }
+
+    /// A list of numbers that must be there.
+    double[] numbers(String key) {
+        return list(key).orElseThrow(() -> wrong(key, "it is missing", "a list of numbers")).stream()
+                .mapToDouble(value -> number(key, value))
+                .toArray();
+    }
+
+    Optional<List<String>> texts(String key) {
+        return list(key)
+                .map(values -> values.stream()
+                        .map(value -> {
+                            if (!value.isTextual()) {
+                                throw wrong(key, "it holds " + value, "texts");
+                            }
+                            return value.asText();
+                        })
+                        .toList());
+    }
+
+    private Optional<List<JsonNode>> list(String key) {
+        JsonNode value = root.get(key);
+        if (value == null || value.isNull()) {
+            return Optional.empty();
+        }
+        if (!value.isArray()) {
+            throw wrong(key, "it is " + value, "a list");
+        }
+        return Optional.of(value.valueStream().toList());
     }
 
     public boolean flag(String key, boolean otherwise) {
@@ -106,63 +202,6 @@ public final class ModelConfig {
             throw wrong(key, "it is " + value, "true or false");
         }
         return value.asBoolean();
-    }
-
-    /// How rotary positions turn heads of this width, with the scaling the file names: older files keep
-    /// `rope_theta` and `rope_scaling` apart, newer ones join them in `rope_parameters`.
-    Rotation rotation(int headDim) {
-        if (number("partial_rotary_factor", 1) != 1) {
-            throw wrong("partial_rotary_factor", "it is " + root.get("partial_rotary_factor"), "1 or nothing");
-        }
-        double[] frequencies = rotaryFrequencies(headDim);
-        float[] rounded = new float[frequencies.length];
-        for (int i = 0; i < rounded.length; i++) {
-            rounded[i] = (float) frequencies[i];
-        }
-        return new Rotation(rounded);
-    }
-
-    private double[] rotaryFrequencies(int headDim) {
-        String key = has("rope_parameters") ? "rope_parameters" : "rope_scaling";
-        JsonNode rope = root.get(key);
-        JsonNode scaling = rope == null || rope.isNull() ? JSON.createObjectNode() : rope;
-        double theta = number(scaling, "rope_theta", number("rope_theta", 10_000));
-        double[] frequencies = new double[headDim / 2];
-        for (int i = 0; i < frequencies.length; i++) {
-            frequencies[i] = 1.0 / Math.pow(theta, 2.0 * i / headDim);
-        }
-        String type = scaling.path("rope_type").asText(scaling.path("type").asText("default"));
-        return switch (type) {
-            case "default" -> frequencies;
-            case "linear" -> linear(frequencies, number(scaling, "factor", 1));
-            case "llama3" -> llama3(frequencies, scaling);
-            default -> throw wrong(key, "its type is \"" + type + "\"", "one of default, linear, llama3");
-        };
-    }
-
-    private static double[] linear(double[] frequencies, double factor) {
-        for (int i = 0; i < frequencies.length; i++) {
-            frequencies[i] /= factor;
-        }
-        return frequencies;
-    }
-
-    /// Llama 3.1's scaling: long waves are slowed by `factor`, short ones kept, those between blended.
-    private double[] llama3(double[] frequencies, JsonNode scaling) {
-        double factor = number(scaling, "factor", 8);
-        double lowFactor = number(scaling, "low_freq_factor", 1);
-        double highFactor = number(scaling, "high_freq_factor", 4);
-        double original = number(scaling, "original_max_position_embeddings", 8192);
-        for (int i = 0; i < frequencies.length; i++) {
-            double wavelength = 2 * Math.PI / frequencies[i];
-            if (wavelength > original / lowFactor) {
-                frequencies[i] /= factor;
-            } else if (wavelength >= original / highFactor) {
-                double smooth = (original / wavelength - lowFactor) / (highFactor - lowFactor);
-                frequencies[i] = (1 - smooth) * frequencies[i] / factor + smooth * frequencies[i];
-            }
-        }
-        return frequencies;
     }
 
     /// The ids that end a generation, from `eos_token_id` (a number or a list).
@@ -181,6 +220,9 @@ public final class ModelConfig {
     /// @param supported what could stand there instead
     public FormatException wrong(String key, String found, String supported) {
         return new FormatException(
-                file, "\"%s\": %s".formatted(key, found), supported, "Graft cannot run this model until it is.");
+                file,
+                "\"%s\": %s".formatted(section + key, found),
+                supported,
+                "Graft cannot run this model until it is.");
     }
 }

@@ -21,7 +21,8 @@ final class Pass {
 
     Pass(TokenRun run, Map<Rotation, RotaryTable> rotations, Device device) {
         this.run = run;
-        rotations.forEach((rotation, table) -> turns.put(rotation, table.at(run.positions())));
+        int[] lengths = run.lengths();
+        rotations.forEach((rotation, table) -> turns.put(rotation, table.at(run.positions(), lengths)));
         this.slots = run.cached().map(cached -> Tensor.of(cached.slots()).to(device));
     }
 

@@ -51,7 +51,7 @@ final class SelfAttention implements Layer {
             k = tape.constant(all.keys());
             v = tape.constant(all.values());
         }
-        return output.forward(tape, Attention.apply(tape, q, k, v, pass.ranges(spec.window()), spec.scale()));
+        return output.forward(tape, Attention.apply(tape, q, k, v, pass.ranges(spec.window()), spec.scoring()));
     }
 
     private static Value normed(Tape tape, Value heads, Optional<Layer> norm, Pass pass) {

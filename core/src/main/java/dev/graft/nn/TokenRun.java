@@ -1,6 +1,9 @@
 package dev.graft.nn;
 
 import dev.graft.kernel.Kernels.Ranges;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Optional;
 
 /// One run of tokens through a model: no padding, documents one after another.
@@ -23,6 +26,15 @@ public record TokenRun(int[] ids, int[] positions, Ranges ranges, Optional<Cache
 
     public int tokens() {
         return ids.length;
+    }
+
+    /// For each token how long its document is: up to the last of its tokens in this run.
+    public int[] lengths() {
+        Map<Integer, Integer> byDocument = new HashMap<>();
+        for (int i = 0; i < ids.length; i++) {
+            byDocument.merge(ranges.first()[i], positions[i] + 1, Math::max);
+        }
+        return Arrays.stream(ranges.first()).map(byDocument::get).toArray();
     }
 
     /// Whole documents, each attending to itself alone, causally.

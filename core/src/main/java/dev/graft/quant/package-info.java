@@ -1,6 +1,8 @@
-/// Ways to keep weights in a few bits each: block by block, a scale and small whole numbers.
+/// Weights in few bits: formats that pack and unpack them, one file each, and linear layers made of them.
 ///
 /// May import: `tensor`, `kernel`, `autograd`, `nn`.
 ///
-/// To add to it: one class a family of formats, named in `BlockCodec`, tested against its reference implementation.
+/// To add to it: one class that implements `QuantFormat`, one line in `QuantFormats`, one test that extends
+/// `QuantFormatContract`; a block format of GGUF is a case of `BlockCodec`, tested against its reference
+/// implementation.
 package dev.graft.quant;

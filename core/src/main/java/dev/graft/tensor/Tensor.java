@@ -407,12 +407,21 @@ public final class Tensor {
         return new Tensor(handle.abs());
     }
 
+    /// Each element as the nearest whole number, ties to even.
+    public Tensor round() {
+        return new Tensor(handle.round());
+    }
+
     public Tensor sin() {
         return new Tensor(handle.sin());
     }
 
     public Tensor cos() {
         return new Tensor(handle.cos());
+    }
+
+    public Tensor tanh() {
+        return new Tensor(handle.tanh());
     }
 
     public Tensor sigmoid() {

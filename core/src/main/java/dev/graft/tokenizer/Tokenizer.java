@@ -4,11 +4,11 @@ import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.graft.format.vocabulary.TokenizerTexts;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collections;
@@ -48,9 +48,15 @@ public final class Tokenizer implements AutoCloseable {
     private final OptionalInt eosId;
     private final Set<Integer> stopIds;
     private final Optional<ChatTemplate> chatTemplate;
+    private final String hash;
 
     private Tokenizer(
-            HuggingFaceTokenizer library, Map<String, Integer> vocabulary, String canonical, TokenizerFiles files) {
+            HuggingFaceTokenizer library,
+            Map<String, Integer> vocabulary,
+            String canonical,
+            TokenizerFiles files,
+            String hash) {
+        this.hash = hash;
         this.library = library;
         this.vocabulary = vocabulary;
         this.canonical = canonical;
@@ -64,14 +70,13 @@ public final class Tokenizer implements AutoCloseable {
 
     /// Reads the tokenizer of a model.
     ///
-    /// @param path  a model directory holding `tokenizer.json`, or that file itself; `tokenizer_config.json`
-    ///              and the other small files are read from beside it
+    /// @param path  a model directory holding `tokenizer.json` or SentencePiece's `tokenizer.model`, or one of
+    ///              these files itself (`tokenizer_config.json` and the other small files are read from beside it); or a
+    ///              model in a `.gguf` file, or a llama2.c `.bin` with its `tok*.bin` beside it
     public static Tokenizer load(Path path) {
-        Path file = Files.isDirectory(path) ? path.resolve("tokenizer.json") : path;
-        if (!Files.isRegularFile(file)) {
-            throw new IllegalArgumentException(missing(file));
-        }
-        String json = TokenizerFiles.read(file);
+        TokenizerTexts texts = TokenizerTexts.of(path);
+        Path file = texts.where("tokenizer.json");
+        String json = texts.text("tokenizer.json").orElseThrow(() -> new IllegalArgumentException(missing(file)));
         JsonNode parsed = TokenizerFiles.parse(file, json);
         Map<String, Integer> vocabulary = TokenizerFiles.vocabulary(parsed);
         if (vocabulary.isEmpty()) {
@@ -81,8 +86,12 @@ public final class Tokenizer implements AutoCloseable {
         }
         HuggingFaceTokenizer library = open(file, json);
         try {
-            Path directory = file.toAbsolutePath().getParent();
-            return new Tokenizer(library, vocabulary, TokenizerFiles.canonical(parsed), new TokenizerFiles(directory));
+            return new Tokenizer(
+                    library,
+                    vocabulary,
+                    TokenizerFiles.canonical(parsed),
+                    new TokenizerFiles(texts),
+                    TokenizerFiles.sha256(json));
         } catch (RuntimeException e) {
             library.close();
             throw e;
@@ -104,12 +113,8 @@ public final class Tokenizer implements AutoCloseable {
     }
 
     private static String missing(Path file) {
-        Path directory = file.toAbsolutePath().getParent();
-        String message = "%s does not exist; a model directory needs its tokenizer there.".formatted(file);
-        return Files.isRegularFile(directory.resolve("tokenizer.model"))
-                ? message
-                        + " tokenizer.model beside it is a SentencePiece file, which is not read: save the tokenizer as tokenizer.json."
-                : message;
+        return "%s does not exist; a model directory needs its tokenizer there, or as SentencePiece's tokenizer.model."
+                .formatted(file);
     }
 
     /// The ids of a text.
@@ -193,6 +198,11 @@ public final class Tokenizer implements AutoCloseable {
     /// How this model writes a conversation, where it says so.
     public Optional<ChatTemplate> chatTemplate() {
         return chatTemplate;
+    }
+
+    /// SHA-256 of `tokenizer.json`, by which tokens that were kept are known to be of this tokenizer.
+    public String hash() {
+        return hash;
     }
 
     @Override

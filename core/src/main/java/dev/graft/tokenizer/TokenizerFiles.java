@@ -6,11 +6,13 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
+import dev.graft.format.vocabulary.TokenizerTexts;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -25,17 +27,18 @@ import java.util.Set;
 /// its text), then `generation_config.json` and `config.json` (by its id).
 final class TokenizerFiles {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final ObjectMapper SORTED =
-            JsonMapper.builder().enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS).build();
+    private static final ObjectMapper SORTED = JsonMapper.builder()
+            .enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS)
+            .build();
 
-    private final Path directory;
+    private final TokenizerTexts texts;
     private final JsonNode tokenizerConfig;
     private final JsonNode specialTokensMap;
     private final JsonNode generationConfig;
     private final JsonNode config;
 
-    TokenizerFiles(Path directory) {
-        this.directory = directory;
+    TokenizerFiles(TokenizerTexts texts) {
+        this.texts = texts;
         tokenizerConfig = readIfPresent("tokenizer_config.json");
         specialTokensMap = readIfPresent("special_tokens_map.json");
         generationConfig = readIfPresent("generation_config.json");
@@ -66,7 +69,7 @@ final class TokenizerFiles {
             if (id == null) {
                 throw new IllegalArgumentException(
                         "%s names \"%s\" as its %s_token, but tokenizer.json has no such token. Add it to the vocabulary there, or correct the name."
-                                .formatted(directory.resolve("tokenizer_config.json"), text, name));
+                                .formatted(texts.where("tokenizer_config.json"), text, name));
             }
             ids.add(id);
         }
@@ -83,9 +86,9 @@ final class TokenizerFiles {
 
     /// `chat_template.jinja`, or the `chat_template` of `chat_template.json` or `tokenizer_config.json`.
     Optional<ChatTemplate> chatTemplate() {
-        Path own = directory.resolve("chat_template.jinja");
-        if (Files.isRegularFile(own)) {
-            return Optional.of(new ChatTemplate(read(own), specialTokens()));
+        Optional<String> own = texts.text("chat_template.jinja");
+        if (own.isPresent()) {
+            return Optional.of(new ChatTemplate(own.get(), specialTokens()));
         }
         JsonNode template = readIfPresent("chat_template.json").path("chat_template");
         if (template.isMissingNode()) {
@@ -158,16 +161,16 @@ final class TokenizerFiles {
         }
     }
 
-    static String read(Path file) {
+    static String sha256(String text) {
         try {
-            return Files.readString(file);
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot read %s: %s".formatted(file, e.getMessage()), e);
+            byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("this Java runtime has no SHA-256, which every one must have", e);
         }
     }
 
     private JsonNode readIfPresent(String name) {
-        Path file = directory.resolve(name);
-        return Files.isRegularFile(file) ? parse(file, read(file)) : JSON.createObjectNode();
+        return texts.text(name).map(text -> parse(texts.where(name), text)).orElseGet(JSON::createObjectNode);
     }
 }

@@ -1,6 +1,6 @@
 /// Text to token ids and back; chat templates.
 ///
-/// May import: nothing of Graft.
+/// May import: `format`, for the files tokenizers come in.
 ///
 /// To add to it: a tokenizer comes from its `tokenizer.json`; there is nothing to add.
 package dev.graft.tokenizer;

@@ -58,7 +58,8 @@ class TapeTest extends ScopedTest {
             List<Value> projected = Projection.applyAll(tape, normed, List.of(q, k));
             Value heads = Operations.splitHeads(tape, projected.get(0), 2);
             Value keys = Operations.splitHeads(tape, projected.get(1), 2);
-            Value middle = Operations.add(tape, x, Attention.apply(tape, heads, keys, keys, causal, 0.5));
+            Value middle = Operations.add(
+                    tape, x, Attention.apply(tape, heads, keys, keys, causal, Kernels.Scoring.scaled(0.5)));
             Value gated = Operations.swiGlu(tape, Projection.apply(tape, middle, gate), middle);
             return Operations.add(tape, middle, gated);
         };

@@ -75,9 +75,9 @@ class TokenLogProbsTest extends ScopedTest {
         Tensor rows = Tensor.of(new int[] {0, 1, 2});
         Tensor targets = Tensor.of(new int[] {0, 0, 1});
         try (Tape tape = Tape.over(kernels, 0)) {
-            TokenLogProbs.Scores scores = TokenLogProbs.score(tape, hidden, rows, head, targets);
+            TokenLogProbs.Scores scores = TokenLogProbs.score(tape, hidden, rows, new Head(head), targets);
             assertThat(scores.correct()).isEqualTo(2);
-            Value same = TokenLogProbs.apply(tape, tape.constant(hidden), rows, head, targets);
+            Value same = TokenLogProbs.apply(tape, tape.constant(hidden), rows, new Head(head), targets);
             assertThat(scores.logProbs().toFloats()).containsExactly(same.data().toFloats());
         }
     }
@@ -88,7 +88,7 @@ class TokenLogProbsTest extends ScopedTest {
         try (Tape tape = Tape.recording(Device.cpu(), 0, false)) {
             Value hidden = tape.input(GradientCheck.random(2, 3, 2));
             Tensor none = Tensor.of(new int[0]);
-            Value logProbs = TokenLogProbs.apply(tape, hidden, none, head, none);
+            Value logProbs = TokenLogProbs.apply(tape, hidden, none, new Head(head), none);
             assertThat(logProbs.data().toFloats()).isEmpty();
             tape.backward(logProbs, Tensor.of(new float[0]));
             assertThat(tape.gradientOf(hidden).norm()).isZero();
@@ -105,8 +105,9 @@ class TokenLogProbsTest extends ScopedTest {
             Weight head = new Weight.Frozen(GradientCheck.random(1, vocab, 2).mul(0.01));
             Value hidden = tape.constant(GradientCheck.random(2, n, 2));
             Tensor rows = Tensor.arange(n, Device.cpu());
-            float[] logProbs =
-                    TokenLogProbs.apply(tape, hidden, rows, head, rows).data().toFloats();
+            float[] logProbs = TokenLogProbs.apply(tape, hidden, rows, new Head(head), rows)
+                    .data()
+                    .toFloats();
             // nearly even odds everywhere
             for (float logProb : logProbs) {
                 assertThat(logProb).isBetween((float) -Math.log(vocab) - 0.2f, (float) -Math.log(vocab) + 0.2f);
@@ -123,7 +124,8 @@ class TokenLogProbsTest extends ScopedTest {
         Tensor targets = Tensor.of(targets(use, rows));
         return GradientCheck.of(
                         kernels,
-                        on -> TokenLogProbs.inChunks(on.tape(), on.value(0), picked, on.weight(1), targets, use.chunk))
+                        on -> TokenLogProbs.inChunks(
+                                on.tape(), on.value(0), picked, new Head(on.weight(1)), targets, use.chunk))
                 .value(use.hiddenLearns, TOKENS, WIDTH)
                 .weight(use.headLearns, use.vocab, WIDTH);
     }

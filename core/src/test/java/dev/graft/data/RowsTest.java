@@ -4,11 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.graft.SharedData;
-import dev.graft.tokenizer.Message;
+import dev.graft.data.shape.RowShape.Kind;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -17,34 +18,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 class RowsTest {
     @TempDir
     Path folder;
-
-    @Test
-    void everyKnownShapeIsRead() throws IOException {
-        List<Row> rows = Rows.read(file("all.jsonl", """
-                {"prompt": "2+2=", "completion": "4", "source": "extra keys are fine"}
-                {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]}
-                {"text": "once"}
-                {"instruction": "Add.", "input": "2 and 2", "output": "4"}
-                {"instruction": "Sing.", "output": "La"}
-                """));
-
-        assertThat(rows)
-                .extracting(Row::example)
-                .containsExactly(
-                        new Example.PromptCompletion("2+2=", "4"),
-                        new Example.Chat(List.of(new Message("user", "hi"), new Message("assistant", "hello"))),
-                        new Example.Text("once"),
-                        new Example.PromptCompletion(
-                                "Below is an instruction that describes a task, paired with an input that provides further"
-                                        + " context. Write a response that appropriately completes the request.\n\n"
-                                        + "### Instruction:\nAdd.\n\n### Input:\n2 and 2\n\n### Response:\n",
-                                "4"),
-                        new Example.PromptCompletion(
-                                "Below is an instruction that describes a task. Write a response that appropriately"
-                                        + " completes the request.\n\n### Instruction:\nSing.\n\n### Response:\n",
-                                "La"));
-        assertThat(rows.get(4).where()).isEqualTo(folder.resolve("all.jsonl") + " row 5");
-    }
 
     @Test
     void percentSignsAndLineEndingsInInstructionsStayAsTheyAre() throws IOException {
@@ -69,31 +42,121 @@ class RowsTest {
     @Test
     void everyBrokenLineIsReportedAtOnceWithItsNumber() throws IOException {
         Path file = file("broken.jsonl", """
-                {"text": "fine"}
-                {"text": "cut of
+                {"prompt": "a", "completion": "b"}
+                {"prompt": "cut of
                 {"question": "what", "answer": "that"}
                 {"prompt": "no completion"}
-                {"messages": [{"role": "user", "content": ["a list"]}]}
                 ["text"]
-                {"text": "a"} {"text": "b"}
-                {"messages": []}
-                {"messages": [{"role": "assistant", "content": "", "tool_calls": [1]}]}
-                {"text": null}
+                {"prompt": "a", "completion": "b"} {"prompt": "c"}
+                {"prompt": "a", "completion": 3}
+                {"prompt": null, "completion": "b"}
+                {"prompt": "a", "completion": "b", "label": true}
                 """);
         assertThatThrownBy(() -> Rows.read(file))
                 .isInstanceOf(IllegalArgumentException.class)
                 .message()
-                .contains(file + ": 9 of 10 rows cannot be used:")
+                .contains(file + ": 8 of 9 rows cannot be used:")
                 .contains("row 2: is not valid JSON: column ")
-                .contains("row 3: has none of the known shapes; its keys are \"question\", \"answer\"")
+                .contains("row 3: has no \"prompt\"")
                 .contains("row 4: has no \"completion\"")
-                .contains("row 5: message 1 \"content\" is a list; expected a string")
-                .contains("row 6: is a list; expected a JSON object")
-                .contains("row 7: is not valid JSON")
-                .contains("row 8: \"messages\" is an empty list")
-                .contains("row 9: message 1 has \"tool_calls\"")
-                .contains("row 10: \"text\" is null; expected a string")
+                .contains("row 5: is a list; expected a JSON object")
+                .contains("row 6: is not valid JSON")
+                .contains("row 7: \"completion\" is the number 3; expected a string")
+                .contains("row 8: \"prompt\" is null; expected a string")
+                .contains("row 9: is of shape unpaired; the rows before it are prompt_completion")
                 .contains("{\"prompt\": \"…\", \"completion\": \"…\"}", "\"messages\"", "\"instruction\"");
+    }
+
+    @Test
+    void rowsOfNoKnownShapeLearnOfColumns() throws IOException {
+        Path file = file("a.jsonl", "{\"question\": \"what\", \"answer\": \"that\"}\n");
+        assertThatThrownBy(() -> Rows.read(file))
+                .hasMessageContaining("row 1: has none of the known shapes; its keys are \"question\", \"answer\"")
+                .hasMessageContaining(
+                        "data.columns can say what they mean, such as {prompt: question, completion: answer}");
+        var columns = Map.of("prompt", "question", "completion", "answer");
+        assertThat(Rows.read(Input.of(file).withColumns(columns), Kind.COMPLETION))
+                .extracting(Row::example)
+                .containsExactly(new Example.PromptCompletion("what", "that"));
+        assertThatThrownBy(() -> Rows.read(Input.of(file).withColumns(Map.of("text", "body")), Kind.COMPLETION))
+                .hasMessageContaining("row 1: has no \"body\", which data.columns gives to text; its keys are");
+        assertThatThrownBy(() -> Input.of(file).withColumns(Map.of("answer", "b")))
+                .hasMessageContaining("columns gives \"answer\" a new place; expected one of", "completion");
+    }
+
+    @Test
+    void mappedColumnsDecideBetweenShapes() throws IOException {
+        Path file = file("a.jsonl", "{\"text\": \"t\", \"q\": \"a\", \"chosen\": \"b\", \"rejected\": \"c\"}\n");
+        assertThat(Rows.read(
+                        Input.of(file).withColumns(Map.of("prompt", "q", "completion", "chosen")), Kind.COMPLETION))
+                .extracting(Row::example)
+                .containsExactly(new Example.PromptCompletion("a", "b"));
+    }
+
+    @Test
+    void severalShapesInOneFileAreListed() throws IOException {
+        Path file = file("mixed.jsonl", """
+                {"text": "a"}
+                {"prompt": "a", "completion": "b"}
+                {"text": "c"}
+                {"messages": [{"role": "assistant", "content": "b"}]}
+                {"nothing": 1}
+                """);
+        assertThatThrownBy(() -> Rows.read(file))
+                .hasMessageContaining("mixed.jsonl: its rows are of several shapes: text (2 rows, the first is row 1),"
+                        + " prompt_completion (1 rows, the first is row 2), messages (1 rows, the first is row 4)")
+                .hasMessageContaining("row 5: has no \"text\"");
+    }
+
+    @Test
+    void rowThatFitsSeveralShapesIsAskedAbout() throws IOException {
+        Path file = file("a.jsonl", "{\"text\": \"t\", \"prompt\": \"a\", \"completion\": \"b\"}\n");
+        assertThatThrownBy(() -> Rows.read(file))
+                .hasMessageContaining(
+                        "row 1 fits several shapes: text and prompt_completion. Say which one with data.shape");
+        assertThat(Rows.read(Input.of(file).withShape("text"), Kind.COMPLETION))
+                .extracting(Row::example)
+                .containsExactly(new Example.Text("t"));
+        assertThatThrownBy(() -> Input.of(file).withShape("txt"))
+                .hasMessageContaining("there is no shape \"txt\"", "text");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+            {"prompt": "a", "chosen": "b", "rejected": "c"}   | preference, a better and a worse answer | {completion: chosen}
+            {"prompt": "a", "completion": "b", "label": true} | unpaired                                | data.shape
+            {"text": "a", "label": "b"}                       | classification                          | {prompt: text, completion: label}
+            {"prompt": "a", "solution": "b"}                  | prompt, a prompt without an answer      | {completion: that column}
+            """)
+    void rowsForOtherObjectivesAreNotLearntByMistake(String row, String found, String advice) throws IOException {
+        Path file = file("a.jsonl", row);
+        assertThatThrownBy(() -> Rows.read(file))
+                .hasMessageContaining("row 1 is of shape " + found)
+                .hasMessageContaining(advice);
+    }
+
+    @Test
+    void everyFaultyFileOfAnInputIsNamed() throws IOException {
+        file("a.jsonl", "{\"text\": \"a\"}\n{\"text\": 1}\n");
+        file("b.jsonl", "");
+        file("c.jsonl", "{\"text\": \"a\"}\n{\"txt\": \"b\"}\n");
+        assertThatThrownBy(() -> Rows.read(Input.of(folder), Kind.COMPLETION))
+                .message()
+                .contains(
+                        "a.jsonl: 1 of 2 rows cannot be used",
+                        "b.jsonl is empty",
+                        "c.jsonl: 1 of 2 rows",
+                        "row 2: has no \"text\"");
+    }
+
+    @Test
+    void columnsWithoutUseAreKnown() throws IOException {
+        Path file = file("a.jsonl", "{\"text\": \"a\", \"source\": \"s\", \"id\": 1, \"gone\": null}\n");
+        try (var reader = new ExampleReader(Input.of(file), Kind.COMPLETION)) {
+            reader.forEachRemaining(row -> {});
+            assertThat(reader.files())
+                    .containsExactly(new ExampleReader.FileSummary(file, "text", 1, List.of("source", "id")));
+        }
     }
 
     @Test
@@ -109,7 +172,8 @@ class RowsTest {
     void bytesThatAreNotUtf8AreLocated() throws IOException {
         Path file = folder.resolve("latin.jsonl");
         Files.write(file, new byte[] {'{', '}', '\n', '"', (byte) 0xE9, '"', '\n'});
-        assertThatThrownBy(() -> Rows.read(file)).hasMessageContaining("row 2: is not UTF-8 text");
+        assertThatThrownBy(() -> Rows.read(file))
+                .hasMessageContaining("row 2: is not UTF-8 text: byte 2 of the row is 0xE9");
         Path text = folder.resolve("latin.txt");
         Files.write(text, new byte[] {'a', (byte) 0xE9});
         assertThatThrownBy(() -> Rows.read(text)).hasMessageContaining("latin.txt is not UTF-8 text");
@@ -128,14 +192,14 @@ class RowsTest {
     @Test
     void brokenArrayNamesTheLine() throws IOException {
         Path file = file("a.json", "[\n{\"text\": \"a\"},\n{\"text\" \"b\"}]");
-        assertThatThrownBy(() -> Rows.read(file)).hasMessageContaining("not a valid JSON array: line 3, column");
+        assertThatThrownBy(() -> Rows.read(file)).hasMessageContaining("not a valid JSON array: row 2: line 3, column");
     }
 
     @Test
     void missingFilesAndUnknownEndingsAreNamed() throws IOException {
         assertThatThrownBy(() -> Rows.read(folder.resolve("no.jsonl"))).hasMessageContaining("no.jsonl does not exist");
-        Path csv = file("a.csv", "x");
-        assertThatThrownBy(() -> Rows.read(csv)).hasMessageContaining(".jsonl, .json or .txt");
+        Path xml = file("a.xml", "x");
+        assertThatThrownBy(() -> Rows.read(xml)).hasMessageContaining(".jsonl", ".json", ".txt");
     }
 
     @Test
@@ -145,14 +209,58 @@ class RowsTest {
     }
 
     @ParameterizedTest
-    @CsvSource({
-        "sft/wikisql_train.jsonl, 1000",
-        "sft/instructions_train.json, 935",
-        "preference/polite_train.json, 935",
-        "text/botchan.txt, 1"
-    })
-    void realDataSetsAreRead(String name, int rows) {
-        assertThat(Rows.read(SharedData.file(name))).hasSize(rows);
+    @CsvSource(nullValues = "-", textBlock = """
+            sft/wikisql_train.jsonl,           COMPLETION,     text,              1000, -,        -
+            sft/wikisql_valid.jsonl,           COMPLETION,     text,              100,  -,        -
+            sft/gsm8k_train.jsonl,             COMPLETION,     prompt_completion, 2000, question, answer
+            sft/gsm8k_dev.jsonl,               COMPLETION,     prompt_completion, 200,  question, answer
+            sft/instructions_train.json,       COMPLETION,     alpaca,            935,  -,        -
+            sft/instructions_dev.json,         COMPLETION,     alpaca,            55,   -,        -
+            sft/identity.json,                 COMPLETION,     alpaca,            91,   -,        -
+            sft/chat_dummy_conversation.json,  COMPLETION,     sharegpt,          500,  -,        -
+            sft/toolcall_sharegpt.json,        COMPLETION,     sharegpt,          100,  -,        -
+            preference/polite_train.json,      COMPLETION,     alpaca,            935,  -,        -
+            preference/polite_train.json,      PREFERENCE,     preference,        935,  -,        -
+            preference/polite_dev.json,        PREFERENCE,     preference,        55,   -,        -
+            preference/dpo_sharegpt.json,      PREFERENCE,     preference,        199,  -,        -
+            preference/kto_labels.json,        UNPAIRED,       unpaired,          200,  -,        -
+            classification/sms_spam_train.tsv, CLASSIFICATION, classification,    4000, -,        -
+            classification/sms_spam_dev.tsv,   CLASSIFICATION, classification,    600,  -,        -
+            classification/sentiment_train.tsv,CLASSIFICATION, classification,    2100, -,        -
+            classification/sentiment_dev.tsv,  CLASSIFICATION, classification,    300,  -,        -
+            nlg/e2e_train.csv,                 COMPLETION,     prompt_completion, 3698, mr,       ref
+            nlg/e2e_dev.csv,                   COMPLETION,     prompt_completion, 974,  mr,       ref
+            text/botchan.txt,                  COMPLETION,     text,              1,    -,        -
+            text/the-verdict.txt,              COMPLETION,     text,              1,    -,        -
+            text/tinyshakespeare.txt,          COMPLETION,     text,              1,    -,        -
+            text/tinystories_sample.txt,       COMPLETION,     text,              1,    -,        -
+            """)
+    void realDataSetsAreRead(String name, Kind kind, String shape, int rows, String prompt, String completion) {
+        Path file = SharedData.file(name);
+        Input input = prompt == null
+                ? Input.of(file)
+                : Input.of(file).withColumns(Map.of("prompt", prompt, "completion", completion));
+        try (var reader = new ExampleReader(input, kind)) {
+            int count = 0;
+            for (; reader.hasNext(); count++) {
+                assertThat(reader.next().file()).isEqualTo(file);
+            }
+            assertThat(count).isEqualTo(rows);
+            assertThat(reader.files()).singleElement().satisfies(summary -> {
+                assertThat(summary.shape()).isEqualTo(shape);
+                assertThat(summary.rows()).isEqualTo(rows);
+            });
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            sft/self_instruct_seed_tasks.jsonl            | its keys are "id", "name", "instruction", "instances", "is_classification"
+            classification/clinc150_small_train_val.json  | its keys are "train", "val", "oos_train", "oos_val"
+            """)
+    void realFilesOfOtherShapesAreNamed(String name, String words) {
+        Path file = SharedData.file(name);
+        assertThatThrownBy(() -> Rows.read(file)).hasMessageContaining("row 1: has none of the known shapes; " + words);
     }
 
     private Path file(String name, String content) throws IOException {

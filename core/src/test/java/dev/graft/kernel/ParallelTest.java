@@ -149,12 +149,12 @@ class ParallelTest {
         Tensor scores = x.copy().view(1, rows, width);
         Tensor sums = Tensor.empty(DType.F32, Device.cpu(), 1, rows);
         var ranges = new Kernels.Ranges(new int[] {0, 3, 500}, new int[] {width, 40, 900});
-        kernels.rangeSoftmaxInPlace(scores, ranges, 0.5, sums);
+        kernels.rangeSoftmaxInPlace(scores, ranges, Kernels.Scoring.scaled(0.5), sums);
         results.add(scores.toFloats());
         results.add(sums.toFloats());
         Tensor raw = x.copy().view(1, rows, width);
         Tensor dP = y.copy().view(1, rows, width);
-        kernels.rangeSoftmaxBackwardInPlace(raw, dP, ranges, 0.5, sums, wave(0.9, 1, rows));
+        kernels.rangeSoftmaxBackwardInPlace(raw, dP, ranges, Kernels.Scoring.scaled(0.5), sums, wave(0.9, 1, rows));
         results.add(dP.toFloats());
         Tensor targets = Tensor.arange(rows, Device.cpu());
         var head = kernels.logProbs(x, targets);

@@ -21,11 +21,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 
 /// A tiny model under `goldens/` with the logits that Transformers gives for some sequences; made by
-/// `scripts/goldens_llama.py`.
+/// `scripts/goldens_llama.py` and `scripts/goldens_architectures.py`.
 record Golden(Path directory) {
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -42,12 +44,31 @@ record Golden(Path directory) {
     }
 
     List<int[]> sequences() {
+        return List.of(JSON.convertValue(record().get("sequences"), int[][].class));
+    }
+
+    private JsonNode record() {
         try {
-            JsonNode root = JSON.readTree(directory.resolve("logits.json").toFile());
-            return List.of(JSON.convertValue(root.get("sequences"), int[][].class));
+            return JSON.readTree(directory.resolve("logits.json").toFile());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    boolean hasGradients() {
+        return record().has("gradients");
+    }
+
+    /// Sum of the log-probabilities of each next token of the last sequence.
+    double sumOfLogProbabilities() {
+        return record().path("gradients").get("sum_of_log_probabilities").asDouble();
+    }
+
+    /// Norm of the gradient of [#sumOfLogProbabilities] for each tensor.
+    Map<String, Double> gradientNorms() {
+        Map<String, Double> norms = new TreeMap<>();
+        record().path("gradients").path("norms").forEachEntry((name, norm) -> norms.put(name, norm.asDouble()));
+        return norms;
     }
 
     /// Logits of one sequence, `[time · vocab]`.

@@ -28,10 +28,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 class LlamaTest extends ArchitectureContract {
     private static final Golden UNTIED = Golden.named("llama-tiny");
     private static final Golden TIED = Golden.named("llama-tiny-tied");
+    private static final Golden DYNAMIC = Golden.named("llama-tiny-dynamic");
 
     @Override
     Stream<Golden> goldens() {
-        return Stream.of(UNTIED, TIED);
+        return Stream.of(UNTIED, TIED, DYNAMIC);
     }
 
     static Stream<Arguments> unsupported() {
@@ -39,12 +40,12 @@ class LlamaTest extends ArchitectureContract {
                 setting("model_type", "gpt_neox", "\"gpt_neox\"", "one of", "llama"),
                 setting("hidden_act", "gelu", "\"gelu\"", "silu"),
                 Arguments.of(
-                        (Consumer<ObjectNode>) c -> c.putObject("rope_scaling").put("rope_type", "yarn"),
-                        new String[] {"rope_scaling", "\"yarn\"", "default, linear, llama3"}),
+                        (Consumer<ObjectNode>) c -> c.putObject("rope_scaling").put("rope_type", "proportional"),
+                        new String[] {"rope_scaling", "\"proportional\"", "default, linear, dynamic, llama3"}),
                 Arguments.of(
                         (Consumer<ObjectNode>)
-                                c -> c.putObject("rope_parameters").put("rope_type", "dynamic"),
-                        new String[] {"rope_parameters", "\"dynamic\"", "default, linear, llama3"}),
+                                c -> c.putObject("rope_parameters").put("rope_type", "axial"),
+                        new String[] {"rope_parameters", "\"axial\"", "default, linear, dynamic, llama3"}),
                 Arguments.of(
                         (Consumer<ObjectNode>) c -> c.put("num_key_value_heads", 4),
                         new String[] {"num_key_value_heads", "4", "divisor of the 6 heads"}),
@@ -81,10 +82,12 @@ class LlamaTest extends ArchitectureContract {
     @Test
     void aTiedHeadIsTheEmbedding() {
         try (LanguageModel model = TIED.load(LinearFactory.trainable(), DType.F32)) {
-            assertThat(model.head().weight()).isSameAs(model.parameters().getFirst());
+            assertThat(model.head().weight())
+                    .isSameAs(model.parameters().getFirst());
         }
         try (LanguageModel model = UNTIED.load(LinearFactory.trainable(), DType.F32)) {
-            assertThat(model.head().weight()).isSameAs(model.parameters().getLast());
+            assertThat(model.head().weight())
+                    .isSameAs(model.parameters().getLast());
         }
     }
 

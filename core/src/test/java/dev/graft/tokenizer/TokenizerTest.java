@@ -161,9 +161,10 @@ class TokenizerTest {
     }
 
     @Test
-    void sentencePieceFileIsExplained() throws IOException {
+    void damagedSentencePieceFileIsNamed() throws IOException {
         Files.writeString(folder.resolve("tokenizer.model"), "x");
         assertThatThrownBy(() -> Tokenizer.load(folder))
+                .hasMessageContaining("tokenizer.model")
                 .hasMessageContaining("SentencePiece")
                 .hasMessageContaining("save the tokenizer as tokenizer.json");
     }

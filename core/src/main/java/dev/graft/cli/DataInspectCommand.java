@@ -1,0 +1,315 @@
+package dev.graft.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.graft.data.ExampleTokenizer;
+import dev.graft.data.Row;
+import dev.graft.data.TokenizationOptions;
+import dev.graft.data.TokenizationOptions.TrainOn;
+import dev.graft.data.input.RawRow;
+import dev.graft.data.input.RawRows;
+import dev.graft.data.prepare.Lengths;
+import dev.graft.data.prepare.Pii;
+import dev.graft.data.prepare.Profile;
+import dev.graft.data.prepare.RowTexts;
+import dev.graft.data.shape.RowShape;
+import dev.graft.data.shape.RowShape.Kind;
+import dev.graft.data.shape.RowShapes;
+import dev.graft.eval.DataPage;
+import dev.graft.format.AtomicFiles;
+import dev.graft.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// `graft data inspect`: what a file of rows is and holds, before anybody trains on it.
+@Command(
+        name = "inspect",
+        mixinStandardHelpOptions = true,
+        header = "Says what files of rows hold: shapes, lengths, repetitions, odd texts.",
+        synopsisHeading = "%nUsage: ",
+        description = {
+            "%nReads every row and changes nothing. With a model or tokenizer, lengths are also in tokens, counted as"
+                    + " training would see the row.%n"
+        },
+        optionListHeading = "%n@|bold Options|@%n",
+        footerHeading = "%n@|bold Example|@%n",
+        footer = {"  $ graft data inspect rows.jsonl --model models/stories --max-length 512 --html rows.html"})
+final class DataInspectCommand implements Runnable {
+    private static final int CATEGORIES_SHOWN = 12;
+    private static final int FAULTS_SHOWN = 5;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Parameters(arity = "1..*", paramLabel = "INPUT", description = "Files, folders or patterns of rows.")
+    private List<String> inputs;
+
+    @Option(
+            names = "--model",
+            paramLabel = "MODEL",
+            description = "Model or tokenizer.json to count tokens with (default: only characters and words).")
+    private Path model;
+
+    @Option(
+            names = "--max-length",
+            paramLabel = "N",
+            description = "Say how many rows have more tokens than this; needs --model.")
+    private Integer maxLength;
+
+    @Option(
+            names = "--near-duplicates",
+            paramLabel = "SIMILARITY",
+            defaultValue = "0.8",
+            description = "Similarity from which rows count as nearly the same; 1 looks for equal ones only (default:"
+                    + " ${DEFAULT-VALUE}).")
+    private double near;
+
+    @Option(names = "--html", paramLabel = "FILE", description = "Also write a page with plots.")
+    private Path html;
+
+    @Option(names = "--overwrite", description = "Replace the page if it exists.")
+    private boolean overwrite;
+
+    /// What the pass over the rows gathers beside the profile.
+    private final Map<String, Integer> shapes = new TreeMap<>();
+
+    private final List<String> broken = new ArrayList<>();
+    private final List<String> untokenisable = new ArrayList<>();
+    private final Lengths tokens = new Lengths();
+    private final Lengths labelled = new Lengths();
+
+    @Override
+    public void run() {
+        if (maxLength != null && model == null) {
+            throw new IllegalArgumentException("--max-length counts tokens; say with --model whose");
+        }
+        if (html != null) {
+            DataRows.prepare(html, overwrite);
+        }
+        List<Path> files = DataRows.files(inputs);
+        Profile profile = new Profile(near >= 1 ? OptionalDouble.empty() : OptionalDouble.of(near));
+        if (model == null) {
+            read(files, profile, Optional.empty());
+        } else {
+            try (Tokenizer tokenizer = Tokenizer.load(model)) {
+                read(files, profile, Optional.of(tokenizer));
+            }
+        }
+        print(files, profile);
+        if (html != null) {
+            AtomicFiles.writeString(html, page(files, profile));
+        }
+    }
+
+    private void read(List<Path> files, Profile profile, Optional<Tokenizer> tokenizer) {
+        Console console = Console.stderr();
+        for (Path file : files) {
+            try (RawRows rows = RawRows.open(file)) {
+                while (rows.hasNext()) {
+                    switch (rows.next()) {
+                        case RawRow.Broken(int number, String reason) ->
+                            broken.add("%s row %d %s".formatted(file, number, reason));
+                        case RawRow.Values(int number, ObjectNode row) -> {
+                            profile.add("%s row %d".formatted(file, number), row);
+                            measure(file, number, row, tokenizer);
+                        }
+                    }
+                    if (console.isTerminal() && profile.rows() % 1000 == 0) {
+                        console.busy("reading  %,d rows".formatted(profile.rows()));
+                    }
+                }
+            }
+        }
+        console.clear();
+    }
+
+    private void measure(Path file, int number, ObjectNode row, Optional<Tokenizer> tokenizer) {
+        List<RowShape> fitting = RowShapes.of(row, Set.of());
+        String names = fitting.stream().map(RowShape::name).collect(Collectors.joining(" or "));
+        shapes.merge(names.isEmpty() ? "none known" : names, 1, Integer::sum);
+        if (tokenizer.isEmpty()) {
+            return;
+        }
+        if (fitting.size() == 1 && fitting.getFirst().kind() == Kind.COMPLETION) {
+            try {
+                var options = TokenizationOptions.upTo(Integer.MAX_VALUE).withTrainOn(TrainOn.COMPLETION);
+                var made = new ExampleTokenizer(tokenizer.get(), options)
+                        .apply(List.of(new Row(file, number, fitting.getFirst().example(row))));
+                tokens.add((int) made.tokens());
+                labelled.add((int) made.labelledTokens());
+            } catch (IllegalArgumentException e) {
+                untokenisable.add("%s row %d: %s".formatted(file, number, reason(e)));
+            }
+        } else {
+            tokens.add(tokenizer.get().encode(RowTexts.of(row), true).length);
+        }
+    }
+
+    /// Of the many lines a fault of rows may have, the one that says what is wrong.
+    private static String reason(IllegalArgumentException e) {
+        String[] lines = e.getMessage().split("\n");
+        return lines[Math.min(1, lines.length - 1)].strip().replaceFirst("^row \\d+:? ", "");
+    }
+
+    private void print(List<Path> files, Profile profile) {
+        PrintWriter out = spec.commandLine().getOut();
+        Style style = Console.stdout().style();
+        var facts = new Facts();
+        facts.add("input", "%s, %s", DataRows.names(files), Facts.bytes(size(files)));
+        facts.add("rows", "%s", Facts.count(profile.rows()));
+        shapes.forEach((name, count) -> facts.add("shape " + name, "%s", Facts.count(count, "row")));
+        facts.add("characters", "%s", spread(profile.characters()));
+        facts.add("words", "%s", spread(profile.words()));
+        if (tokens.count() > 0) {
+            facts.add("tokens", "%s, %s in all", spread(tokens), Facts.count(tokens.total()));
+        }
+        if (labelled.count() > 0) {
+            facts.add("labelled tokens", "%s, %s in all", spread(labelled), Facts.count(labelled.total()));
+        }
+        findings(profile).forEach((name, text) -> facts.add(name, "%s", text));
+        facts.print(out, style);
+        columns(profile, out, style);
+        out.flush();
+    }
+
+    private static String spread(Lengths lengths) {
+        return "%,d to %,d, median %,d, 90 %% up to %,d, 99 %% up to %,d"
+                .formatted(
+                        lengths.quantile(0),
+                        lengths.quantile(1),
+                        lengths.quantile(0.5),
+                        lengths.quantile(0.9),
+                        lengths.quantile(0.99));
+    }
+
+    /// What may be wrong, by name; nothing where nothing is.
+    private Map<String, String> findings(Profile profile) {
+        Map<String, String> found = new LinkedHashMap<>();
+        seen(found, "empty", profile.empty());
+        seen(found, "exact duplicates", profile.exactDuplicates());
+        seen(found, "near duplicates", profile.nearDuplicates());
+        seen(found, "odd characters", profile.odd());
+        seen(found, "wrong encoding?", profile.mojibake());
+        if (maxLength != null && tokens.over(maxLength) > 0) {
+            found.put(
+                    "over-long",
+                    "%s of more than %,d tokens; %,d would fit all"
+                            .formatted(Facts.count(tokens.over(maxLength), "row"), maxLength, tokens.quantile(1)));
+        }
+        if (!profile.pii().isEmpty()) {
+            found.put(
+                    "personal data",
+                    profile.pii().entrySet().stream()
+                            .map(entry ->
+                                    "%s in %s".formatted(label(entry.getKey()), Facts.count(entry.getValue(), "row")))
+                            .collect(Collectors.joining(", ")));
+        }
+        if (profile.scripts().size() > 1) {
+            found.put(
+                    "scripts",
+                    profile.scripts().entrySet().stream()
+                            .sorted(Map.Entry.<String, Integer>comparingByValue()
+                                    .reversed())
+                            .map(entry -> "%s %,d"
+                                    .formatted(entry.getKey().toLowerCase(java.util.Locale.ROOT), entry.getValue()))
+                            .collect(Collectors.joining(", ")));
+        }
+        listed(found, "cannot be read", broken);
+        listed(found, "cannot be trained on", untokenisable);
+        return found;
+    }
+
+    private static String label(Pii kind) {
+        return kind.label().replace('_', ' ');
+    }
+
+    private static void seen(Map<String, String> found, String name, Profile.Seen seen) {
+        if (seen.rows() > 0) {
+            found.put(
+                    name,
+                    "%s: %s%s"
+                            .formatted(
+                                    Facts.count(seen.rows(), "row"),
+                                    String.join(", ", seen.examples()),
+                                    seen.rows() > seen.examples().size() ? ", …" : ""));
+        }
+    }
+
+    private static void listed(Map<String, String> found, String name, List<String> faults) {
+        if (!faults.isEmpty()) {
+            String more =
+                    faults.size() > FAULTS_SHOWN ? "\n… and %,d more".formatted(faults.size() - FAULTS_SHOWN) : "";
+            found.put(
+                    name,
+                    Facts.count(faults.size(), "row") + "\n"
+                            + String.join("\n", faults.subList(0, Math.min(FAULTS_SHOWN, faults.size()))) + more);
+        }
+    }
+
+    private static void columns(Profile profile, PrintWriter out, Style style) {
+        out.println(style.bold("\nColumns"));
+        var facts = new Facts();
+        profile.columns().forEach((name, column) -> {
+            String kinds = column.kinds().entrySet().stream()
+                    .map(entry -> "%s %,d".formatted(entry.getKey(), entry.getValue()))
+                    .collect(Collectors.joining(", "));
+            facts.add(name, "%s%s", kinds, balance(column));
+        });
+        facts.print(out, style);
+    }
+
+    private static String balance(Profile.Column column) {
+        Map<String, Integer> categories = column.categories();
+        if (categories.isEmpty()) {
+            return "";
+        }
+        String shown = categories.entrySet().stream()
+                .limit(CATEGORIES_SHOWN)
+                .map(entry -> "%s %,d (%.1f %%)"
+                        .formatted(entry.getKey(), entry.getValue(), 100.0 * entry.getValue() / column.filled()))
+                .collect(Collectors.joining(", "));
+        int more = categories.size() - CATEGORIES_SHOWN;
+        return "\n%,d values: %s%s"
+                .formatted(categories.size(), shown, more > 0 ? ", … and %,d more".formatted(more) : "");
+    }
+
+    private String page(List<Path> files, Profile profile) {
+        Map<String, Lengths> lengths = new LinkedHashMap<>();
+        if (tokens.count() > 0) {
+            lengths.put("Tokens of a row", tokens);
+        }
+        if (labelled.count() > 0) {
+            lengths.put("Labelled tokens of a row", labelled);
+        }
+        lengths.put("Characters of a row", profile.characters());
+        return DataPage.of(DataRows.names(files), shapes, profile, lengths, findings(profile));
+    }
+
+    private static long size(List<Path> files) {
+        long bytes = 0;
+        for (Path file : files) {
+            try {
+                bytes += Files.size(file);
+            } catch (IOException e) {
+                throw new UncheckedIOException("cannot read " + file, e);
+            }
+        }
+        return bytes;
+    }
+}

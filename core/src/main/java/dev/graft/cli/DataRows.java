@@ -1,0 +1,123 @@
+package dev.graft.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.graft.data.input.InputFiles;
+import dev.graft.data.input.RawRow;
+import dev.graft.data.input.RawRows;
+import dev.graft.format.AtomicFiles;
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.channels.Channels;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/// The rows that a `graft data` command reads and writes, one at a time, whatever their files are.
+final class DataRows {
+    private static final int FAULTS_SHOWN = 10;
+    private static final int BUFFER = 1 << 16;
+
+    private DataRows() {}
+
+    /// Takes one row.
+    @FunctionalInterface
+    interface Taker {
+        /// @param where names its place, such as `train.jsonl row 17`
+        void take(String where, ObjectNode row) throws IOException;
+    }
+
+    /// The files that these arguments stand for, each a file, a folder or a pattern.
+    static List<Path> files(List<String> inputs) {
+        return inputs.stream().flatMap(input -> InputFiles.of(input).stream()).toList();
+    }
+
+    /// Hands over every row of the files. Rows that cannot be read, or that `taker` finds fault with by an
+    /// [IllegalArgumentException], are named together in one exception at the end.
+    static void each(List<Path> files, Taker taker) throws IOException {
+        List<String> faults = new ArrayList<>();
+        long rows = 0;
+        for (Path file : files) {
+            try (RawRows reader = RawRows.open(file)) {
+                while (reader.hasNext()) {
+                    rows++;
+                    RawRow row = reader.next();
+                    String where = "%s row %d".formatted(file, row.number());
+                    switch (row) {
+                        case RawRow.Broken(int _, String reason) -> faults.add(where + ": " + reason);
+                        case RawRow.Values(int _, ObjectNode columns) -> {
+                            try {
+                                taker.take(where, columns);
+                            } catch (IllegalArgumentException e) {
+                                faults.add(where + ": " + e.getMessage());
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        if (!faults.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "%,d of %,d rows cannot be used:\n  %s%s\nNothing was written. Correct these rows, or take them out."
+                            .formatted(
+                                    faults.size(),
+                                    rows,
+                                    String.join("\n  ", faults.subList(0, Math.min(FAULTS_SHOWN, faults.size()))),
+                                    faults.size() > FAULTS_SHOWN
+                                            ? "\n  … and %,d more".formatted(faults.size() - FAULTS_SHOWN)
+                                            : ""));
+        }
+        if (rows == 0) {
+            throw new IllegalArgumentException("%s: there are no rows".formatted(names(files)));
+        }
+    }
+
+    static String names(List<Path> files) {
+        return files.size() == 1
+                ? files.getFirst().toString()
+                : "%s and %d more files".formatted(files.getFirst(), files.size() - 1);
+    }
+
+    /// Writes rows into a file of JSON lines.
+    @FunctionalInterface
+    interface Writer {
+        void write(ObjectNode row) throws IOException;
+    }
+
+    /// Fills a writer.
+    @FunctionalInterface
+    interface Filling {
+        void fill(Writer writer) throws IOException;
+    }
+
+    /// A file of JSON lines that is there whole, or not at all.
+    static void write(Path file, Filling filling) {
+        AtomicFiles.write(file, channel -> {
+            OutputStream out = new BufferedOutputStream(Channels.newOutputStream(channel), BUFFER);
+            filling.fill(row -> {
+                out.write(row.toString().getBytes(StandardCharsets.UTF_8));
+                out.write('\n');
+            });
+            out.flush();
+        });
+    }
+
+    /// Refuses a file that exists already, unless it may be replaced, and makes its folder.
+    static void prepare(Path file, boolean overwrite) {
+        if (Files.isDirectory(file)) {
+            throw new IllegalArgumentException("%s is a folder; expected the name of a file".formatted(file));
+        }
+        if (Files.exists(file) && !overwrite) {
+            throw new IllegalArgumentException(
+                    "%s exists; give another name, or --overwrite to replace it".formatted(file));
+        }
+        try {
+            Files.createDirectories(file.toAbsolutePath().getParent());
+        } catch (IOException e) {
+            throw new UncheckedIOException("%s: its folder cannot be made (%s)".formatted(file, e), e);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+package dev.graft.data;
+
+import dev.graft.data.input.InputFiles;
+import dev.graft.data.shape.RowShapes;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/// Where rows come from, and how their columns are to be understood.
+///
+/// @param path     a file, a folder or a pattern; see [InputFiles]
+/// @param columns  the column of a shape → the column of the file that takes its place:
+///                 `{prompt: question, completion: answer}`
+/// @param shape    the shape of the rows, where it is not to be found from their columns
+public record Input(String path, Map<String, String> columns, Optional<String> shape) {
+
+    public Input {
+        columns = new LinkedHashMap<>(columns);
+        for (String column : columns.keySet()) {
+            if (!RowShapes.columns().contains(column)) {
+                throw new IllegalArgumentException("columns gives \"%s\" a new place; expected one of %s"
+                        .formatted(column, String.join(", ", RowShapes.columns())));
+            }
+        }
+        shape.ifPresent(name -> RowShapes.named(name)
+                .orElseThrow(() -> new IllegalArgumentException("there is no shape \"%s\"; expected one of %s"
+                        .formatted(
+                                name, RowShapes.ALL.stream().map(s -> s.name()).toList()))));
+    }
+
+    /// Rows whose shape their columns tell.
+    public static Input of(Path path) {
+        return new Input(path.toString(), Map.of(), Optional.empty());
+    }
+
+    public Input withColumns(Map<String, String> columns) {
+        return new Input(path, columns, shape);
+    }
+
+    public Input withShape(String shape) {
+        return new Input(path, columns, Optional.of(shape));
+    }
+
+    /// The files it stands for, sorted, at least one.
+    public List<Path> files() {
+        return InputFiles.of(path);
+    }
+}

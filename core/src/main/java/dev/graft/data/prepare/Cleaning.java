@@ -1,0 +1,181 @@
+package dev.graft.data.prepare;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.graft.data.prepare.NearDuplicates.Sketch;
+import dev.graft.data.prepare.Pii.Finding;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.Set;
+import java.util.TreeMap;
+
+/// Goes through rows once and says of each whether it stays, and how it is written then. Everything it does to a row
+/// is a [Note], so that nothing goes without a reason.
+///
+/// A row is first normalised, then held against the limits, then searched for personal data, and last compared with
+/// the rows kept before it; of rows that are alike the first stays.
+public final class Cleaning {
+    private final Options options;
+    private final Optional<NearDuplicates> near;
+    private final Map<String, String> firstWith = new HashMap<>();
+    private final List<String> places = new ArrayList<>();
+    private final Map<String, Integer> counts = new TreeMap<>();
+    private int rows;
+    private int kept;
+
+    public Cleaning(Options options) {
+        this.options = options;
+        this.near = options.nearDuplicates.isPresent()
+                ? Optional.of(new NearDuplicates(options.nearDuplicates.getAsDouble()))
+                : Optional.empty();
+    }
+
+    /// What to do about personal data.
+    public enum PiiAction {
+        /// not looked for
+        IGNORE,
+        /// noted, the row stays as it is
+        REPORT,
+        /// replaced by a word such as `<EMAIL>`
+        MASK,
+        /// the row goes
+        REMOVE
+    }
+
+    /// @param normalise       how texts are written alike
+    /// @param exactDuplicates whether of rows with the same text only the first stays
+    /// @param nearDuplicates  similarity from which a row counts as a repetition
+    /// @param by              keys of the row whose texts are compared; empty for all of them
+    /// @param limits          bounds of each row's text
+    /// @param pii             what to do about personal data
+    /// @param kinds           which of it is looked for
+    public record Options(
+            Set<Normalisation> normalise,
+            boolean exactDuplicates,
+            OptionalDouble nearDuplicates,
+            List<String> by,
+            QualityLimits limits,
+            PiiAction pii,
+            Set<Pii> kinds) {
+        public Options {
+            normalise = Set.copyOf(normalise);
+            by = List.copyOf(by);
+            kinds = Set.copyOf(kinds);
+        }
+    }
+
+    /// Something done to a row, or seen in it.
+    ///
+    /// @param action `removed`, `changed` or `reported`
+    /// @param reason one word: `empty`, `exact_duplicate`, `near_duplicate`, `normalised`, `pii_email`, …
+    /// @param detail the same in a sentence, never with the personal data itself
+    public record Note(String action, String reason, String detail) {}
+
+    /// @param row   as it is to be written; empty when it goes
+    /// @param notes everything done to it
+    public record Outcome(Optional<ObjectNode> row, List<Note> notes) {}
+
+    /// Decides about the next row.
+    ///
+    /// @param where names its place for the notes of later rows, such as `train.jsonl row 17`
+    public Outcome next(ObjectNode row, String where) {
+        rows++;
+        List<Note> notes = new ArrayList<>();
+        ObjectNode result = normalised(row, notes);
+        String text = RowTexts.of(result);
+        Optional<Note> removed = fault(text).or(() -> Optional.empty());
+        if (removed.isEmpty()) {
+            List<Finding> found = options.pii == PiiAction.IGNORE ? List.of() : Pii.find(text, options.kinds);
+            if (!found.isEmpty()) {
+                if (options.pii == PiiAction.REMOVE) {
+                    removed = Optional.of(piiNotes("removed", found).getFirst());
+                } else {
+                    notes.addAll(piiNotes(options.pii == PiiAction.MASK ? "changed" : "reported", found));
+                    result = options.pii == PiiAction.MASK
+                            ? RowTexts.mapped(result, part -> Pii.masked(part, Pii.find(part, options.kinds)))
+                            : result;
+                }
+            }
+        }
+        if (removed.isEmpty()) {
+            removed = repetition(RowTexts.of(result, options.by), where);
+        }
+        removed.ifPresent(notes::add);
+        notes.forEach(note -> counts.merge(note.action + " " + note.reason, 1, Integer::sum));
+        kept += removed.isEmpty() ? 1 : 0;
+        return new Outcome(removed.isEmpty() ? Optional.of(result) : Optional.empty(), List.copyOf(notes));
+    }
+
+    private ObjectNode normalised(ObjectNode row, List<Note> notes) {
+        ObjectNode result = RowTexts.mapped(row, text -> Normalisation.apply(text, options.normalise));
+        if (!result.equals(row)) {
+            notes.add(new Note("changed", "normalised", "its texts were written differently"));
+        }
+        return result;
+    }
+
+    private Optional<Note> fault(String text) {
+        if (text.isBlank()) {
+            return Optional.of(new Note("removed", "empty", "it holds no text"));
+        }
+        return options.limits
+                .fault(TextStatistics.of(text))
+                .map(fault -> new Note("removed", fault.reason(), fault.detail()));
+    }
+
+    private static List<Note> piiNotes(String action, List<Finding> found) {
+        Map<Pii, Integer> byKind = new TreeMap<>();
+        found.forEach(finding -> byKind.merge(finding.kind(), 1, Integer::sum));
+        return byKind.entrySet().stream()
+                .map(entry -> new Note(
+                        action,
+                        "pii_" + entry.getKey().label(),
+                        "%d of kind %s"
+                                .formatted(entry.getValue(), entry.getKey().label())))
+                .toList();
+    }
+
+    private Optional<Note> repetition(String text, String where) {
+        if (options.exactDuplicates) {
+            String first = firstWith.putIfAbsent(Fingerprint.of(text), where);
+            if (first != null) {
+                return Optional.of(new Note("removed", "exact_duplicate", "the same as " + first));
+            }
+        }
+        if (near.isPresent()) {
+            Sketch sketch = near.get().sketch(text);
+            var nearest = near.get().nearest(sketch);
+            if (nearest.isPresent()) {
+                return Optional.of(new Note(
+                        "removed",
+                        "near_duplicate",
+                        String.format(
+                                Locale.ROOT,
+                                "%.3f similar to %s",
+                                nearest.get().similarity(),
+                                places.get(nearest.get().index()))));
+            }
+            near.get().add(sketch);
+            places.add(where);
+        }
+        return Optional.empty();
+    }
+
+    public int rows() {
+        return rows;
+    }
+
+    public int kept() {
+        return kept;
+    }
+
+    /// How often each thing was done: `removed near_duplicate` → 17.
+    public Map<String, Integer> counts() {
+        return new LinkedHashMap<>(counts);
+    }
+}

@@ -1,0 +1,126 @@
+package dev.graft.data.shape;
+
+import com.fasterxml.jackson.core.JacksonException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.graft.tokenizer.Message;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/// Messages as rows write them: `{"role", "content"}` as in Transformers, `{"from", "value"}` as in ShareGPT.
+final class Turns {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    /// ShareGPT's speakers by the roles that chat templates know.
+    private static final Map<String, String> ROLES = Map.ofEntries(
+            Map.entry("human", "user"),
+            Map.entry("user", "user"),
+            Map.entry("gpt", "assistant"),
+            Map.entry("assistant", "assistant"),
+            Map.entry("chatgpt", "assistant"),
+            Map.entry("bing", "assistant"),
+            Map.entry("bot", "assistant"),
+            Map.entry("model", "assistant"),
+            Map.entry("system", "system"),
+            Map.entry("function_call", "assistant"),
+            Map.entry("tool_call", "assistant"),
+            Map.entry("observation", "tool"),
+            Map.entry("function_response", "tool"),
+            Map.entry("tool_response", "tool"),
+            Map.entry("tool", "tool"));
+
+    private Turns() {}
+
+    /// The messages of a column: a list, one message alone, or (in CSV) the JSON of either.
+    static List<Message> of(ObjectNode row, String column) {
+        JsonNode value = row.path(column);
+        if (value.isTextual()) {
+            value = parsed(column, value.textValue());
+        }
+        if (value.isObject()) {
+            return List.of(turn(value));
+        }
+        if (!value.isArray() || value.isEmpty()) {
+            throw new IllegalArgumentException(
+                    value.isMissingNode()
+                            ? "has no \"%s\"".formatted(column)
+                            : "\"%s\" is %s; expected a list of {\"role\", \"content\"}"
+                                    .formatted(column, Columns.kind(value)));
+        }
+        List<Message> turns = new ArrayList<>();
+        for (JsonNode message : value) {
+            try {
+                turns.add(turn(message));
+            } catch (IllegalArgumentException e) {
+                throw new IllegalArgumentException(
+                        "message %d of \"%s\" %s".formatted(turns.size() + 1, column, e.getMessage()), e);
+            }
+        }
+        return turns;
+    }
+
+    /// Whether a column holds messages rather than text.
+    static boolean areIn(JsonNode column) {
+        return column.isArray() || column.isObject();
+    }
+
+    /// The functions that `tools` names: a list of JSON schemas, or the JSON text of one.
+    static List<JsonNode> tools(ObjectNode row) {
+        JsonNode tools = row.path("tools");
+        if (tools.isTextual()) {
+            tools = tools.textValue().isBlank() ? JSON.createArrayNode() : parsed("tools", tools.textValue());
+        }
+        if (tools.isMissingNode() || tools.isNull()) {
+            return List.of();
+        }
+        if (!tools.isArray()) {
+            throw new IllegalArgumentException(
+                    "\"tools\" is %s; expected a list of JSON schemas".formatted(Columns.kind(tools)));
+        }
+        List<JsonNode> all = new ArrayList<>();
+        tools.forEach(all::add);
+        return all;
+    }
+
+    private static Message turn(JsonNode message) {
+        if (!(message instanceof ObjectNode turn)) {
+            throw new IllegalArgumentException(
+                    "is %s; expected {\"role\", \"content\"}".formatted(Columns.kind(message)));
+        }
+        if (turn.hasNonNull("tool_calls")) {
+            throw new IllegalArgumentException(
+                    "has \"tool_calls\", which are not supported: write them into \"content\"");
+        }
+        if (turn.has("from") || turn.has("value")) {
+            return new Message(role(Columns.text(turn, "from")), Columns.text(turn, "value"));
+        }
+        String role = Columns.text(turn, "role");
+        if (role.isBlank()) {
+            throw new IllegalArgumentException("has an empty \"role\"; expected \"system\", \"user\" or \"assistant\"");
+        }
+        return new Message(role, Columns.text(turn, "content"));
+    }
+
+    private static String role(String from) {
+        String role = ROLES.get(from);
+        if (role == null) {
+            throw new IllegalArgumentException("is from \"%s\"; expected one of %s"
+                    .formatted(
+                            from,
+                            String.join(", ", ROLES.keySet().stream().sorted().toList())));
+        }
+        return role;
+    }
+
+    private static JsonNode parsed(String column, String text) {
+        try {
+            return JSON.readTree(text);
+        } catch (JacksonException e) {
+            throw new IllegalArgumentException(
+                    "\"%s\" is text that is not JSON (%s); expected a list".formatted(column, e.getOriginalMessage()),
+                    e);
+        }
+    }
+}

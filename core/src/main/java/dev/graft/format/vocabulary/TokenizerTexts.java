@@ -1,0 +1,103 @@
+package dev.graft.format.vocabulary;
+
+import dev.graft.format.FormatException;
+import dev.graft.format.Gguf;
+import dev.graft.format.Json;
+import dev.graft.format.Llama2c;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/// The small text files of a model that concern its tokenizer (`tokenizer.json`, `tokenizer_config.json`,
+/// `generation_config.json`, `chat_template.jinja` …), whatever kind of file the model came in: read from a Hugging
+/// Face folder, or made from a GGUF file, from the `tok*.bin` beside a llama2.c checkpoint, or from a folder's
+/// `tokenizer.model`.
+public final class TokenizerTexts {
+    private final Path model;
+    private final Path folder;
+    private final Map<String, String> made;
+    private final boolean readsFolder;
+
+    private TokenizerTexts(Path model, Path folder, Map<String, String> made, boolean readsFolder) {
+        this.model = model;
+        this.folder = folder;
+        this.made = made;
+        this.readsFolder = readsFolder;
+    }
+
+    /// @param model a model folder, its `tokenizer.json` or `tokenizer.model`, a `.gguf` or a llama2.c `.bin` file
+    public static TokenizerTexts of(Path model) {
+        if (Files.isDirectory(model)) {
+            return ofFolder(model, model);
+        }
+        if (Gguf.isNamedSo(model)) {
+            try (Gguf gguf = Gguf.open(model)) {
+                return new TokenizerTexts(model, model, GgufVocabulary.files(gguf), false);
+            }
+        }
+        if (Llama2c.isNamedSo(model)) {
+            return new TokenizerTexts(model, model, Llama2cVocabulary.files(model), false);
+        }
+        Path folder = model.toAbsolutePath().getParent();
+        if (model.toString().endsWith(".model")) {
+            return new TokenizerTexts(model, folder, fromSentencePiece(folder, model), true);
+        }
+        return new TokenizerTexts(model, folder, Map.of(), true);
+    }
+
+    private static TokenizerTexts ofFolder(Path model, Path folder) {
+        Path sentencePiece = folder.resolve("tokenizer.model");
+        boolean convert = !Files.exists(folder.resolve("tokenizer.json")) && Files.isRegularFile(sentencePiece);
+        return new TokenizerTexts(model, folder, convert ? fromSentencePiece(folder, sentencePiece) : Map.of(), true);
+    }
+
+    /// `tokenizer_config.json` beside it says whether texts get a begin and an end; Llama's do get a begin.
+    private static Map<String, String> fromSentencePiece(Path folder, Path file) {
+        Path config = folder.resolve("tokenizer_config.json");
+        boolean addBos = true;
+        boolean addEos = false;
+        if (Files.isRegularFile(config)) {
+            var settings = Json.readObject(config, "the tokenizer's settings");
+            addBos = settings.path("add_bos_token").asBoolean(true);
+            addEos = settings.path("add_eos_token").asBoolean(false);
+        }
+        Pieces pieces = SentencePieceModel.read(file, addBos, addEos);
+        if (!pieces.doubles().isEmpty()) {
+            throw new FormatException(
+                    file, "it holds a piece twice", "each piece once", "Save the tokenizer as tokenizer.json.");
+        }
+        Map<String, String> made = new HashMap<>();
+        made.put("tokenizer.json", pieces.tokenizerJson());
+        return made;
+    }
+
+    /// Where they come from, for messages: the file itself in a folder, or the model file.
+    public Path where(String name) {
+        return readsFolder && !made.containsKey(name) ? place(name) : model;
+    }
+
+    /// The content of the file of this name, where there is one.
+    public Optional<String> text(String name) {
+        if (made.containsKey(name)) {
+            return Optional.of(made.get(name));
+        }
+        Path file = place(name);
+        if (!readsFolder || !Files.isRegularFile(file)) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(Files.readString(file));
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read %s: %s".formatted(file, e.getMessage()), e);
+        }
+    }
+
+    /// The file of this name; a tokenizer file that was named itself may be called as it likes.
+    private Path place(String name) {
+        return name.equals("tokenizer.json") && !folder.equals(model) ? model : folder.resolve(name);
+    }
+}

@@ -1,0 +1,122 @@
+package dev.graft.kernel;
+
+import static dev.graft.kernel.Arguments.address;
+import static dev.graft.kernel.Arguments.isHalf;
+
+import dev.graft.tensor.DType;
+import dev.graft.tensor.Scope;
+import dev.graft.tensor.Tensor;
+
+/// Packing and unpacking over libtorch's memory with the Vector API, on all threads libtorch uses. The loops are
+/// in [QuantLoops]; blocks and rows are worked on whole by one thread, so results do not depend on their number.
+enum VectorQuantKernels implements QuantKernels {
+    INSTANCE;
+
+    @Override
+    public void quantiseBlocks(Tensor x, Codebook book, int block, Tensor codes, Tensor absmax) {
+        Arguments.blocks(x, book, block, codes, absmax);
+        try (Scope scope = Scope.open()) {
+            Tensor numbers = readable(x);
+            boolean half = isHalf("x", numbers);
+            long xs = address(numbers);
+            long bytes = address(codes);
+            long scales = address(absmax);
+            long elements = x.elements();
+            Parallel.rows(absmax.elements(), block, (from, to) -> {
+                float[] tile = Tile.of(block);
+                int[] ranks = new int[tile.length];
+                for (long b = from; b < to; b++) {
+                    int n = (int) Math.min(block, elements - b * block);
+                    Tile.read(Tile.at(xs, b * block, half), half, tile, 0, n);
+                    Tile.pad(tile, n, 0);
+                    float largest = QuantLoops.magnitude(tile, Tile.padded(n));
+                    boolean empty = largest < Float.MIN_NORMAL;
+                    Tile.put(empty ? 0 : largest, Tile.at(scales, b, false), false);
+                    long target = bytes + book.bytes(b * block);
+                    if (empty) {
+                        Tile.MEMORY.asSlice(target, book.bytes(n)).fill((byte) 0);
+                        continue;
+                    }
+                    Loops.multiply(tile, 1 / largest, Tile.padded(n));
+                    if (book.bits() == 4) {
+                        QuantLoops.ranks(tile, ranks, book.thresholds(), Tile.padded(n));
+                        QuantLoops.pack(ranks, n, book, target);
+                    } else {
+                        QuantLoops.search(tile, n, book, target);
+                    }
+                }
+            });
+        }
+    }
+
+    @Override
+    public void dequantiseBlocks(Tensor codes, Tensor absmax, Codebook book, int block, Tensor y) {
+        Arguments.blocks(y, book, block, codes, absmax);
+        boolean half = isHalf("y", y);
+        long bytes = address(codes);
+        long scales = address(absmax);
+        long ys = address(y);
+        long elements = y.elements();
+        long whole = elements / block;
+        float[] values = book.values();
+        Parallel.rows(absmax.elements(), block, (from, to) -> {
+            long full = Math.min(to, whole);
+            if (book.bits() == 4) {
+                QuantLoops.unpack(bytes, scales, values, block, from, full, ys, half);
+            } else {
+                QuantLoops.lookUp(bytes, scales, values, block, from, full, ys, half);
+            }
+            if (to > full) {
+                int n = (int) (elements - whole * block);
+                long first = bytes + book.bytes(whole * block);
+                float scale = Tile.get(Tile.at(scales, whole, false), false);
+                QuantLoops.tail(first, scale, values, n, Tile.at(ys, whole * block, half), half);
+            }
+        });
+    }
+
+    @Override
+    public void quantiseRows(Tensor x, Tensor codes, Tensor absmax) {
+        Arguments.rows(x, codes, absmax);
+        try (Scope scope = Scope.open()) {
+            Tensor numbers = readable(x);
+            boolean half = isHalf("x", numbers);
+            int width = (int) x.size(1);
+            long xs = address(numbers);
+            long bytes = address(codes);
+            long scales = address(absmax);
+            Parallel.rows(x.size(0), width, (from, to) -> {
+                float[] row = Tile.of(width);
+                for (long r = from; r < to; r++) {
+                    Tile.read(Tile.at(xs, r * width, half), half, row, 0, width);
+                    float largest = QuantLoops.magnitude(row, row.length);
+                    Tile.put(largest, Tile.at(scales, r, false), false);
+                    Loops.multiply(row, largest == 0 ? 0 : 127 / largest, row.length);
+                    QuantLoops.round(row, width, bytes + r * width);
+                }
+            });
+        }
+    }
+
+    @Override
+    public void dequantiseRows(Tensor codes, Tensor absmax, Tensor y) {
+        Arguments.rows(y, codes, absmax);
+        boolean half = isHalf("y", y);
+        int width = (int) y.size(1);
+        long bytes = address(codes);
+        long scales = address(absmax);
+        long ys = address(y);
+        Parallel.rows(y.size(0), width, (from, to) -> {
+            for (long r = from; r < to; r++) {
+                float scale = Tile.get(Tile.at(scales, r, false), false);
+                long row = Tile.at(ys, r * width, half);
+                QuantLoops.scaleBytes(bytes + r * width, width, scale, PER_ROW_STEP, row, half);
+            }
+        });
+    }
+
+    /// In a type that tiles read; float16 exactly as float32.
+    private static Tensor readable(Tensor x) {
+        return x.dtype() == DType.F16 ? x.to(DType.F32) : x;
+    }
+}

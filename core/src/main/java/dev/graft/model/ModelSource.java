@@ -1,0 +1,82 @@
+package dev.graft.model;
+
+import dev.graft.format.FormatException;
+import dev.graft.format.Gguf;
+import dev.graft.format.Llama2c;
+import dev.graft.format.Safetensors.Entry;
+import dev.graft.model.gguf.GgufModel;
+import dev.graft.tensor.DType;
+import dev.graft.tensor.Tensor;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/// What a path called MODEL holds, whatever kind of file it is: a configuration in Hugging Face's terms and tensors
+/// under
+/// Hugging Face's names.
+///
+/// {@snippet :
+/// try (var source = ModelSource.open(Path.of("model-Q4_K.gguf"))) {
+///     source.names().forEach(name -> System.out.println(source.entry(name)));
+/// }
+/// }
+public interface ModelSource extends AutoCloseable {
+    /// Opens a Hugging Face folder, a `.gguf` file or a llama2.c checkpoint (`.bin`).
+    ///
+    /// @throws FormatException when it is none of these, or damaged
+    static ModelSource open(Path model) {
+        if (Gguf.isNamedSo(model)) {
+            return GgufModel.open(model);
+        }
+        return Llama2c.isNamedSo(model) ? new Llama2cModel(Llama2c.open(model)) : new HubFolder(model);
+    }
+
+    Path path();
+
+    ModelConfig config();
+
+    /// Names of all tensors.
+    Set<String> names();
+
+    /// A tensor's shape, its type as stored (`dtypeName`) and the type in which it is read (`dtype`), with bytes
+    /// counted
+    /// as stored.
+    ///
+    /// @throws FormatException when there is no such tensor
+    Entry entry(String name);
+
+    /// The tensor in the type it is read in; belongs to the current scope. Its memory is the file's where it is stored
+    /// so.
+    Tensor stored(String name);
+
+    /// The tensor in another type; one that has to be decoded is decoded into that type at once.
+    default Tensor as(DType type, String name) {
+        return stored(name).to(type);
+    }
+
+    /// Which of these tensors are missing, have another shape or a type nothing can be computed in, a clause each.
+    ///
+    /// @param expected shapes by name
+    default List<String> misfits(Map<String, long[]> expected) {
+        List<String> faults = new ArrayList<>();
+        expected.forEach((name, shape) -> {
+            if (!names().contains(name)) {
+                faults.add(name + ": missing");
+            } else if (!Arrays.equals(entry(name).shape(), shape)) {
+                faults.add("%s: shape %s; expected %s"
+                        .formatted(name, Arrays.toString(entry(name).shape()), Arrays.toString(shape)));
+            } else if (entry(name).dtype().filter(DType::isFloating).isEmpty()) {
+                faults.add("%s: type %s; expected a floating type (F32, BF16, F16, F64)"
+                        .formatted(name, entry(name).dtypeName()));
+            }
+        });
+        return faults;
+    }
+
+    /// Unmaps the files. Every tensor over their memory dies with them.
+    @Override
+    void close();
+}

@@ -1,0 +1,172 @@
+package dev.graft.model.gguf;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.graft.format.Gguf;
+import dev.graft.format.GgufValue;
+import dev.graft.model.ModelConfig;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/// A family of models as llama.cpp knows it.
+///
+/// @param architecture `general.architecture`, and the first word of its settings
+/// @param modelType    Hugging Face's `model_type`
+/// @param hubClass     for `architectures` in `config.json`
+/// @param settings     pairs that mean the same on both sides
+/// @param fixed        settings of `config.json` that go without saying in llama.cpp; a model with others is refused
+/// @param rope         whether positions are rotary
+public record GgufFamily(
+        String architecture,
+        String modelType,
+        String hubClass,
+        List<Setting> settings,
+        Map<String, Object> fixed,
+        GgufNames names,
+        boolean rope) {
+    /// One setting under its two names.
+    record Setting(String ggml, String hub, Kind kind) {
+        enum Kind {
+            WHOLE,
+            REAL,
+            /// Left out where it is not set.
+            OPTIONAL_WHOLE,
+            OPTIONAL_REAL;
+
+            boolean isOptional() {
+                return this == OPTIONAL_WHOLE || this == OPTIONAL_REAL;
+            }
+
+            boolean isReal() {
+                return this == REAL || this == OPTIONAL_REAL;
+            }
+        }
+
+        static Setting whole(String ggml, String hub) {
+            return new Setting(ggml, hub, Kind.WHOLE);
+        }
+
+        static Setting real(String ggml, String hub) {
+            return new Setting(ggml, hub, Kind.REAL);
+        }
+
+        static Setting optionalWhole(String ggml, String hub) {
+            return new Setting(ggml, hub, Kind.OPTIONAL_WHOLE);
+        }
+
+        static Setting optionalReal(String ggml, String hub) {
+            return new Setting(ggml, hub, Kind.OPTIONAL_REAL);
+        }
+    }
+
+    /// The `config.json` of a file of this family.
+    ModelConfig config(Gguf gguf) {
+        Map<String, Object> config = new LinkedHashMap<>();
+        config.put("architectures", List.of(hubClass));
+        config.put("model_type", modelType);
+        for (Setting setting : settings) {
+            value(gguf, setting).ifPresent(value -> config.put(setting.hub, value));
+        }
+        config.putAll(fixed);
+        config.put("vocab_size", gguf.entry("token_embd.weight").shape()[0]);
+        config.put("tie_word_embeddings", !gguf.entries().containsKey("output.weight"));
+        if (rope) {
+            GgufRope.read(gguf, architecture, config);
+        }
+        for (String token : List.of("bos", "eos")) {
+            gguf.whole("tokenizer.ggml.%s_token_id".formatted(token))
+                    .filter(id -> id < Integer.MAX_VALUE)
+                    .ifPresent(id -> config.put(token + "_token_id", id));
+        }
+        config.put("torch_dtype", storedType(gguf));
+        return ModelConfig.of(gguf.file(), config);
+    }
+
+    private Optional<Object> value(Gguf gguf, Setting setting) {
+        String key = architecture + "." + setting.ggml;
+        Optional<Object> value = setting.kind.isReal() ? gguf.number(key).map(GgufFamily::shortest) : whole(gguf, key);
+        if (value.isEmpty() && !setting.kind.isOptional()) {
+            throw gguf.refusal("it has no " + key, "a number for %s".formatted(setting.hub));
+        }
+        return value;
+    }
+
+    /// The double that is written as the float32 was: 1e-5, not 9.999999747378752e-06.
+    static Double shortest(double stored) {
+        return Double.valueOf(Float.toString((float) stored));
+    }
+
+    /// A number, or a list with the same one for each layer.
+    private static Optional<Object> whole(Gguf gguf, String key) {
+        if (gguf.metadata().get(key) instanceof GgufValue.Numbers numbers && numbers.size() > 0) {
+            long first = numbers.whole(0);
+            for (int i = 1; i < numbers.size(); i++) {
+                if (numbers.whole(i) != first) {
+                    throw gguf.refusal(key + " differs between layers", "the same for all");
+                }
+            }
+            return Optional.of(first);
+        }
+        return gguf.whole(key).map(value -> value);
+    }
+
+    /// The type most weights are in, as `torch_dtype`; float16 for those that have to be decoded.
+    private static String storedType(Gguf gguf) {
+        return gguf.entries().values().stream()
+                .max((a, b) -> Long.compare(a.elements(), b.elements()))
+                .map(entry -> switch (entry.dtypeName()) {
+                    case "F32" -> "float32";
+                    case "BF16" -> "bfloat16";
+                    default -> "float16";
+                })
+                .orElse("float32");
+    }
+
+    /// The settings of a model of this family, as llama.cpp's converter writes them.
+    public Map<String, GgufValue> metadata(ModelConfig config) {
+        requireFixed(config);
+        Map<String, GgufValue> metadata = new LinkedHashMap<>();
+        for (Setting setting : settings) {
+            String key = architecture + "." + setting.ggml;
+            JsonNode value = config.json().path(setting.hub);
+            if (value.isNumber()) {
+                metadata.put(
+                        key, setting.kind.isReal() ? GgufValue.of(value.asDouble()) : GgufValue.of(value.asLong()));
+            } else if (!setting.kind.isOptional()) {
+                metadata.put(key, derived(config, setting));
+            }
+        }
+        metadata.put(architecture + ".vocab_size", GgufValue.of((long) config.size("vocab_size")));
+        if (rope) {
+            GgufRope.write(config, architecture, metadata);
+        }
+        return metadata;
+    }
+
+    /// What Transformers assumes where `config.json` is silent.
+    private static GgufValue derived(ModelConfig config, Setting setting) {
+        return switch (setting.hub) {
+            case "num_key_value_heads" -> GgufValue.of((long) config.size("num_attention_heads"));
+            case "head_dim" -> GgufValue.of((long) headDim(config));
+            case "max_position_embeddings" -> GgufValue.of(2048L);
+            case "rms_norm_eps" -> GgufValue.of(1e-6);
+            default -> throw config.wrong(setting.hub, "it is missing", "a number");
+        };
+    }
+
+    static int headDim(ModelConfig config) {
+        return config.optionalSize("head_dim")
+                .orElseGet(() -> config.size("hidden_size") / config.size("num_attention_heads"));
+    }
+
+    private void requireFixed(ModelConfig config) {
+        fixed.forEach((key, value) -> {
+            JsonNode found = config.json().path(key);
+            if (!found.isMissingNode() && !found.isNull() && !found.asText().equals(String.valueOf(value))) {
+                throw config.wrong(
+                        key, "it is " + found, value + ", which is all that GGUF files of " + modelType + " can say");
+            }
+        });
+    }
+}

@@ -1,0 +1,76 @@
+package dev.graft.quant;
+
+import dev.graft.kernel.Codebook;
+import dev.graft.kernel.QuantKernels;
+import dev.graft.tensor.DType;
+import dev.graft.tensor.Device;
+import dev.graft.tensor.Scope;
+import dev.graft.tensor.Tensor;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/// A tensor cut, row after row, into blocks that share a scale: a code for each number, and the scales.
+///
+/// @param format made it
+/// @param book   of the format
+/// @param block  numbers that share a scale
+/// @param shape  of what was packed
+/// @param dtype  of what was packed
+/// @param codes  uint8; 4-bit codes two to a byte
+record Blockwise(
+        QuantFormat format, Codebook book, int block, long[] shape, DType dtype, Tensor codes, BlockScales scales)
+        implements Quantised {
+    Blockwise {
+        shape = shape.clone();
+    }
+
+    static Blockwise pack(QuantFormat format, Codebook book, int block, boolean nested, Tensor values) {
+        try (Scope scope = Scope.open()) {
+            Tensor numbers = Inputs.packable(format.name(), values);
+            Device device = values.device();
+            long elements = values.elements();
+            Tensor codes = Tensor.empty(DType.U8, device, book.bytes(elements));
+            Tensor absmax = Tensor.empty(DType.F32, device, (elements + block - 1) / block);
+            QuantKernels.of(device).quantiseBlocks(numbers, book, block, codes, absmax);
+            BlockScales scales = nested ? BlockScales.nest(absmax) : new BlockScales.Plain(absmax.retain());
+            return new Blockwise(format, book, block, values.shape(), values.dtype(), codes.retain(), scales);
+        }
+    }
+
+    @Override
+    public long[] shape() {
+        return shape.clone();
+    }
+
+    @Override
+    public Device device() {
+        return codes.device();
+    }
+
+    @Override
+    public void unpack(Tensor into) {
+        try (Scope scope = Scope.open()) {
+            QuantKernels.of(device()).dequantiseBlocks(codes, scales.values(), book, block, into);
+        }
+    }
+
+    @Override
+    public Map<String, Tensor> parts() {
+        Map<String, Tensor> parts = new LinkedHashMap<>();
+        parts.put("", codes);
+        switch (scales) {
+            case BlockScales.Plain plain -> parts.put(".absmax", plain.values());
+            case BlockScales.Nested nested -> {
+                parts.put(".absmax", nested.codes());
+                parts.put(".nested_absmax", nested.absmax());
+            }
+        }
+        return parts;
+    }
+
+    @Override
+    public void close() {
+        codes.release();
+        scales.close();
+    }
+}

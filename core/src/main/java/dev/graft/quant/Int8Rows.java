@@ -1,0 +1,78 @@
+package dev.graft.quant;
+
+import dev.graft.kernel.QuantKernels;
+import dev.graft.tensor.DType;
+import dev.graft.tensor.Device;
+import dev.graft.tensor.Scope;
+import dev.graft.tensor.Tensor;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/// LLM.int8(): whole numbers from −127 to 127 and a float32 scale for each row of a matrix.
+///
+/// Dettmers et al. 2022, <https://arxiv.org/abs/2208.07339>; as bitsandbytes stores it, which rounds weights to
+/// float16 first.
+public record Int8Rows() implements QuantFormat {
+    static final String NAME = "int8";
+    private static final double LARGEST_HALF = 65_504;
+
+    @Override
+    public String name() {
+        return NAME;
+    }
+
+    @Override
+    public Quantised quantise(Tensor values) {
+        if (values.dims() != 2) {
+            throw new IllegalArgumentException(
+                    "int8 packs the rows of a matrix; this has shape %s".formatted(Arrays.toString(values.shape())));
+        }
+        try (Scope scope = Scope.open()) {
+            Tensor numbers = Inputs.packable(NAME, values);
+            Tensor half = numbers.to(DType.F16);
+            if (!half.allFinite()) {
+                throw new IllegalArgumentException(
+                        "a weight of magnitude %s does not fit into float16 (at most %s), which int8 goes through; use nf4 or leave this layer out with llm_int8_skip_modules"
+                                .formatted(numbers.to(DType.F32).abs().max().item(), LARGEST_HALF));
+            }
+            Tensor codes = Tensor.empty(DType.I8, values.device(), values.shape());
+            Tensor scales = Tensor.empty(DType.F32, values.device(), values.size(0));
+            QuantKernels.of(values.device()).quantiseRows(half, codes, scales);
+            return new Rows(this, values.dtype(), codes.retain(), scales.retain());
+        }
+    }
+
+    /// @param codes  int8 `[rows, columns]`
+    /// @param scales float32 `[rows]`, the largest magnitude of each
+    record Rows(QuantFormat format, DType dtype, Tensor codes, Tensor scales) implements Quantised {
+        @Override
+        public long[] shape() {
+            return codes.shape();
+        }
+
+        @Override
+        public Device device() {
+            return codes.device();
+        }
+
+        @Override
+        public void unpack(Tensor into) {
+            QuantKernels.of(device()).dequantiseRows(codes, scales, into);
+        }
+
+        @Override
+        public Map<String, Tensor> parts() {
+            Map<String, Tensor> parts = new LinkedHashMap<>();
+            parts.put("", codes);
+            parts.put(".SCB", scales);
+            return parts;
+        }
+
+        @Override
+        public void close() {
+            codes.release();
+            scales.release();
+        }
+    }
+}
