@@ -58,8 +58,8 @@ class TemplateTest {
 
     @Test
     void errorsWithinMacrosNameTheLineWithinTheMacro() {
-        assertThatThrownBy(() -> new Template("{% macro m() %}\n{{ none + 1 }}\n{% endmacro %}\n\n{{ m() }}")
-                        .render(Map.of()))
+        assertThatThrownBy(() ->
+                        new Template("{% macro m() %}\n{{ none + 1 }}\n{% endmacro %}\n\n{{ m() }}").render(Map.of()))
                 .hasMessageContaining("line 2");
     }
 
@@ -92,7 +92,9 @@ class TemplateTest {
         int start = Math.clamp(from < 0 ? from + size : from, 0, size);
         int stop = Math.clamp(to < 0 ? to + size : to, 0, size);
         String expected = items.subList(start, Math.max(start, stop)).toString();
-        assertThat(new Template("{{ l[a:b] }}").render(Map.of("l", items, "a", (int) from, "b", (int) to)).text())
+        assertThat(new Template("{{ l[a:b] }}")
+                        .render(Map.of("l", items, "a", (int) from, "b", (int) to))
+                        .text())
                 .isEqualTo(expected);
     }
 }
