@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -53,39 +54,29 @@ final class DataRenderCommand implements Runnable {
     @Option(names = "--input", required = true, paramLabel = "FILE", description = "Rows to render.")
     private Path input;
 
-    @Option(names = "--output", required = true, paramLabel = "FILE", description = "Where the rows go.")
-    private Path output;
-
-    @Option(names = "--overwrite", description = "Replace the output file if it exists.")
-    private boolean overwrite;
+    @Mixin
+    private OutputOptions output;
 
     private Optional<ChatTemplate> chosen = Optional.empty();
     private final Map<String, ChatTemplate> own = new HashMap<>();
-    private int rows;
     private int failed;
     private int replaced;
 
     @Override
     public void run() {
-        DataRows.prepare(output, overwrite);
+        output.require();
         chosen = template == null ? Optional.empty() : Optional.of(ChatTemplate.of(template));
         if (model != null) {
             try (Tokenizer tokenizer = Tokenizer.load(model, chosen)) {
                 chosen = tokenizer.chatTemplate();
             }
         }
-        DataRows.write(
-                output,
-                writer -> DataRows.each(List.of(input), (_, row) -> {
-                    render(row);
-                    writer.write(row);
-                }));
-        spec.commandLine().getOut().println(summary());
+        long rows = DataRows.change(input, output.file(), this::render);
+        spec.commandLine().getOut().println(summary(rows));
         spec.commandLine().getOut().flush();
     }
 
     private void render(ObjectNode row) {
-        rows++;
         boolean brings = row.has("template");
         ChatTemplate used = brings ? own(row.get("template")) : chosen.orElseThrow(this::noTemplate);
         Map<String, Object> variables = variables(row, brings);
@@ -131,7 +122,7 @@ final class DataRenderCommand implements Runnable {
         return JsonValues.map(variables);
     }
 
-    private String summary() {
+    private String summary(long rows) {
         String done = "%,d %s rendered".formatted(rows - failed, rows - failed == 1 ? "row" : "rows");
         String errors = failed == 0 ? "" : "; %,d with an error".formatted(failed);
         return done

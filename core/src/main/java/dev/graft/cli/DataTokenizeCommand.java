@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -45,30 +46,21 @@ final class DataTokenizeCommand implements Runnable {
     @Option(names = "--input", required = true, paramLabel = "FILE", description = "Rows with a text.")
     private Path input;
 
-    @Option(names = "--output", required = true, paramLabel = "FILE", description = "Where the rows go.")
-    private Path output;
-
-    @Option(names = "--overwrite", description = "Replace the output file if it exists.")
-    private boolean overwrite;
+    @Mixin
+    private OutputOptions output;
 
     @Option(
             names = "--no-special-tokens",
             description = "Leave out what the tokenizer puts around a text, such as <s> or [CLS].")
     private boolean noSpecialTokens;
 
-    private long rows;
     private long tokens;
 
     @Override
     public void run() {
-        DataRows.prepare(output, overwrite);
+        output.require();
         try (Tokenizer tokenizer = Tokenizer.load(model)) {
-            DataRows.write(
-                    output,
-                    writer -> DataRows.each(List.of(input), (_, row) -> {
-                        tokenize(tokenizer, row);
-                        writer.write(row);
-                    }));
+            long rows = DataRows.change(input, output.file(), row -> tokenize(tokenizer, row));
             spec.commandLine().getOut().println("%,d rows, %,d tokens".formatted(rows, tokens));
         }
         spec.commandLine().getOut().flush();
@@ -76,7 +68,6 @@ final class DataTokenizeCommand implements Runnable {
 
     private void tokenize(Tokenizer tokenizer, ObjectNode row) {
         int[] ids = tokenizer.encode(text(row), !noSpecialTokens);
-        rows++;
         tokens += ids.length;
         ArrayNode array = row.putArray("token_ids");
         for (int id : ids) {

@@ -138,7 +138,10 @@ final class TrainingRun {
                     .orElse(List.of());
             this.metrics =
                     new MetricsFile(directory.metrics(), recipe.training().loggingSteps());
-            this.checkpoints = new Checkpoints(directory.checkpoints(), identity(), (folder, step) -> saveAdapter(folder.resolve("adapter"), step));
+            this.checkpoints = new Checkpoints(
+                    directory.checkpoints(),
+                    identity(),
+                    (folder, step) -> saveAdapter(folder.resolve("adapter"), step));
         }
 
         void run(boolean resume) {

@@ -43,8 +43,7 @@ final class AdapterFiles {
             SafetensorsWriter.write(directory.resolve(WEIGHTS), parts);
         }
         AtomicFiles.writeString(
-                directory.resolve(AdapterConfigReader.FILE),
-                AdapterConfigWriter.write(settings, model.modules, baseModel));
+                directory.resolve(AdapterConfigReader.FILE), AdapterConfigWriter.write(settings, model, baseModel));
     }
 
     static void load(Path directory, AdaptedModel model) {

@@ -48,16 +48,13 @@ public final class Tokenizer implements AutoCloseable {
     private final OptionalInt eosId;
     private final Set<Integer> stopIds;
     private final Optional<ChatTemplate> chatTemplate;
-    private final String hash;
 
     private Tokenizer(
             HuggingFaceTokenizer library,
             Map<String, Integer> vocabulary,
             String canonical,
             TokenizerFiles files,
-            String hash,
             Optional<ChatTemplate> otherTemplate) {
-        this.hash = hash;
         this.library = library;
         this.vocabulary = vocabulary;
         this.canonical = canonical;
@@ -73,9 +70,8 @@ public final class Tokenizer implements AutoCloseable {
 
     /// Reads the tokenizer of a model.
     ///
-    /// @param path  a model directory holding `tokenizer.json` or SentencePiece's `tokenizer.model`, or
-    ///              one of
-    /// these files itself (`tokenizer_config.json` and the other small files are read from beside it); or a
+    /// @param path  a model directory holding `tokenizer.json` or SentencePiece's `tokenizer.model`, or one of
+    ///              these files itself (`tokenizer_config.json` and the other small files are read from beside it); or a
     ///              model in a `.gguf` file, or a llama2.c `.bin` with its `tok*.bin` beside it
     public static Tokenizer load(Path path) {
         return load(path, Optional.empty());
@@ -98,12 +94,7 @@ public final class Tokenizer implements AutoCloseable {
         HuggingFaceTokenizer library = open(file, json);
         try {
             return new Tokenizer(
-                    library,
-                    vocabulary,
-                    TokenizerFiles.canonical(parsed),
-                    new TokenizerFiles(texts),
-                    TokenizerFiles.sha256(json),
-                    chatTemplate);
+                    library, vocabulary, TokenizerFiles.canonical(parsed), new TokenizerFiles(texts), chatTemplate);
         } catch (RuntimeException e) {
             library.close();
             throw e;
@@ -211,11 +202,6 @@ public final class Tokenizer implements AutoCloseable {
     /// How this model writes a conversation, where it says so.
     public Optional<ChatTemplate> chatTemplate() {
         return chatTemplate;
-    }
-
-    /// SHA-256 of `tokenizer.json`, by which tokens that were kept are known to be of this tokenizer.
-    public String hash() {
-        return hash;
     }
 
     @Override
