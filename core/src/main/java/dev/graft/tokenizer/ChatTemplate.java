@@ -163,7 +163,7 @@ public final class ChatTemplate {
         return Optional.ofNullable(withTools ? sources.get("tool_use") : null)
                 .or(() -> Optional.ofNullable(sources.get(DEFAULT)))
                 .orElseThrow(() -> new IllegalArgumentException(
-                        "the model has several chat templates and none is called \"default\"; choose one of %s with chat_template"
+                        "the model has several chat templates and none is called \"default\"; put the one you mean into chat_template.jinja: %s"
                                 .formatted(names())));
     }
 
