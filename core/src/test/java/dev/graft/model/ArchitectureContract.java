@@ -279,9 +279,11 @@ abstract class ArchitectureContract {
         try (Safetensors of = Safetensors.open(golden.adapter().resolve("adapter_model.safetensors"));
                 Safetensors saved = Safetensors.open(again.resolve("adapter_model.safetensors"))) {
             assertThat(saved.entries().keySet()).isEqualTo(of.entries().keySet());
-            of.entries().keySet().forEach(name -> assertThat(saved.data(name).mismatch(of.data(name)))
-                    .as(name)
-                    .isEqualTo(-1));
+            of.entries()
+                    .keySet()
+                    .forEach(name -> assertThat(saved.data(name).mismatch(of.data(name)))
+                            .as(name)
+                            .isEqualTo(-1));
         }
     }
 
