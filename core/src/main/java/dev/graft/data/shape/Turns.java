@@ -111,8 +111,8 @@ final class Turns {
         ArrayNode toolCalls = JSON.createArrayNode();
         for (JsonNode call : calls.isArray() ? calls : JSON.createArrayNode().add(calls)) {
             if (!call.path("name").isTextual() || !call.has("arguments")) {
-                throw new IllegalArgumentException("is a %s of %s; expected {\"name\": …, \"arguments\": …}"
-                        .formatted(from, Columns.kind(call)));
+                throw new IllegalArgumentException(
+                        "is a %s of %s; expected {\"name\": …, \"arguments\": …}".formatted(from, Columns.kind(call)));
             }
             toolCalls.addObject().put("type", "function").set("function", call);
         }

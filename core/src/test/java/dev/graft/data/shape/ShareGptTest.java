@@ -52,7 +52,8 @@ class ShareGptTest extends RowShapeContract {
         assertThat(call.fields().get("tool_calls"))
                 .asString()
                 .isEqualTo("[{type=function, function={name=add, arguments={a=1}}}]");
-        assertThatThrownBy(() -> shape().example(json("{'conversations': [{'from': 'function_call', 'value': '[1]'}]}")))
+        assertThatThrownBy(
+                        () -> shape().example(json("{'conversations': [{'from': 'function_call', 'value': '[1]'}]}")))
                 .hasMessageContaining("message 1 of \"conversations\" is a function_call of the number 1; expected");
     }
 }
