@@ -16,6 +16,7 @@ import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -30,8 +31,8 @@ import java.util.Set;
 /// Folds adapters into their base: `W' = W + ΔW`, computed in float32 and rounded once to the type it is saved in.
 ///
 /// The base stays in its files and is read tensor by tensor. Of a tensor that an adapter changes, the result is in
-/// memory in the type it is saved in, and some rows at a time in float32; methods and changes that need a whole matrix
-/// at once hold a few copies of that one matrix.
+/// memory in the type it is saved in, and some rows at a time in float32; methods that look at whole changes hold one per
+/// adapter.
 ///
 /// ```java
 /// try (Merge merge = Merge.open(base, List.of(adapter), MergeSettings.plain(Optional.empty()))) {
@@ -167,11 +168,32 @@ public final class Merge implements AutoCloseable {
 
     /// The same, and beside it what [Unmerge] needs to give the base back bit for bit.
     public MergeReport writeWithDelta(Path folder) {
+        if (!Files.isDirectory(model)) {
+            throw new IllegalArgumentException(
+                    "%s is a single file, and what unmerging gives back is a folder; keep the file instead".formatted(model));
+        }
         try (KeptDelta.Writer kept = new KeptDelta.Writer(folder)) {
             MergeReport report = write(folder, Optional.of(kept));
             kept.finish(WeightHash.of(model), model.resolve("config.json"));
             return report;
         }
+    }
+
+    /// Writes the merged model as a GGUF file.
+    ///
+    /// @param folder of the merged model that the file is made from
+    public MergeReport writeGguf(Path folder, Path file) {
+        List<MergeReport> report = new ArrayList<>();
+        AtomicFiles.directory(folder, into -> report.add(write(into)));
+        GgufExport.run(
+                folder,
+                file,
+                switch (settings.saveType().orElse(storedType(files))) {
+                    case BF16 -> GgufExport.Type.BF16;
+                    case F16 -> GgufExport.Type.F16;
+                    default -> GgufExport.Type.F32;
+                });
+        return report.getFirst();
     }
 
     private MergeReport write(Path folder, Optional<KeptDelta.Writer> kept) {
