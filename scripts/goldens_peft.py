@@ -11,6 +11,7 @@ Run scripts/goldens_llama.py first. Writes, below goldens/peft/:
 Each training run is repeated in float64; the differences are recorded as `float64_differs_by`.
 """
 
+import copy
 import json
 import os
 import random
@@ -103,7 +104,7 @@ def run(name, model_name, settings, batch):
     learning_rate = 1e-2
     folder = PEFT / name
     repeatable(23)
-    model = get_peft_model(base(model_name), LoraConfig(**settings, **COMMON))
+    model = get_peft_model(base(model_name), LoraConfig(**copy.deepcopy(settings), **COMMON))
     save_adapter(model, folder / "adapter-init")
     history = train(model, batch, learning_rate)
     save_adapter(model, folder / "adapter-final")
@@ -127,7 +128,7 @@ def written_configs():
     configs = {}
     for name, settings in CONFIGS.items():
         repeatable(41)
-        model = get_peft_model(base("base-bias"), LoraConfig(**settings, task_type="CAUSAL_LM"))
+        model = get_peft_model(base("base-bias"), LoraConfig(**copy.deepcopy(settings), task_type="CAUSAL_LM"))
         save_adapter(model, PEFT / "tmp")
         configs[name] = json.loads((PEFT / "tmp/adapter_config.json").read_text())
         shutil.rmtree(PEFT / "tmp")
@@ -170,7 +171,7 @@ def selections():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                adapted = get_peft_model(model, LoraConfig(r=8, lora_alpha=16, **settings))
+                adapted = get_peft_model(model, LoraConfig(r=8, lora_alpha=16, **copy.deepcopy(settings)))
             except ValueError as e:
                 rows.append({"settings": settings, "error": str(e)[:60]})
                 continue

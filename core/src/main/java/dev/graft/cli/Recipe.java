@@ -1,5 +1,6 @@
 package dev.graft.cli;
 
+import dev.graft.cli.Sources.Source;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -218,25 +219,60 @@ public record Recipe(
 
     /// What is learnt from, and what is held out.
     public record Data(
-            @Key(help = "JSONL file of {\"prompt\", \"completion\"}, {\"messages\": […]} or {\"text\"} rows")
-            Path train,
+            @Key(
+                    help =
+                            "file, folder or pattern of rows, or a list of them, each perhaps {path, weight, columns, shape}")
+            Sources train,
 
-            @Key(help = "held-out rows in a file of their own, instead of eval_fraction")
-            Optional<Path> eval,
+            @Key(help = "held-out rows in files of their own, instead of eval_fraction")
+            Optional<Sources> eval,
 
             @Key(or = "0.05", unless = "eval", help = "share of the training rows that is held out; 0 holds none out")
             OptionalDouble evalFraction,
 
+            @Key(
+                    or = "{}",
+                    help = "columns by the names shapes give them, such as {prompt: question, completion: answer}")
+            Map<String, String> columns,
+
+            @Key(
+                    or = "auto",
+                    help =
+                            "auto, or text, prompt_completion, messages, alpaca, sharegpt: what the columns of a row mean")
+            String shape,
+
+            @Key(or = "first_exhausted", help = "when the interleaving of sources with weights ends")
+            StoppingStrategy stoppingStrategy,
+
             @Key(help = "longest row in tokens; without it, what a batch holds and the model was made for")
             OptionalInt maxLength,
 
-            @Key(or = "error", help = "what to do with a longer row: stop, cut it off, or leave it out")
+            @Key(or = "error", help = "what to do with a longer row: stop, cut it, leave it out, or make several of it")
             Overlong overlong,
 
-            @Key(or = "completion", help = "tokens that are learnt; completion includes the turns of an assistant")
+            @Key(
+                    or = "completion",
+                    help = "tokens that are learnt; completion is all the assistant says behind the prompt")
             TrainOn trainOn) {
 
         public Data {
+            columns = new LinkedHashMap<>(columns);
+            try {
+                Sources.requireShape(shape);
+                train.list().forEach(source -> source.input(Map.of(), "auto"));
+            } catch (IllegalArgumentException wrong) {
+                throw new IllegalArgumentException("data.shape " + wrong.getMessage(), wrong);
+            }
+            try {
+                Source.of("").input(columns, "auto");
+            } catch (IllegalArgumentException wrong) {
+                throw new IllegalArgumentException("data." + wrong.getMessage(), wrong);
+            }
+            eval.ifPresent(sources -> require(
+                    sources.list().stream().noneMatch(s -> s.weight().isPresent()),
+                    "data.eval",
+                    "a list with weights",
+                    "without: every held-out row counts once"));
             exactlyOne("data.eval", eval.isPresent(), "data.eval_fraction", evalFraction.isPresent());
             evalFraction.ifPresent(
                     share -> require(share >= 0 && share < 1, "data.eval_fraction", share, "at least 0 and below 1"));
@@ -246,13 +282,22 @@ public record Recipe(
 
     public enum Overlong {
         ERROR,
+        TRUNCATE_START,
         TRUNCATE_END,
-        DROP
+        DROP,
+        SPLIT
     }
 
     public enum TrainOn {
         COMPLETION,
+        ASSISTANT,
+        LAST_ASSISTANT,
         ALL
+    }
+
+    public enum StoppingStrategy {
+        FIRST_EXHAUSTED,
+        ALL_EXHAUSTED
     }
 
     /// How the run spends its steps; a step is one update of the weights.

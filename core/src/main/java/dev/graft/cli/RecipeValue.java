@@ -48,6 +48,15 @@ record RecipeValue(RecipeKey key, Path folder) {
         if (type == Modules.class) {
             return modules(node);
         }
+        if (type == Sources.class) {
+            return new SourcesValue(key, folder).of(node);
+        }
+        if (type == Map.class) {
+            return names(node, key.path(), "a section such as {prompt: question, completion: answer}");
+        }
+        if (type == String.class) {
+            return text(node, "a name");
+        }
         return choice(node);
     }
 
@@ -88,6 +97,21 @@ record RecipeValue(RecipeKey key, Path folder) {
             throw wrong(node, expected);
         }
         return list.items().stream().map(item -> text(item, expected)).toList();
+    }
+
+    /// The names that a section gives to others.
+    static Map<String, String> names(YamlNode node, String path, String expected) {
+        if (!(node instanceof YamlNode.Section section)) {
+            throw wrong(node, path, expected);
+        }
+        Map<String, String> names = new LinkedHashMap<>();
+        section.entries().forEach((name, entry) -> {
+            if (!(entry.value() instanceof YamlNode.Scalar scalar)) {
+                throw wrong(entry.value(), path + "." + name, "the name of a column");
+            }
+            names.put(name, scalar.text());
+        });
+        return names;
     }
 
     private Modules modules(YamlNode node) {
@@ -170,7 +194,11 @@ record RecipeValue(RecipeKey key, Path folder) {
     }
 
     private IllegalArgumentException wrong(YamlNode node, String expected) {
+        return wrong(node, key.path(), expected);
+    }
+
+    static IllegalArgumentException wrong(YamlNode node, String path, String expected) {
         return new IllegalArgumentException(
-                "%s: %s must be %s; found %s".formatted(node.place(), key.path(), expected, node.described()));
+                "%s: %s must be %s; found %s".formatted(node.place(), path, expected, node.described()));
     }
 }

@@ -7,10 +7,12 @@ import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
 import com.fasterxml.jackson.dataformat.yaml.util.StringQuotingChecker;
 import dev.graft.cli.Recipe.Modules;
+import dev.graft.cli.Sources.Source;
 import java.lang.reflect.RecordComponent;
 import java.math.BigDecimal;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -73,6 +75,7 @@ final class RecipeWriter {
             case Modules.AllLinear _ -> "all-linear";
             case Modules.Named(var names) -> names;
             case Modules.Matching(var regex) -> regex;
+            case Sources sources -> plain(sources);
             case Recipe.Tokens.OfEmbedding(var tokens) -> tokens;
             case Recipe.Tokens.ByModule(var tokens) -> tokens;
             case Map<?, ?> map -> {
@@ -94,5 +97,24 @@ final class RecipeWriter {
                 BigDecimal.valueOf(number).stripTrailingZeros();
             default -> value;
         };
+    }
+
+    private static Object plain(Sources sources) {
+        List<Object> list = sources.list().stream().map(RecipeWriter::plain).toList();
+        return list.size() == 1 && list.getFirst() instanceof String path ? path : list;
+    }
+
+    private static Object plain(Source source) {
+        if (source.equals(Source.of(source.path()))) {
+            return source.path();
+        }
+        Map<String, Object> all = new LinkedHashMap<>();
+        all.put("path", source.path());
+        source.weight().ifPresent(weight -> all.put("weight", plain((Object) weight)));
+        if (!source.columns().isEmpty()) {
+            all.put("columns", source.columns());
+        }
+        source.shape().ifPresent(shape -> all.put("shape", shape));
+        return all;
     }
 }

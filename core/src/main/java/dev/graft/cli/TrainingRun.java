@@ -5,6 +5,8 @@ import dev.graft.data.PackedBatch;
 import dev.graft.eval.Answers;
 import dev.graft.eval.HeldOut;
 import dev.graft.export.ModelDirectory;
+import dev.graft.format.AtomicFiles;
+import dev.graft.format.Json;
 import dev.graft.format.WeightHash;
 import dev.graft.model.Architectures;
 import dev.graft.model.LanguageModel;
@@ -136,7 +138,10 @@ final class TrainingRun {
                     .orElse(List.of());
             this.metrics =
                     new MetricsFile(directory.metrics(), recipe.training().loggingSteps());
-            this.checkpoints = new Checkpoints(directory.checkpoints(), identity(), (folder, step) -> saveAdapter(folder.resolve("adapter"), step));
+            this.checkpoints = new Checkpoints(
+                    directory.checkpoints(),
+                    identity(),
+                    (folder, step) -> saveAdapter(folder.resolve("adapter"), step));
         }
 
         void run(boolean resume) {
@@ -144,6 +149,7 @@ final class TrainingRun {
                 checkpoints.requireSameRun(); // before anything of the run is changed
             }
             directory.writeRecipe(recipe);
+            AtomicFiles.writeString(directory.dataReport(), Json.pretty(data.report()) + "\n");
             int steps = steps();
             introduce(steps);
             Measured before = measure("before", Optional.empty());
@@ -183,7 +189,12 @@ final class TrainingRun {
                             trainable,
                             100.0 * trainable / model.totalParameters(),
                             steps));
-            console.say("data      " + data.train().summary());
+            data.files().forEach(file -> console.say("rows      " + file));
+            console.say(String.format(
+                    Locale.ROOT,
+                    "data      %s; batches %.1f %% full",
+                    data.train().summary(),
+                    100 * data.fillRate()));
             data.heldOut().ifPresent(held -> console.say("held out  " + held.summary()));
         }
 

@@ -7,6 +7,7 @@ import dev.graft.tokenizer.Tokenizer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.IntPredicate;
 
 /// Conversations as tokens: rendered whole by the chat template, with what the assistant says marked as learnt.
 ///
@@ -35,14 +36,22 @@ final class ChatTokens {
     }
 
     /// The template writes every special token, so the tokenizer adds none: nothing begins twice.
-    LabelledTokens of(List<Message> messages) {
-        if (messages.stream().noneMatch(m -> isAssistant(m) && !m.content().isBlank())) {
+    ///
+    /// @param learnt  which of the assistant's messages are learnt, by their index
+    LabelledTokens of(List<Message> messages, IntPredicate learnt) {
+        boolean[] turns = new boolean[messages.size()];
+        boolean speaks = false;
+        for (int i = 0; i < turns.length; i++) {
+            turns[i] = isAssistant(messages.get(i)) && learnt.test(i);
+            speaks |= turns[i] && !messages.get(i).content().isBlank();
+        }
+        if (!speaks) {
             throw new LabelledTokens.NothingToTrain("the assistant says nothing in it");
         }
         String whole = template.render(messages, false);
         Encoded encoded = tokenizer.encodeWithOffsets(whole, false);
         boolean[] labels = new boolean[encoded.size()];
-        for (Span span : assistantSpans(messages, whole)) {
+        for (Span span : assistantSpans(messages, turns, whole)) {
             label(span, encoded, labels);
         }
         labels[0] = false;
@@ -73,10 +82,10 @@ final class ChatTokens {
         }
     }
 
-    private List<Span> assistantSpans(List<Message> messages, String whole) {
+    private List<Span> assistantSpans(List<Message> messages, boolean[] turns, String whole) {
         List<Span> spans = new ArrayList<>();
         for (int i = 0; i < messages.size(); i++) {
-            if (isAssistant(messages.get(i))) {
+            if (turns[i]) {
                 String before = template.render(messages.subList(0, i), true);
                 requireBeginning(before, whole, i + 1);
                 spans.add(new Span(before.length(), end(messages.subList(0, i + 1), whole)));

@@ -100,7 +100,7 @@ final class OpenedAdapter implements AutoCloseable {
     /// @param base the base's, float32
     /// @return     float32 and contiguous; may be changed
     Tensor delta(String tensor, Tensor base) {
-        return change(tensor).delta(base).contiguous();
+        return change(tensor).delta(base, 0).contiguous();
     }
 
     @Override

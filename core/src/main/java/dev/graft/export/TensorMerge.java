@@ -82,7 +82,7 @@ final class TensorMerge {
             return this::product;
         }
         Tensor base = stored.to(DType.F32);
-        Tensor sum = settings.isPlain() ? change(0).merged(base) : null;
+        Tensor sum = settings.isPlain() ? change(0).merged(base, 0) : null;
         Tensor delta = sum != null ? sum.sub(base) : combined(base);
         return (rows, from) -> {
             Tensor part = delta.narrow(0, from, rows.size(0));

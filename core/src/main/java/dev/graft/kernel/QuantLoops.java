@@ -11,6 +11,7 @@ import static dev.graft.kernel.Tile.ORDER;
 import static jdk.incubator.vector.FloatVector.fromArray;
 
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -31,6 +32,9 @@ final class QuantLoops {
     private static final VectorSpecies<Short> SHORTS =
             COUNT < 8 ? null : VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
 
+    /// Numbers whose codes are unpacked together; every block size of the 4-bit formats is a multiple.
+    private static final int RUN = 32;
+
     private QuantLoops() {}
 
     // ---------------------------------------------------------------- packing
@@ -44,16 +48,37 @@ final class QuantLoops {
         return m.reduceLanes(VectorOperators.MAX);
     }
 
-    /// How many thresholds lie strictly below each number.
+    /// How many of 15 thresholds lie strictly below each number, by halving.
     static void ranks(float[] a, int[] ranks, float[] thresholds, int n) {
+        if (COUNT != 16 && COUNT != 8) {
+            for (int i = 0; i < n; i++) {
+                int rank = 0;
+                for (float threshold : thresholds) {
+                    rank += a[i] > threshold ? 1 : 0;
+                }
+                ranks[i] = rank;
+            }
+            return;
+        }
+        float[] sixteen = Arrays.copyOf(thresholds, 16);
+        IntVector table = fromArray(FLOATS, sixteen, 0).reinterpretAsInts();
+        IntVector more = fromArray(FLOATS, sixteen, 16 - COUNT).reinterpretAsInts();
+        FloatVector middle = all(thresholds[7]);
+        IntVector eight = IntVector.broadcast(INTS, 8);
+        IntVector none = IntVector.zero(INTS);
         for (int i = 0; i < n; i += COUNT) {
             FloatVector x = fromArray(FLOATS, a, i);
-            IntVector rank = IntVector.zero(INTS);
-            for (float threshold : thresholds) {
-                rank = rank.add(1, x.compare(VectorOperators.GT, threshold).cast(INTS));
-            }
+            IntVector rank = none.blend(eight, x.compare(VectorOperators.GT, middle).cast(INTS));
+            rank = above(x, rank, 4, table, more);
+            rank = above(x, rank, 2, table, more);
+            rank = above(x, rank, 1, table, more);
             rank.intoArray(ranks, i);
         }
+    }
+
+    private static IntVector above(FloatVector x, IntVector rank, int step, IntVector table, IntVector more) {
+        FloatVector threshold = select(rank.add(step - 1), table, more).reinterpretAsFloats();
+        return rank.blend(rank.add(step), x.compare(VectorOperators.GT, threshold).cast(INTS));
     }
 
     /// Two codes to a byte, the first in the upper half; a missing last one is the code of zero.
@@ -82,37 +107,74 @@ final class QuantLoops {
 
     // ---------------------------------------------------------------- unpacking
 
-    /// Blocks `from … to-1` of 4-bit codes as bfloat16. A byte becomes one 32-bit word: its upper half's value
-    /// below, its lower half's above.
-    static void unpackHalf(long codes, long scales, float[] values, int block, long from, long to, long y) {
-        if (COUNT != 16 && COUNT != 8) {
-            for (long b = from; b < to; b++) {
-                float scale = Tile.get(Tile.at(scales, b, false), false);
-                tail(codes + b * block / 2, scale, values, block, Tile.at(y, b * block, true), true);
-            }
+    /// Blocks `from … to-1` of 4-bit codes.
+    static void unpack(
+            long codes, long scales, float[] values, int block, long from, long to, long y, boolean half) {
+        boolean runs = (COUNT == 16 || COUNT == 8) && block % RUN == 0 && Integer.bitCount(block) == 1;
+        if (!runs) {
+            lookUp(codes, scales, values, block, from, to, y, half);
             return;
         }
+        int steps = Integer.numberOfTrailingZeros(block / RUN);
+        if (half) {
+            unpackHalf(codes, scales, values, steps, from << steps, to << steps, y);
+        } else {
+            unpackWide(codes, scales, values, steps, from << steps, to << steps, y);
+        }
+    }
+
+    /// Runs of 32 numbers, `2^steps` of them to a block, as bfloat16. A byte becomes one 32-bit word: its upper
+    /// half's value below, its lower half's above.
+    private static void unpackHalf(long codes, long scales, float[] values, int steps, long from, long to, long y) {
         FloatVector first = fromArray(FLOATS, values, 0);
         FloatVector second = fromArray(FLOATS, values, 16 - COUNT);
-        int bytes = block / 2;
-        for (long b = from; b < to; b++) {
-            float scale = MEMORY.get(ValueLayout.JAVA_FLOAT, scales + 4 * b);
+        for (long run = from; run < to; run++) {
+            float scale = MEMORY.get(ValueLayout.JAVA_FLOAT, scales + 4 * (run >> steps));
             IntVector low = rounded(first.mul(scale));
             IntVector lowMore = rounded(second.mul(scale));
             IntVector high = low.lanewise(VectorOperators.LSHL, 16);
             IntVector highMore = lowMore.lanewise(VectorOperators.LSHL, 16);
-            long source = codes + b * bytes;
-            long target = y + 4 * b * bytes;
-            for (int i = 0; i < bytes; i += COUNT) {
-                IntVector pair = (IntVector) ByteVector.fromMemorySegment(BYTES, MEMORY, source + i, ORDER)
-                        .convertShape(VectorOperators.ZERO_EXTEND_B2I, INTS, 0);
-                IntVector upper = pair.lanewise(VectorOperators.LSHR, 4);
-                IntVector lower = pair.and(15);
-                select(upper, low, lowMore)
-                        .or(select(lower, high, highMore))
-                        .intoMemorySegment(MEMORY, target + 4L * i, ORDER);
+            long source = codes + RUN / 2 * run;
+            long target = y + 2 * RUN * run;
+            pairs(source, low, lowMore, high, highMore, target);
+            if (COUNT == 8) {
+                pairs(source + 8, low, lowMore, high, highMore, target + 32);
             }
         }
+    }
+
+    private static void pairs(
+            long source, IntVector low, IntVector lowMore, IntVector high, IntVector highMore, long target) {
+        IntVector pair = (IntVector) ByteVector.fromMemorySegment(BYTES, MEMORY, source, ORDER)
+                .convertShape(VectorOperators.ZERO_EXTEND_B2I, INTS, 0);
+        select(pair.lanewise(VectorOperators.LSHR, 4), low, lowMore)
+                .or(select(pair.and(15), high, highMore))
+                .intoMemorySegment(MEMORY, target, ORDER);
+    }
+
+    /// The same as float32.
+    private static void unpackWide(long codes, long scales, float[] values, int steps, long from, long to, long y) {
+        FloatVector first = fromArray(FLOATS, values, 0);
+        FloatVector second = fromArray(FLOATS, values, 16 - COUNT);
+        for (long run = from; run < to; run++) {
+            float scale = MEMORY.get(ValueLayout.JAVA_FLOAT, scales + 4 * (run >> steps));
+            IntVector table = first.mul(scale).reinterpretAsInts();
+            IntVector more = second.mul(scale).reinterpretAsInts();
+            long source = codes + RUN / 2 * run;
+            long target = y + 4 * RUN * run;
+            wide(source, table, more, target);
+            if (COUNT == 8) {
+                wide(source + 8, table, more, target + 64);
+            }
+        }
+    }
+
+    private static void wide(long source, IntVector table, IntVector more, long target) {
+        ByteVector nibbles = nibbles(source);
+        select((IntVector) nibbles.convertShape(VectorOperators.B2I, INTS, 0), table, more)
+                .intoMemorySegment(MEMORY, target, ORDER);
+        select((IntVector) nibbles.convertShape(VectorOperators.B2I, INTS, 1), table, more)
+                .intoMemorySegment(MEMORY, target + 4 * COUNT, ORDER);
     }
 
     /// The upper 16 bits of float32 rounded to the nearest bfloat16, ties to even, in the lower half of a lane.
@@ -127,34 +189,6 @@ final class QuantLoops {
         return COUNT == 16 ? index.selectFrom(table) : index.selectFrom(table, more);
     }
 
-    /// Blocks `from … to-1` of 4-bit codes as float32.
-    static void unpack(long codes, long scales, float[] values, int block, long from, long to, long y) {
-        if (COUNT != 16 && COUNT != 8) {
-            for (long b = from; b < to; b++) {
-                float scale = Tile.get(Tile.at(scales, b, false), false);
-                tail(codes + b * block / 2, scale, values, block, Tile.at(y, b * block, false), false);
-            }
-            return;
-        }
-        FloatVector first = fromArray(FLOATS, values, 0);
-        FloatVector second = fromArray(FLOATS, values, 16 - COUNT);
-        int bytes = block / 2;
-        for (long b = from; b < to; b++) {
-            float scale = MEMORY.get(ValueLayout.JAVA_FLOAT, scales + 4 * b);
-            IntVector table = first.mul(scale).reinterpretAsInts();
-            IntVector more = second.mul(scale).reinterpretAsInts();
-            long source = codes + b * bytes;
-            long target = y + 8 * b * bytes;
-            for (int i = 0; i < bytes; i += COUNT) {
-                ByteVector nibbles = nibbles(source + i);
-                select((IntVector) nibbles.convertShape(VectorOperators.B2I, INTS, 0), table, more)
-                        .intoMemorySegment(MEMORY, target + 8L * i, ORDER);
-                select((IntVector) nibbles.convertShape(VectorOperators.B2I, INTS, 1), table, more)
-                        .intoMemorySegment(MEMORY, target + 8L * i + 4L * COUNT, ORDER);
-            }
-        }
-    }
-
     /// The halves of as many bytes as there are lanes, one byte each, in the order of the numbers they stand for.
     private static ByteVector nibbles(long address) {
         ShortVector pair = (ShortVector) ByteVector.fromMemorySegment(BYTES, MEMORY, address, ORDER)
@@ -164,15 +198,17 @@ final class QuantLoops {
                 .reinterpretAsBytes();
     }
 
-    /// Blocks `from … to-1` of 8-bit codes.
-    static void lookUp(long codes, long scales, float[] values, int block, long from, long to, long y, boolean half) {
+    /// Blocks `from … to-1` of codes of either width, one number after the other.
+    static void lookUp(
+            long codes, long scales, float[] values, int block, long from, long to, long y, boolean half) {
+        int bytes = values.length == 256 ? block : block / 2;
         for (long b = from; b < to; b++) {
             float scale = Tile.get(Tile.at(scales, b, false), false);
-            tail(codes + b * block, scale, values, block, Tile.at(y, b * block, half), half);
+            tail(codes + b * bytes, scale, values, block, Tile.at(y, b * block, half), half);
         }
     }
 
-    /// `n` codes of one block, one by one.
+    /// `n` codes of one block.
     static void tail(long codes, float scale, float[] values, int n, long y, boolean half) {
         boolean bytes = values.length == 256;
         for (int i = 0; i < n; i++) {
@@ -184,29 +220,26 @@ final class QuantLoops {
 
     /// Signed bytes times two factors, one after the other.
     static void scaleBytes(long codes, int n, float scale, float step, long y, boolean half) {
-        float[] tile = Tile.of(Math.min(n, Tile.LENGTH));
-        for (int start = 0; start < n; start += Tile.LENGTH) {
-            int count = Math.min(Tile.LENGTH, n - start);
-            scaleTile(codes + start, count, scale, step, tile);
-            Tile.write(tile, 0, Tile.at(y, start, half), half, count);
-        }
-    }
-
-    private static void scaleTile(long codes, int n, float scale, float step, float[] tile) {
-        FloatVector by = all(scale);
-        FloatVector then = all(step);
         int i = 0;
-        if (COUNT >= 8) {
+        if (COUNT == 16 || COUNT == 8) {
+            FloatVector by = all(scale);
+            FloatVector then = all(step);
             for (int end = n - COUNT; i <= end; i += COUNT) {
-                ((FloatVector) ByteVector.fromMemorySegment(BYTES, MEMORY, codes + i, ORDER)
+                FloatVector x = ((FloatVector) ByteVector.fromMemorySegment(BYTES, MEMORY, codes + i, ORDER)
                                 .convertShape(VectorOperators.B2F, FLOATS, 0))
                         .mul(by)
-                        .mul(then)
-                        .intoArray(tile, i);
+                        .mul(then);
+                if (half) {
+                    ((ShortVector) rounded(x).convertShape(VectorOperators.I2S, SHORTS, 0))
+                            .intoMemorySegment(MEMORY, y + 2L * i, ORDER);
+                } else {
+                    x.intoMemorySegment(MEMORY, y + 4L * i, ORDER);
+                }
             }
         }
         for (; i < n; i++) {
-            tile[i] = MEMORY.get(ValueLayout.JAVA_BYTE, codes + i) * scale * step;
+            float x = MEMORY.get(ValueLayout.JAVA_BYTE, codes + i) * scale * step;
+            Tile.put(x, Tile.at(y, i, half), half);
         }
     }
 }

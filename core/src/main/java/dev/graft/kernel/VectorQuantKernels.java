@@ -61,12 +61,10 @@ enum VectorQuantKernels implements QuantKernels {
         float[] values = book.values();
         Parallel.rows(absmax.elements(), block, (from, to) -> {
             long full = Math.min(to, whole);
-            if (book.bits() == 8) {
-                QuantLoops.lookUp(bytes, scales, values, block, from, full, ys, half);
-            } else if (half) {
-                QuantLoops.unpackHalf(bytes, scales, values, block, from, full, ys);
+            if (book.bits() == 4) {
+                QuantLoops.unpack(bytes, scales, values, block, from, full, ys, half);
             } else {
-                QuantLoops.unpack(bytes, scales, values, block, from, full, ys);
+                QuantLoops.lookUp(bytes, scales, values, block, from, full, ys, half);
             }
             if (to > full) {
                 int n = (int) (elements - whole * block);

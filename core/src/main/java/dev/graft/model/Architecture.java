@@ -26,6 +26,16 @@ public interface Architecture {
         return decoder(config).shapes();
     }
 
+    /// What the model's attention is like, in words for people.
+    default String attention(ModelConfig config) {
+        return decoder(config).attention();
+    }
+
+    /// Whether the output embedding is the input embedding.
+    default boolean isTied(ModelConfig config) {
+        return decoder(config).head().isEmpty();
+    }
+
     /// Names of the linear layers that adapters may wrap (without `.weight`), the output embedding left out.
     default List<String> linearLayers(ModelConfig config) {
         return decoder(config).linearLayers();

@@ -193,7 +193,7 @@ final class AdaptedModel {
             sizes = Optional.of(start);
             magnitude = Optional.of(new Magnitude(start, norms));
         }
-        Adapted change = new Adapted(a, b, settings.scaleOf(name), bias, sizes, embedding);
+        Adapted change = new Adapted(a, b, settings.scaleOf(name), bias, sizes, Optional.ofNullable(norms), embedding);
         adapted.put(name, change);
         return change.lowRank(settings.dropout(), adapted.size(), magnitude);
     }

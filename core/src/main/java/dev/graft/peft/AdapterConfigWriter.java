@@ -1,6 +1,7 @@
 package dev.graft.peft;
 
 import dev.graft.format.Json;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -29,7 +30,7 @@ final class AdapterConfigWriter {
 
     /// The file's content.
     ///
-    /// @param model for what `all-linear` meant
+    /// @param model that was adapted, for what `all-linear` meant
     static String write(Lora settings, AdaptedModel model, String baseModel) {
         ModuleNames modules = model.modules;
         Map<String, Object> config = new TreeMap<>();
@@ -54,7 +55,7 @@ final class AdapterConfigWriter {
         config.put("lora_alpha", number(settings.alpha()));
         config.put("lora_bias", settings.loraBias());
         config.put("lora_dropout", settings.dropout());
-        config.put("modules_to_save", orNull(settings.extras().modulesToSave()));
+        config.put("modules_to_save", orNull(modulesToSave(settings.extras(), model)));
         config.put("r", settings.r());
         config.put("rank_pattern", new TreeMap<>(settings.rankPattern()));
         config.put("target_modules", targetModules(settings.selection().targets(), model));
@@ -95,6 +96,15 @@ final class AdapterConfigWriter {
             case Targets.Regex regex -> regex.pattern();
             case Targets.None _ -> null;
         };
+    }
+
+    /// With `ensure_weight_tying` PEFT adds the full name of the embedding that is shared.
+    private static List<String> modulesToSave(Extras extras, AdaptedModel model) {
+        List<String> modules = new ArrayList<>(extras.modulesToSave());
+        if (extras.ensureWeightTying() && !modules.isEmpty()) {
+            model.tiedTo.filter(name -> !modules.contains(name)).ifPresent(modules::add);
+        }
+        return modules;
     }
 
     private static Object tokens(TrainableTokens tokens) {

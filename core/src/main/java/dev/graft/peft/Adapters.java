@@ -3,6 +3,7 @@ package dev.graft.peft;
 import dev.graft.autograd.LowRank;
 import dev.graft.autograd.Magnitude;
 import dev.graft.autograd.Parameter;
+import dev.graft.autograd.RowNorms;
 import dev.graft.autograd.Weight;
 import dev.graft.nn.LinearFactory;
 import dev.graft.tensor.DType;
@@ -43,6 +44,7 @@ public final class Adapters {
     /// @param scale     `s`, from alpha and rank of this layer
     /// @param bias      `[out]`, learnt with `B` (`lora_bias`); the layer's bias grows by `s` times it
     /// @param magnitude `m`
+    /// @param norms     what it is compared with
     /// @param embedding whether the matrix is an embedding table
     public record Adapted(
             Parameter a,
@@ -50,6 +52,7 @@ public final class Adapters {
             double scale,
             Optional<Parameter> bias,
             Optional<Parameter> magnitude,
+            Optional<RowNorms> norms,
             boolean embedding) {
         public long rank() {
             return a.master().size(0);
@@ -57,26 +60,44 @@ public final class Adapters {
 
         /// `s·B·A` in the shape of the matrix, float32.
         public Tensor product() {
-            Tensor product = b.master().mm(a.master()).mulInPlace(scale);
-            return embedding ? product.t() : product;
+            return product(0, (embedding ? a.master().size(1) : b.master().size(0)));
+        }
+
+        /// Some rows of it.
+        private Tensor product(long from, long rows) {
+            Tensor product = embedding
+                    ? a.master().narrow(1, from, rows).t().mm(b.master().t())
+                    : b.master().narrow(0, from, rows).mm(a.master());
+            return product.mulInPlace(scale);
         }
 
         /// The matrix that does the work of `w` and its change, exactly: float32, computed in float32.
         ///
-        /// @param w as stored, any floating type
-        public Tensor merged(Tensor w) {
-            Tensor sum = w.to(DType.F32).add(product());
+        /// @param w    rows of the matrix as stored, any floating type
+        /// @param from number of the first of them
+        Tensor merged(Tensor w, long from) {
+            Tensor sum = w.to(DType.F32).add(product(from, w.size(0)));
             if (magnitude.isEmpty()) {
                 return sum;
             }
-            int across = embedding ? 0 : 1;
-            Tensor norms = sum.square().sum(across, false).sqrt();
-            return sum.mul(magnitude.get().master().div(norms).unsqueeze(across));
+            Tensor gain = magnitude.get().master().div(norms.orElseThrow().value());
+            return sum.mul(embedding ? gain : gain.narrow(0, from, w.size(0)).unsqueeze(1));
+        }
+
+        /// The same of the whole matrix.
+        public Tensor merged(Tensor w) {
+            return merged(w, 0);
         }
 
         /// What the change adds to `w`, exactly: `s·B·A`, or [#merged] less `w`. Float32.
         public Tensor delta(Tensor w) {
-            return magnitude.isEmpty() ? product() : merged(w).sub(w.to(DType.F32));
+            return delta(w, 0);
+        }
+
+        Tensor delta(Tensor w, long from) {
+            return magnitude.isEmpty()
+                    ? product(from, w.size(0))
+                    : merged(w, from).sub(w.to(DType.F32));
         }
 
         /// The change as layers compute with it.

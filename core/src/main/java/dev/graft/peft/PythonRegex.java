@@ -12,6 +12,7 @@ final class PythonRegex {
     private final String python;
     private final StringBuilder java = new StringBuilder();
     private final Map<String, String> groups = new HashMap<>();
+    private int captured;
     private int at;
     private boolean quantifiable;
 
@@ -101,6 +102,7 @@ final class PythonRegex {
     private void group() {
         quantifiable = false;
         if (!python.startsWith("(?", at)) {
+            captured++;
             copy(1);
             return;
         }
@@ -110,6 +112,7 @@ final class PythonRegex {
             if (groups.containsKey(name)) {
                 throw refused("the group name \"%s\" is given twice".formatted(name));
             }
+            captured++;
             groups.put(name, "g" + groups.size());
             java.append("(?<").append(groups.get(name)).append('>');
             at += 5 + name.length();
@@ -202,6 +205,9 @@ final class PythonRegex {
         boolean longer = at + 2 < python.length() && Character.isDigit(python.charAt(at + 2));
         if (inClass || longer || python.charAt(at + 1) == '0') {
             throw refused("numbers after a backslash are read differently; write \\xNN for a character");
+        }
+        if (python.charAt(at + 1) - '0' > captured) {
+            throw refused("there is no group of that number");
         }
         copy(2);
     }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.graft.Models;
+import dev.graft.data.DataHash;
 import dev.graft.format.Json;
 import dev.graft.format.WeightHash;
 import dev.graft.peft.Origin;
@@ -56,7 +57,13 @@ class TrainCommandTest {
         assertThat(ran.exitCode()).isZero();
         assertThat(entries(run))
                 .containsExactly(
-                        "adapter", "checkpoints", "metrics.jsonl", "recipe.yaml", "report.html", "report.json");
+                        "adapter",
+                        "checkpoints",
+                        "data_report.json",
+                        "metrics.jsonl",
+                        "recipe.yaml",
+                        "report.html",
+                        "report.json");
         assertThat(entries(run.resolve("checkpoints"))).containsExactly("step-4", "step-6");
         assertThat(entries(run.resolve("checkpoints/step-6/adapter")))
                 .containsExactly("adapter_config.json", "adapter_model.safetensors", "graft.json");
@@ -85,6 +92,41 @@ class TrainCommandTest {
                 .contains("</html>");
         requireMetrics();
         assertThat(Files.readString(run.resolve("recipe.yaml"))).contains("learning_rate", model.toString());
+    }
+
+    @Test
+    void saysWhatItWasFed() throws IOException {
+        Files.writeString(
+                folder.resolve("rows.jsonl"),
+                TrainRuns.rows(23)
+                        + "{\"prompt\": \"x\", \"completion\": \"%s\", \"source\": \"web\"}\n"
+                                .formatted("z ".repeat(60)));
+        Ran ran = Ran.graft("train", recipe, "--set", "data.overlong=drop", "--set", "data.eval_fraction=0");
+        assertThat(ran.err()).isEmpty();
+        Path rows = folder.resolve("rows.jsonl");
+        assertThat(ran.out())
+                .contains("rows      " + rows + ": 24 rows of shape prompt_completion; tokenised")
+                .contains("data      23 examples", "; 1 rows dropped as too long; batches ");
+        JsonNode report =
+                Json.readObject(run.resolve("data_report.json"), "a report").path("train");
+        assertThat(report.path("files").path(0).path("path").asText()).isEqualTo(rows.toString());
+        assertThat(report.path("files").path(0).path("sha256").asText()).isEqualTo(DataHash.of(rows));
+        assertThat(report.path("rows").asInt()).isEqualTo(24);
+        assertThat(report.path("examples").asInt()).isEqualTo(23);
+        assertThat(report.path("packing_fill_rate").asDouble()).isBetween(0.3, 1.0);
+        assertThat(report.path("changed_rows").toString())
+                .isEqualTo(("[{\"file\":\"%s\",\"row\":24,\"what\":\"dropped\",\"tokens\":%d,\"kept\":0,"
+                                + "\"reason\":\"longer than max_length = 64\"}]")
+                        .formatted(
+                                rows,
+                                report.path("changed_rows")
+                                        .path(0)
+                                        .path("tokens")
+                                        .asInt()));
+        assertThat(Files.readString(run.resolve("report.html"))).contains("1 rows dropped as too long");
+        assertThat(Ran.graft("train", recipe, "--overwrite", "--set", "data.overlong=drop")
+                        .out())
+                .contains("; tokens from the cache");
     }
 
     private void requireOrigin(Path adapter, int step) {
@@ -258,7 +300,7 @@ class TrainCommandTest {
         Files.writeString(
                 folder.resolve("rows.jsonl"),
                 TrainRuns.rows(3) + "{\"prompt\": \"x\", \"completion\": \"%s\"}\n".formatted("z ".repeat(60)));
-        requireFault(null, "row 4", "longer than max_length = " + TinyModel.CONTEXT, "truncate_end or drop");
+        requireFault(null, "row 4", "longer than max_length = " + TinyModel.CONTEXT, "truncate_end, split or drop");
         requireFault("data.max_length=128", "data.max_length is 128", "at most " + TinyModel.CONTEXT);
         Ran cut = Ran.graft("train", recipe, "--set", "data.max_length=64", "--set", "data.overlong=truncate_end");
         assertThat(cut.err()).isEmpty();
