@@ -55,26 +55,35 @@ public sealed interface TensorChange {
     /// @param product what is added, float32
     record Added(Supplier<Tensor> product) implements TensorChange {
         @Override
-        public Tensor merged(Tensor base) {
-            return base.to(DType.F32).add(product.get());
+        public Tensor merged(Tensor base, long from) {
+            return base.to(DType.F32).add(delta(base, from));
         }
 
         @Override
-        public Tensor delta(Tensor base) {
-            return product.get();
+        public Tensor delta(Tensor base, long from) {
+            return product.get().narrow(0, from, base.size(0));
         }
     }
 
-    /// A change of a matrix that is stored the other way round, `[in, out]`.
+    /// A change of a matrix that is stored the other way round, `[in, out]`; asked for as a whole only.
     record Transposed(TensorChange change) implements TensorChange {
         @Override
-        public Tensor merged(Tensor base) {
-            return change.merged(base.t()).t();
+        public Tensor merged(Tensor base, long from) {
+            requireWhole(from);
+            return change.merged(base.t(), 0).t();
         }
 
         @Override
-        public Tensor delta(Tensor base) {
-            return change.delta(base.t()).t();
+        public Tensor delta(Tensor base, long from) {
+            requireWhole(from);
+            return change.delta(base.t(), 0).t();
+        }
+
+        private static void requireWhole(long from) {
+            if (from != 0) {
+                throw new IllegalArgumentException("rows from " + from + " on of a matrix that is stored transposed;"
+                        + " expected all of them");
+            }
         }
     }
 
