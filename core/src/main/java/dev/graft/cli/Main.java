@@ -26,8 +26,8 @@ import picocli.CommandLine.Spec;
             ChatCommand.class,
             ScoreCommand.class,
             MergeCommand.class,
+            UnmergeCommand.class,
             ExportCommand.class,
-            DataCommand.class,
             InspectCommand.class,
             HelpCommand.class
         },

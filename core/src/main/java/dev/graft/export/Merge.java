@@ -2,6 +2,7 @@ package dev.graft.export;
 
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.Safetensors.Entry;
+import dev.graft.format.WeightHash;
 import dev.graft.model.Architectures;
 import dev.graft.model.FileTensors;
 import dev.graft.model.LanguageModel;
@@ -15,6 +16,7 @@ import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -29,8 +31,8 @@ import java.util.Set;
 /// Folds adapters into their base: `W' = W + ΔW`, computed in float32 and rounded once to the type it is saved in.
 ///
 /// The base stays in its files and is read tensor by tensor. Of a tensor that an adapter changes, the result is in
-/// memory in the type it is saved in, and some rows at a time in float32; methods and changes that need a whole matrix
-/// at once hold a few copies of that one matrix.
+/// memory in the type it is saved in, and some rows at a time in float32; methods that look at whole changes hold one per
+/// adapter.
 ///
 /// ```java
 /// try (Merge merge = Merge.open(base, List.of(adapter), MergeSettings.plain(Optional.empty()))) {
@@ -161,28 +163,90 @@ public final class Merge implements AutoCloseable {
 
     /// Writes the merged model into an empty folder.
     public MergeReport write(Path folder) {
+        return write(folder, Optional.empty());
+    }
+
+    /// The same, and beside it what [Unmerge] needs to give the base back bit for bit.
+    public MergeReport writeWithDelta(Path folder) {
+        if (!Files.isDirectory(model)) {
+            throw new IllegalArgumentException(
+                    "%s is a single file, and what unmerging gives back is a folder; keep the file instead".formatted(model));
+        }
+        try (KeptDelta.Writer kept = new KeptDelta.Writer(folder)) {
+            MergeReport report = write(folder, Optional.of(kept));
+            kept.finish(WeightHash.of(model), model.resolve("config.json"));
+            return report;
+        }
+    }
+
+    /// Writes the merged model as a GGUF file.
+    ///
+    /// @param folder of the merged model that the file is made from
+    public MergeReport writeGguf(Path folder, Path file) {
+        List<MergeReport> report = new ArrayList<>();
+        AtomicFiles.directory(folder, into -> report.add(write(into)));
+        GgufExport.run(
+                folder,
+                file,
+                switch (settings.saveType().orElse(storedType(files))) {
+                    case BF16 -> GgufExport.Type.BF16;
+                    case F16 -> GgufExport.Type.F16;
+                    default -> GgufExport.Type.F32;
+                });
+        return report.getFirst();
+    }
+
+    private MergeReport write(Path folder, Optional<KeptDelta.Writer> kept) {
         List<MergedTensor> layers = new ArrayList<>();
         Retyping retyping = new Retyping();
         Map<String, ModelDirectory.Weight> weights = new LinkedHashMap<>();
         for (String name : names()) {
             String base = baseOf(name);
             Entry entry = files.entry(base);
-            DType stored = entry.dtype().orElseThrow();
-            DType type = stored.isFloating() ? settings.saveType().orElse(stored) : stored;
+            DType own = entry.dtype().orElseThrow();
+            DType type = own.isFloating() ? settings.saveType().orElse(own) : own;
             TensorMerge merge = new TensorMerge(isCopy(name) ? table : name, settings, adapters);
-            weights.put(
-                    name,
-                    new ModelDirectory.Weight(
-                            type,
-                            entry.shape(),
-                            merge.isNothing()
-                                    ? () -> retyping.add(source.stored(name), type)
-                                    : () -> merge.rounded(source.stored(base), type, layers)));
+            weights.put(name, new ModelDirectory.Weight(type, entry.shape(), () -> {
+                Tensor stored = source.stored(base);
+                Tensor saved = merge.isNothing() ? retyping.add(stored, type) : merge.rounded(stored, type, layers);
+                kept.ifPresent(delta -> keep(delta, name, stored, saved));
+                return saved;
+            }));
         }
         boolean untied =
                 weights.keySet().stream().anyMatch(name -> !baseOf(name).equals(name));
         ModelDirectory.fill(folder, model, weights, settings.saveType().orElse(storedType(files)), untied);
         return new MergeReport(layers, weights.size(), retyping.tensors, retyping.error());
+    }
+
+    private void keep(KeptDelta.Writer delta, String name, Tensor stored, Tensor saved) {
+        if (files.names().contains(name)) {
+            delta.add(name, stored, saved);
+        } else {
+            delta.addedTensor(name);
+        }
+    }
+
+    /// Changed tensors whose change is something else than a product that was added.
+    List<String> notProducts() {
+        return adapters.stream()
+                .flatMap(adapter -> adapter.changes().keySet().stream().filter(tensor -> !isProduct(adapter, tensor)))
+                .distinct()
+                .toList();
+    }
+
+    private static boolean isProduct(OpenedAdapter adapter, String tensor) {
+        return adapter.change(tensor) instanceof TensorChange.Factors factors
+                && factors.change().magnitude().isEmpty();
+    }
+
+    /// Writes the change of all adapters together as one adapter: for each layer the best factors of some rank.
+    ///
+    /// @param folder    of the adapter
+    /// @param rank      of every layer; empty for the largest rank there is among the adapters
+    /// @param baseModel name or path of the base, for `base_model_name_or_path`
+    public FoldReport fold(Path folder, Optional<Integer> rank, String baseModel) {
+        return new AdapterFolding(model, settings, source, adapters).write(folder, rank, baseModel);
     }
 
     /// Tensors of the merged model: those of the base, and a head's own where it no longer shares the embedding's.

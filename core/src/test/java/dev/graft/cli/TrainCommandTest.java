@@ -8,9 +8,9 @@ import dev.graft.Models;
 import dev.graft.data.DataHash;
 import dev.graft.format.Json;
 import dev.graft.format.WeightHash;
-import dev.graft.peft.Origin;
 import dev.graft.model.LanguageModel;
 import dev.graft.nn.LinearFactory;
+import dev.graft.peft.Origin;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.UUID;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -98,7 +99,8 @@ class TrainCommandTest {
     void saysWhatItWasFed() throws IOException {
         Files.writeString(
                 folder.resolve("rows.jsonl"),
-                TrainRuns.rows(23)
+                TrainRuns.rows(22)
+                        + "{\"prompt\": \"%s\", \"completion\": \" no\"}\n".formatted(UUID.randomUUID()) // not in the cache
                         + "{\"prompt\": \"x\", \"completion\": \"%s\", \"source\": \"web\"}\n"
                                 .formatted("z ".repeat(60)));
         Ran ran = Ran.graft("train", recipe, "--set", "data.overlong=drop", "--set", "data.eval_fraction=0");
@@ -215,7 +217,8 @@ class TrainCommandTest {
         Path own = TinyModel.in(folder);
         recipe = TrainRuns.recipe(folder, own);
         assertThat(Ran.graft("train", recipe).exitCode()).isZero();
-        try (RandomAccessFile file = new RandomAccessFile(own.resolve("model.safetensors").toFile(), "rw")) {
+        try (RandomAccessFile file =
+                new RandomAccessFile(own.resolve("model.safetensors").toFile(), "rw")) {
             file.seek(file.length() - 1);
             file.write(0);
         }
