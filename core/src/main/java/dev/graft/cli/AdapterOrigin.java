@@ -2,6 +2,7 @@ package dev.graft.cli;
 
 import dev.graft.format.FormatException;
 import dev.graft.format.WeightHash;
+import dev.graft.format.vocabulary.TokenizerTexts;
 import dev.graft.peft.Origin;
 import dev.graft.tensor.Torch;
 import dev.graft.tokenizer.ChatTemplate;
@@ -23,7 +24,7 @@ final class AdapterOrigin {
     /// A model as adapters know it.
     static Origin.Base base(Path model) {
         Optional<String> weights = Optional.of(WeightHash.of(model));
-        if (Files.isDirectory(model) && !Files.exists(model.resolve("tokenizer.json"))) {
+        if (Files.isDirectory(model) && TokenizerTexts.of(model).text("tokenizer.json").isEmpty()) {
             return base(model, weights, Optional.empty());
         }
         try (Tokenizer tokenizer = Tokenizer.load(model)) {

@@ -16,6 +16,7 @@ import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -167,6 +168,11 @@ public final class Merge implements AutoCloseable {
 
     /// The same, and beside it what [Unmerge] needs to give the base back bit for bit.
     public MergeReport writeWithDelta(Path folder) {
+        if (!Files.isDirectory(model)) {
+            throw new IllegalArgumentException(
+                    "%s is a single file; what gives a base back is kept for model folders. Merge without it."
+                            .formatted(model));
+        }
         try (KeptDelta.Writer kept = new KeptDelta.Writer(folder)) {
             MergeReport report = write(folder, Optional.of(kept));
             kept.finish(WeightHash.of(model), model.resolve("config.json"));

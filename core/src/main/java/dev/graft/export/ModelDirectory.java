@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.Json;
 import dev.graft.format.SafetensorsWriter;
+import dev.graft.format.vocabulary.TokenizerTexts;
+import dev.graft.model.ModelConfig;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
@@ -59,7 +61,7 @@ public final class ModelDirectory {
     }
 
     /// @param target   folder to create; must not exist
-    /// @param source   model directory that configuration and tokenizer are copied from
+    /// @param source   model that configuration and tokenizer are taken from: a directory, `.gguf` or `.bin` file
     /// @param weights  every tensor by name
     /// @param saveType type named in `config.json`
     public static void write(Path target, Path source, Map<String, Weight> weights, DType saveType) {
@@ -80,15 +82,18 @@ public final class ModelDirectory {
     /// @param untied whether the head has a table of its own that it shared in `source`
     static void fill(Path folder, Path source, Map<String, Weight> weights, DType saveType, boolean untied) {
         AtomicFiles.writeString(folder.resolve("config.json"), config(source, saveType, untied));
-        for (String name : BESIDE_THE_WEIGHTS) {
-            copy(source.resolve(name), folder.resolve(name));
+        if (Files.isDirectory(source)) {
+            BESIDE_THE_WEIGHTS.forEach(name -> copy(source.resolve(name), folder.resolve(name)));
+        } else {
+            TokenizerTexts texts = TokenizerTexts.of(source);
+            BESIDE_THE_WEIGHTS.forEach(name ->
+                    texts.text(name).ifPresent(text -> AtomicFiles.writeString(folder.resolve(name), text)));
         }
         writeWeights(folder, weights, SHARD_BYTES);
     }
 
     private static String config(Path source, DType saveType, boolean untied) {
-        ObjectNode config =
-                ((ObjectNode) Json.readObject(source.resolve("config.json"), "the model's configuration")).deepCopy();
+        ObjectNode config = ((ObjectNode) ModelConfig.read(source).json()).deepCopy();
         String name = switch (saveType) {
             case BF16 -> "bfloat16";
             case F16 -> "float16";
