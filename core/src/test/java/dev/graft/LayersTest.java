@@ -36,7 +36,7 @@ class LayersTest {
             Map.entry(
                     "train",
                     Set.of("tensor", "autograd", "nn", "model", "data", "objective", "optim", "eval", "format")),
-            Map.entry("export", Set.of("tensor", "autograd", "nn", "peft", "format", "model")));
+            Map.entry("export", Set.of("tensor", "autograd", "nn", "quant", "peft", "format", "model")));
 
     private final JavaClasses classes = new ClassFileImporter()
             .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)

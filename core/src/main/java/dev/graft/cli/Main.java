@@ -25,10 +25,10 @@ import picocli.CommandLine.Spec;
             GenerateCommand.class,
             ChatCommand.class,
             ScoreCommand.class,
+            DataCommand.class,
             MergeCommand.class,
             UnmergeCommand.class,
             ExportCommand.class,
-            DataCommand.class,
             InspectCommand.class,
             HelpCommand.class
         },

@@ -3,6 +3,7 @@ package dev.graft.cli;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.graft.format.FormatException;
 import dev.graft.format.WeightFiles;
+import dev.graft.model.Architecture;
 import dev.graft.model.Architectures;
 import dev.graft.model.ModelConfig;
 import dev.graft.tokenizer.Tokenizer;
@@ -57,10 +58,13 @@ final class ModelInspection {
         if (!parts.isEmpty()) {
             found.add("shape", String.join(", ", parts), numbers());
         }
-        addNumber(
-                "vocabulary",
-                "vocab_size",
-                config.json().path("tie_word_embeddings").asBoolean() ? ", head tied to the embedding" : "");
+        boolean tied = config.json().path("tie_word_embeddings").asBoolean();
+        if (refusal.isEmpty()) {
+            Architecture architecture = Architectures.of(config);
+            found.add("attention", architecture.attention(config), architecture.attention(config));
+            tied = architecture.isTied(config);
+        }
+        addNumber("vocabulary", "vocab_size", tied ? ", head tied to the embedding" : "");
         addNumber("context", "max_position_embeddings", "");
     }
 

@@ -49,7 +49,8 @@ public final class ExampleTokenizer {
         return switch (row.example()) {
             case Example.PromptCompletion pair ->
                 Optional.of(new Question(row.number(), promptIds(pair.prompt()), pair.prompt(), pair.completion()));
-            case Example.Chat chat -> new ChatTokens(tokenizer).question(row.number(), chat.messages());
+            case Example.Chat chat ->
+                new ChatTokens(tokenizer).question(row.number(), chat.messages(), chat.variables());
             case Example _ -> Optional.empty();
         };
     }
@@ -89,7 +90,7 @@ public final class ExampleTokenizer {
             throw new IllegalArgumentException(
                     "has \"tools\", which chat templates are not given yet; remove the column");
         }
-        return new ChatTokens(tokenizer).of(chat.messages(), learnt(chat));
+        return new ChatTokens(tokenizer).of(chat.messages(), chat.variables(), learnt(chat));
     }
 
     private IntPredicate learnt(Example.Chat chat) {

@@ -7,6 +7,7 @@ import dev.graft.data.ExampleReader.FileSummary;
 import dev.graft.data.shape.RowShape.Kind;
 import dev.graft.tokenizer.ChatTemplate;
 import dev.graft.tokenizer.Tokenizer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.LocalDate;
 import java.util.ArrayList;
@@ -100,7 +101,7 @@ public final class TokenizedFile {
                 "columns " + input.columns(),
                 "shape " + input.shape().orElse("auto"),
                 "train_on " + examples.options().trainOn(),
-                "tokenizer " + tokenizer.hash(),
+                "tokenizer " + DataHash.of(tokenizer.canonical().getBytes(StandardCharsets.UTF_8)),
                 "special " + tokenizer.bosId() + tokenizer.eosId() + tokenizer.stopIds(),
                 "date " + (template.contains("strftime_now") ? LocalDate.now().toString() : "any"),
                 "template " + template);

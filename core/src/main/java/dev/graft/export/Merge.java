@@ -60,7 +60,7 @@ public final class Merge implements AutoCloseable {
         this.files = files;
         this.source = new FileTensors(files, Device.cpu(), DType.F32);
         this.adapters = adapters;
-        ModelConfig config = ModelConfig.read(model);
+        ModelConfig config = files.config();
         Set<String> tensors = Architectures.of(config).tensors(config).keySet();
         this.table = tensors.iterator().next();
         this.tied = !tensors.contains(HEAD);
@@ -230,14 +230,18 @@ public final class Merge implements AutoCloseable {
     /// Changed tensors whose change is something else than a product that was added.
     List<String> notProducts() {
         return adapters.stream()
-                .flatMap(adapter -> adapter.changes().keySet().stream().filter(tensor -> !isProduct(adapter, tensor)))
+                .flatMap(adapter -> adapter.changes().keySet().stream().filter(tensor -> !isProduct(adapter.change(tensor))))
                 .distinct()
                 .toList();
     }
 
-    private static boolean isProduct(OpenedAdapter adapter, String tensor) {
-        return adapter.change(tensor) instanceof TensorChange.Factors factors
-                && factors.change().magnitude().isEmpty();
+    private static boolean isProduct(TensorChange change) {
+        return switch (change) {
+            case TensorChange.Factors factors -> factors.change().magnitude().isEmpty();
+            case TensorChange.Transposed turned -> isProduct(turned.change());
+            case TensorChange.Added _ -> true;
+            default -> false;
+        };
     }
 
     /// Writes the change of all adapters together as one adapter: for each layer the best factors of some rank.

@@ -68,8 +68,13 @@ final class OpenedAdapter implements AutoCloseable {
         return switch (change(tensor)) {
             case TensorChange.Whole _, TensorChange.Rows _ -> true;
             case TensorChange.Bias bias -> bias.trained().isPresent();
-            case TensorChange.Factors _, TensorChange.None _ -> false;
+            case TensorChange.Factors _, TensorChange.Added _, TensorChange.Transposed _, TensorChange.None _ -> false;
         };
+    }
+
+    /// Whether some rows of the tensor can be asked for without computing all of them.
+    boolean goesByRows(String tensor) {
+        return !(change(tensor) instanceof TensorChange.Transposed) && !(change(tensor) instanceof TensorChange.Added);
     }
 
     /// `ΔW` of some rows of a tensor.
@@ -78,7 +83,8 @@ final class OpenedAdapter implements AutoCloseable {
     /// @param from number of the first row
     /// @return     float32 and contiguous; may be changed
     Tensor delta(String tensor, Tensor base, long from) {
-        return change(tensor).delta(base, from).contiguous();
+        Tensor delta = change(tensor).delta(base, from);
+        return change(tensor) instanceof TensorChange.Added ? delta.copy() : delta.contiguous();
     }
 
     @Override

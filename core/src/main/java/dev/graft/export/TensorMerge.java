@@ -74,24 +74,29 @@ final class TensorMerge {
     }
 
     private Source source(Tensor stored) {
+        boolean whole = !addsUp() || changing.stream().anyMatch(i -> !adapters.get(i).goesByRows(name));
+        if (!whole) {
+            return this::rows;
+        }
+        Tensor base = stored.to(DType.F32);
+        Rows all = addsUp() ? rows(base, 0) : added(base, combined(base));
+        return (rows, from) -> new Rows(
+                all.delta.narrow(0, from, rows.size(0)), all.sum.narrow(0, from, rows.size(0)));
+    }
+
+    private Rows rows(Tensor base, long from) {
         if (settings.isPlain()) {
             // what replaces a tensor is taken as it is: W + (new − W) would round it
             OpenedAdapter only = adapters.getFirst();
-            return (rows, from) -> new Rows(
-                    only.delta(name, rows, from),
-                    only.change(name).merged(rows, from).contiguous());
+            return new Rows(
+                    only.delta(name, base, from),
+                    only.change(name).merged(base, from).contiguous());
         }
-        if (addsUp()) {
-            return (rows, from) -> {
-                Tensor delta = sum(rows, from);
-                return new Rows(delta, rows.add(delta));
-            };
-        }
-        Tensor delta = combined(stored.to(DType.F32));
-        return (rows, from) -> {
-            Tensor part = delta.narrow(0, from, rows.size(0));
-            return new Rows(part, rows.add(part));
-        };
+        return added(base, sum(base, from));
+    }
+
+    private static Rows added(Tensor base, Tensor delta) {
+        return new Rows(delta, base.add(delta));
     }
 
     /// Whether the weighted changes are added; values that are brought whole, such as a head's, are not thinned out.

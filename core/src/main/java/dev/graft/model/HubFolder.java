@@ -11,7 +11,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/// A Hugging Face folder: `config.json` and safetensors, which are opened when first asked for, so that a configuration
+/// A Hugging Face folder: `config.json` and safetensors, named and cut as the architecture describes them, which are
+/// opened when first asked for, so that a configuration
 /// Graft cannot run is refused before weights are looked at.
 final class HubFolder implements ModelSource {
     private final Path folder;
@@ -25,7 +26,11 @@ final class HubFolder implements ModelSource {
 
     private WeightFiles files() {
         if (files == null) {
-            files = WeightFiles.open(folder);
+            WeightFiles stored = WeightFiles.open(folder);
+            files = config.text("model_type")
+                    .flatMap(Architectures::find)
+                    .map(architecture -> architecture.published(stored))
+                    .orElse(stored);
         }
         return files;
     }

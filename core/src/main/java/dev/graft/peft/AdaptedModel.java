@@ -6,6 +6,7 @@ import dev.graft.autograd.Parameter;
 import dev.graft.autograd.ReplacedRows;
 import dev.graft.autograd.RowNorms;
 import dev.graft.autograd.Weight;
+import dev.graft.nn.LinearLayout.Slice;
 import dev.graft.nn.NamedTensors;
 import dev.graft.peft.Adapters.Adapted;
 import dev.graft.peft.Adapters.ChangedTensor;
@@ -21,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 
 /// Everything that learns in one adapted model, by the names it has in the model and in the adapter's file.
 final class AdaptedModel {
@@ -29,6 +31,18 @@ final class AdaptedModel {
 
     /// Adapted layers in the order of the model.
     final Map<String, Adapted> adapted = new LinkedHashMap<>();
+    /// Factors of `target_parameters`, by the parameters' full names.
+    final Map<String, StackedFactors> stacked = new LinkedHashMap<>();
+    /// Layers that Transformers holds as slices of a parameter, and those changed by [#stacked].
+    final Map<String, Slice> slices = new LinkedHashMap<>();
+
+    private final Map<String, SlicedLayer> sliced = new LinkedHashMap<>();
+    /// Layers whose weights are stored `[in, out]`.
+    final Set<String> transposed = new LinkedHashSet<>();
+
+    /// A layer changed by [#stacked].
+    private record SlicedLayer(Slice slice, int rows) {}
+
     /// Tensors that are trained whole, by full name.
     final Map<String, Parameter> saved = new LinkedHashMap<>();
     /// Biases of the base that are trained, by full name.
@@ -77,6 +91,68 @@ final class AdaptedModel {
                 : Optional.empty();
         RowNorms norms = settings.useDora() ? RowNorms.ofRows(weight, a, b, settings.scaleOf(name)) : null;
         return adapt(name, a, b, bias, norms, false, source);
+    }
+
+    /// The part that a layer has in the factors of a parameter, which are made for its first layer.
+    ///
+    /// @param shape `[out, in]` of the layer
+    LowRank adaptSlice(String layer, Slice slice, long[] shape, NamedTensors source) {
+        int rows = Math.toIntExact(shape[0]);
+        String name = slice.parameter();
+        if (!stacked.containsKey(name)) {
+            stacked.put(name, freshStack(slice, Math.toIntExact(shape[1]), source));
+        }
+        sliced.put(layer, new SlicedLayer(slice, rows));
+        return stacked.get(name).lowRank(slice, rows, adapted.size() + sliced.size());
+    }
+
+    private StackedFactors freshStack(Slice slice, int in, NamedTensors source) {
+        String name = slice.parameter();
+        int rank = settings.rankOf(name);
+        SplittableRandom random = random(name);
+        List<InitialFactors> ofExperts = IntStream.range(0, slice.experts())
+                .mapToObj(e -> InitialFactors.ofLinear(settings.init(), rank, in, slice.out(), random))
+                .toList();
+        InitialFactors start = StackedFactors.initial(slice, ofExperts, rank, in);
+        long all = (long) rank * slice.experts();
+        Parameter a = learn(name + ".lora_A.weight", start.a(), source, all, in);
+        Parameter b = learn(name + ".lora_B.weight", start.b(), source, slice.out(), all);
+        return new StackedFactors(a, b, slice.experts(), rank, settings.scaleOf(name));
+    }
+
+    /// Gives factors of parameters the keys they have in the file. PEFT wraps the module that holds the parameters once
+    /// for each, the first innermost, so of several in one module all but the last stand under `base_layer`.
+    void nameStacked() {
+        List<String> names = List.copyOf(stacked.keySet());
+        for (int i = 0; i < names.size(); i++) {
+            String module = holder(names.get(i));
+            long around = names.subList(i + 1, names.size()).stream()
+                    .filter(later -> holder(later).equals(module))
+                    .count();
+            for (String factor : List.of(".lora_A.weight", ".lora_B.weight")) {
+                Parameter parameter = keys.remove(names.get(i) + factor);
+                put(module + ".base_layer".repeat((int) around) + factor, parameter);
+            }
+        }
+    }
+
+    /// Layers adapted by their own names that end as those inside experts do. PEFT takes such a name in
+    /// `target_modules`
+    /// for the experts alone.
+    List<String> namedLikeExperts() {
+        Set<String> inside = new LinkedHashSet<>();
+        slices.keySet().forEach(layer -> inside.add(lastPart(layer)));
+        return adapted.keySet().stream()
+                .filter(layer -> !slices.containsKey(layer) && inside.contains(lastPart(layer)))
+                .toList();
+    }
+
+    private static String lastPart(String layer) {
+        return layer.substring(layer.lastIndexOf('.') + 1);
+    }
+
+    private static String holder(String parameter) {
+        return parameter.substring(0, parameter.lastIndexOf('.'));
     }
 
     /// Fresh factors of an embedding.
@@ -191,11 +267,18 @@ final class AdaptedModel {
     List<ChangedTensor> changes() {
         List<ChangedTensor> changes = new ArrayList<>();
         adapted.forEach((name, change) -> {
-            changes.add(changed(name + ".weight", new TensorChange.Factors(change)));
+            TensorChange factors = new TensorChange.Factors(change);
+            changes.add(changed(
+                    name + ".weight", transposed.contains(name) ? new TensorChange.Transposed(factors) : factors));
             change.bias().ifPresent(ofFactor -> {
                 Optional<Parameter> trained = Optional.ofNullable(biases.get(name + ".bias"));
                 changes.add(changed(name + ".bias", new TensorChange.Bias(trained, ofFactor, change.scale())));
             });
+        });
+        sliced.forEach((layer, part) -> {
+            StackedFactors factors = stacked.get(part.slice.parameter());
+            changes.add(
+                    changed(layer + ".weight", new TensorChange.Added(() -> factors.product(part.slice, part.rows))));
         });
         saved.forEach((name, values) -> changes.add(changed(name, new TensorChange.Whole(values))));
         biases.forEach((name, values) -> {
@@ -230,6 +313,7 @@ final class AdaptedModel {
         parameters().forEach(Parameter::close);
         others.forEach(AdaptedModel::close);
         adapted.clear();
+        stacked.clear();
         saved.clear();
         biases.clear();
         tokens.clear();

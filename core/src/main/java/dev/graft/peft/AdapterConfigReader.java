@@ -63,15 +63,16 @@ final class AdapterConfigReader {
     }
 
     private Lora settings() {
-        Lora plain = new Lora(
-                integer("r", 8), number("lora_alpha", 8), number("lora_dropout", 0), targets("target_modules"));
-        Selection selection =
-                new Selection(plain.selection().targets(), targets("exclude_modules"), layers(), patterns());
+        List<String> parameters = strings("target_parameters");
+        boolean noModules = !parameters.isEmpty()
+                && config.path("target_modules").isArray()
+                && config.path("target_modules").isEmpty();
+        Targets targets = noModules ? Targets.none() : targets("target_modules");
         return new Lora(
-                plain.r(),
-                plain.alpha(),
-                plain.dropout(),
-                selection,
+                integer("r", 8),
+                number("lora_alpha", 8),
+                number("lora_dropout", 0),
+                new Selection(targets, targets("exclude_modules"), layers(), patterns(), parameters),
                 ranks(),
                 numbers("alpha_pattern"),
                 flag("use_rslora"),

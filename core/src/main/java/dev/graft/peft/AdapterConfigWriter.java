@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /// Writes `adapter_config.json` as PEFT 0.21 does: every setting, keys sorted. Only `peft_version` is left out, for it
 /// was not PEFT that wrote it.
@@ -22,7 +23,6 @@ final class AdapterConfigWriter {
             "megatron_config",
             "monteclora_config",
             "revision",
-            "target_parameters",
             "use_bdlora",
             "velora_config");
 
@@ -35,7 +35,7 @@ final class AdapterConfigWriter {
         ModuleNames modules = model.modules;
         Map<String, Object> config = new TreeMap<>();
         NULL.forEach(key -> config.put(key, null));
-        config.put("fan_in_fan_out", false);
+        config.put("fan_in_fan_out", model.adapted.keySet().stream().anyMatch(model.transposed::contains));
         config.put("inference_mode", true);
         config.put("loftq_config", Map.of());
         config.put("megatron_core", "megatron.core");
@@ -58,11 +58,35 @@ final class AdapterConfigWriter {
         config.put("modules_to_save", orNull(modulesToSave(settings.extras(), model)));
         config.put("r", settings.r());
         config.put("rank_pattern", new TreeMap<>(settings.rankPattern()));
-        config.put("target_modules", targets(settings.selection().targets(), modules));
+        config.put("target_modules", targetModules(settings.selection().targets(), model));
+        config.put("target_parameters", orNull(targetParameters(settings, model)));
         config.put("trainable_token_indices", tokens(settings.extras().tokens()));
         config.put("use_dora", settings.useDora());
         config.put("use_rslora", settings.useRslora());
         return Json.pretty(config);
+    }
+
+    private static Object targetModules(Targets targets, AdaptedModel model) {
+        if (targets instanceof Targets.None) {
+            return List.of(); // without a list PEFT would choose layers itself
+        }
+        List<String> others = model.namedLikeExperts();
+        // of models with experts, PEFT takes from an expression nothing but the last parts of the names
+        boolean spelledOut = !others.isEmpty() || (targets instanceof Targets.Regex && !model.slices.isEmpty());
+        return spelledOut
+                ? model.modules.shortened(model.adapted.keySet().stream()
+                        .filter(layer -> !others.contains(layer))
+                        .toList())
+                : targets(targets, model.modules);
+    }
+
+    /// Those of the settings, and the weights of layers that PEFT would not find in `target_modules`.
+    private static List<String> targetParameters(Lora settings, AdaptedModel model) {
+        return Stream.concat(
+                        settings.selection().parameters().stream(),
+                        model.namedLikeExperts().stream().map(layer -> layer + ".weight"))
+                .sorted()
+                .toList();
     }
 
     private static Object targets(Targets targets, ModuleNames modules) {

@@ -11,6 +11,8 @@ import dev.graft.autograd.Weight;
 import dev.graft.nn.EmbeddingLayer;
 import dev.graft.nn.LinearFactory;
 import dev.graft.nn.LinearLayer;
+import dev.graft.nn.LinearLayout;
+import dev.graft.nn.LinearLayout.Slice;
 import dev.graft.nn.NamedTensors;
 import dev.graft.peft.ModuleNames.Kind;
 import dev.graft.tensor.Tensor;
@@ -39,7 +41,48 @@ final class AdaptingFactory implements LinearFactory {
     @Override
     public LinearLayer linear(String name, NamedTensors source) {
         model.modules.add(name, Kind.LINEAR);
-        return adapted(name, base.linear(name, source), source.shape(name + ".weight"), source, name + ".weight");
+        LinearLayout layout = source.layout(name);
+        if (layout.transposed()) {
+            model.transposed.add(name);
+        }
+        layout.slice().ifPresent(slice -> model.slices.put(name, slice));
+        LinearLayer layer = base.linear(name, source);
+        long[] shape = source.linearShape(name);
+        int out = Math.toIntExact(shape[0]);
+        Slice slice = layout.slice().orElseGet(() -> new Slice(name + ".weight", 1, 0, out, 0));
+        return settings.selection().takesParameter(slice.parameter())
+                ? sliceAdapted(name, slice, layer, shape, source)
+                : adapted(name, layer, shape, source, name + ".weight");
+    }
+
+    /// A layer whose weight `target_parameters` names, alone or stacked with others.
+    private LinearLayer sliceAdapted(String name, Slice slice, LinearLayer layer, long[] shape, NamedTensors source) {
+        boolean adapts = adapts(name);
+        if (adapts || settings.extras().saves(name)) {
+            throw new IllegalArgumentException(
+                    "target_parameters names %s and %s names its layer %s; a matrix is trained one way"
+                            .formatted(slice.parameter(), adapts ? "target_modules" : "modules_to_save", name));
+        }
+        if (model.transposed.contains(name)) {
+            throw new IllegalArgumentException(
+                    "target_parameters names %s, which is stored the other way round; name the layer in target_modules"
+                            .formatted(slice.parameter()));
+        }
+        if (!fromFile) {
+            settings.requireThatSortingChangesNothing(slice.parameter());
+        }
+        Projection plain = projection(name, layer);
+        Optional<Weight> bias = plain.bias();
+        if (bias.isPresent() && trainsBias(true)) {
+            bias = Optional.of(model.trainBias(name, true, source));
+        }
+        LowRank change = model.adaptSlice(name, slice, shape, source);
+        return new Switched(plain, new Projection(plain.weight(), bias, List.of(change), plain.replaced()));
+    }
+
+    private static Projection projection(String name, LinearLayer layer) {
+        return layer.projection()
+                .orElseThrow(() -> new IllegalStateException(name + " is no projection that LoRA could wrap"));
     }
 
     /// @param shape  of the layer's weight, `[out, in]`
@@ -54,8 +97,7 @@ final class AdaptingFactory implements LinearFactory {
         if (!adapts && rows.isEmpty() && !trainsBias(false)) {
             return layer;
         }
-        Projection plain = layer.projection()
-                .orElseThrow(() -> new IllegalStateException(name + " is no projection that LoRA could wrap"));
+        Projection plain = projection(name, layer);
         Optional<Weight> bias = plain.bias();
         if (bias.isPresent() && trainsBias(adapts)) {
             bias = Optional.of(model.trainBias(name, adapts, source));
@@ -71,7 +113,8 @@ final class AdaptingFactory implements LinearFactory {
                 ? Optional.of(model.trainWhole(name + ".bias", source, name + ".bias"))
                 : Optional.empty();
         bias.ifPresent(b -> requireNoOtherBias(name));
-        return LinearLayer.of(new Projection(weight, bias, List.of()));
+        boolean transposed = model.transposed.contains(name);
+        return LinearLayer.of(new Projection(transposed ? new Weight.Transposed(weight) : weight, bias, List.of()));
     }
 
     /// Whether the base's bias of a layer is trained.
@@ -253,6 +296,7 @@ final class AdaptingFactory implements LinearFactory {
     @Override
     public void complete() {
         base.complete();
+        model.nameStacked();
         new SettingsCheck(settings, model).run(fromFile);
     }
 

@@ -95,13 +95,13 @@ public record Lora(
         });
     }
 
-    /// Plain LoRA on some layers.
-    public Lora(int r, double alpha, double dropout, Targets targets) {
+    /// Plain LoRA on some layers, and on some `target_parameters`.
+    public Lora(int r, double alpha, double dropout, Targets targets, String... parameters) {
         this(
                 r,
                 alpha,
                 dropout,
-                Selection.of(targets),
+                new Selection(targets, Targets.none(), List.of(), List.of(), List.of(parameters)),
                 Map.of(),
                 Map.of(),
                 false,
@@ -125,6 +125,11 @@ public record Lora(
     }
 
     // ---------------------------------------------------------------- other settings
+
+    /// Experts as Transformers stacks them, `mlp.experts.gate_up_proj`; see [Selection#parameters].
+    public Lora withTargetParameters(String... names) {
+        return with(selection.withParameters(names));
+    }
 
     public Lora withExcluded(Targets excluded) {
         return with(selection.withExcluded(excluded));

@@ -3,24 +3,33 @@ package dev.graft.peft;
 import java.util.List;
 import java.util.regex.Matcher;
 
-/// Which layers are adapted: `target_modules`, `exclude_modules`, `layers_to_transform` and `layers_pattern`.
+/// Which layers are adapted: `target_modules`, `exclude_modules`, `layers_to_transform`, `layers_pattern` and
+/// `target_parameters`.
 ///
-/// @param targets  `target_modules`
-/// @param excluded `exclude_modules`, looked at first
-/// @param layers   `layers_to_transform`: numbers of the layers that are adapted; empty for all
-/// @param patterns `layers_pattern`: what the list of layers is called, as regular expressions; empty for any name
-public record Selection(Targets targets, Targets excluded, List<Integer> layers, List<String> patterns) {
+/// @param targets    `target_modules`
+/// @param excluded   `exclude_modules`, looked at first
+/// @param layers     `layers_to_transform`: numbers of the layers that are adapted; empty for all
+/// @param patterns   `layers_pattern`: what the list of layers is called, as regular expressions; empty for any name
+/// @param parameters `target_parameters`: ends of names of matrices, mostly those in which Transformers stacks experts
+///                   (`mlp.experts.gate_up_proj`); as in PEFT, nothing of the above restricts them
+public record Selection(
+        Targets targets, Targets excluded, List<Integer> layers, List<String> patterns, List<String> parameters) {
     public Selection {
+        parameters = List.copyOf(parameters);
+        if (parameters.stream().anyMatch(String::isBlank)) {
+            throw new IllegalArgumentException("target_parameters holds a blank name: " + parameters);
+        }
         layers = List.copyOf(layers);
         patterns = List.copyOf(patterns);
-        if (targets instanceof Targets.None
-                || targets instanceof Targets.Names names && names.names().isEmpty()) {
+        boolean none = targets instanceof Targets.None
+                || targets instanceof Targets.Names names && names.names().isEmpty();
+        if (none && parameters.isEmpty()) {
             throw new IllegalArgumentException("target_modules names no layer; name some, or say \"all-linear\"");
         }
         if (excluded instanceof Targets.AllLinear) {
             throw new IllegalArgumentException("exclude_modules is \"all-linear\"; expected a list or an expression");
         }
-        if (!(targets instanceof Targets.Names)) {
+        if (!none && !(targets instanceof Targets.Names)) {
             requireNone("layers_to_transform", layers);
             requireNone("layers_pattern", patterns);
         }
@@ -33,6 +42,16 @@ public record Selection(Targets targets, Targets excluded, List<Integer> layers,
             throw new IllegalArgumentException("layers_to_transform holds %d; layers count from 0".formatted(layer));
         });
         patterns.forEach(PythonRegex::translate);
+    }
+
+    /// Without `target_parameters`.
+    public Selection(Targets targets, Targets excluded, List<Integer> layers, List<String> patterns) {
+        this(targets, excluded, layers, patterns, List.of());
+    }
+
+    /// The same and some `target_parameters`.
+    public Selection withParameters(String... names) {
+        return new Selection(targets, excluded, layers, patterns, List.of(names));
     }
 
     private static void requireNone(String setting, List<?> values) {
@@ -49,7 +68,12 @@ public record Selection(Targets targets, Targets excluded, List<Integer> layers,
     }
 
     Selection withExcluded(Targets without) {
-        return new Selection(targets, without, layers, patterns);
+        return new Selection(targets, without, layers, patterns, parameters);
+    }
+
+    /// Whether a parameter of this full name is among `target_parameters`.
+    boolean takesParameter(String parameter) {
+        return parameters.stream().anyMatch(name -> parameter.equals(name) || parameter.endsWith("." + name));
     }
 
     boolean excludes(String module) {

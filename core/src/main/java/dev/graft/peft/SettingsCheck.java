@@ -18,7 +18,7 @@ final class SettingsCheck {
     }
 
     void run(boolean fromFile) {
-        if (model.adapted.isEmpty()) {
+        if (model.adapted.isEmpty() && model.stacked.isEmpty()) {
             throw noTarget(settings.selection().targets().toString());
         }
         requireTokensFound();
@@ -29,11 +29,14 @@ final class SettingsCheck {
         requireOnlyLayers();
         requireExclusionsFound();
         requireSavedFound();
-        List<String> unused = settings.unusedPatterns(model.adapted.keySet());
+        new StackedChecks(settings, model).run();
+        List<String> changed = new ArrayList<>(model.adapted.keySet());
+        changed.addAll(model.stacked.keySet());
+        List<String> unused = settings.unusedPatterns(changed);
         if (!unused.isEmpty()) {
             throw new IllegalArgumentException(
                     "%s: no adapted layer's name ends in what this matches; the adapted ones are called %s"
-                            .formatted(String.join(", ", unused), shown(model.adapted.keySet())));
+                            .formatted(String.join(", ", unused), shown(changed)));
         }
     }
 

@@ -7,6 +7,7 @@ import dev.graft.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /// How one tensor of a base model changes when an adapter is folded into it. All arithmetic is float32, and a tensor
 /// may be asked for some rows at a time.
@@ -46,6 +47,43 @@ public sealed interface TensorChange {
         @Override
         public Tensor delta(Tensor base, long from) {
             return change.delta(base, from);
+        }
+    }
+
+    /// A matrix with a part of stacked factors.
+    ///
+    /// @param product what is added, float32
+    record Added(Supplier<Tensor> product) implements TensorChange {
+        @Override
+        public Tensor merged(Tensor base, long from) {
+            return base.to(DType.F32).add(delta(base, from));
+        }
+
+        @Override
+        public Tensor delta(Tensor base, long from) {
+            return product.get().narrow(0, from, base.size(0));
+        }
+    }
+
+    /// A change of a matrix that is stored the other way round, `[in, out]`; asked for as a whole only.
+    record Transposed(TensorChange change) implements TensorChange {
+        @Override
+        public Tensor merged(Tensor base, long from) {
+            requireWhole(from);
+            return change.merged(base.t(), 0).t();
+        }
+
+        @Override
+        public Tensor delta(Tensor base, long from) {
+            requireWhole(from);
+            return change.delta(base.t(), 0).t();
+        }
+
+        private static void requireWhole(long from) {
+            if (from != 0) {
+                throw new IllegalArgumentException("rows from " + from + " on of a matrix that is stored transposed;"
+                        + " expected all of them");
+            }
         }
     }
 

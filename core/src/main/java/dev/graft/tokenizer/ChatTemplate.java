@@ -3,7 +3,12 @@ package dev.graft.tokenizer;
 import dev.graft.tokenizer.jinja.Rendered;
 import dev.graft.tokenizer.jinja.Template;
 import dev.graft.tokenizer.jinja.TemplateException;
-import java.util.ArrayList;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,11 +18,13 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /// How a model writes a conversation as one text: the Jinja template that comes with its tokenizer.
 ///
-/// Rendered exactly as Transformers does ([Template]). A model may have several templates by name; then `tool_use` is
-/// for conversations with tools and `default` for the others. What a template objects to, or cannot render, is an
-/// exception: a text that its author did not write would teach a model something else.
+/// Rendered exactly as Transformers does ([Template]). A model may have several templates by name; then
+/// `tool_use` is for conversations with tools and `default` for the others. What a template objects to, or
+/// cannot render, is an exception: a text that its author did not write would teach a model something else.
 public final class ChatTemplate {
     private static final String DEFAULT = "default";
+    private static final List<String> BUILT_IN =
+            List.of("alpaca", "chatml", "gemma", "llama3", "mistral", "phi3", "zephyr");
     private static final List<String> REASONING = List.of("reasoning_content", "thinking", "reasoning");
 
     private final Map<String, String> sources;
@@ -37,6 +44,37 @@ public final class ChatTemplate {
         }
         this.sources = Map.copyOf(sources);
         this.specialTokens = Map.copyOf(specialTokens);
+    }
+
+    /// The names of the templates that come with Graft.
+    public static String builtInNames() {
+        return String.join(", ", BUILT_IN);
+    }
+
+    /// A template for a model that has none: one of [#builtInNames], or a file that holds one.
+    public static ChatTemplate of(String nameOrFile) {
+        if (BUILT_IN.contains(nameOrFile)) {
+            return new ChatTemplate(builtIn(nameOrFile), Map.of());
+        }
+        Path file = Path.of(nameOrFile);
+        if (!Files.isRegularFile(file)) {
+            throw new IllegalArgumentException(
+                    "\"%s\" is neither a chat template of Graft's nor a file; expected one of %s, or the path of a .jinja file"
+                            .formatted(nameOrFile, builtInNames()));
+        }
+        try {
+            return new ChatTemplate(Files.readString(file), Map.of());
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read %s: %s".formatted(file, e.getMessage()), e);
+        }
+    }
+
+    private static String builtIn(String name) {
+        try (InputStream in = ChatTemplate.class.getResourceAsStream("templates/%s.jinja".formatted(name))) {
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read the chat template " + name, e);
+        }
     }
 
     /// This template with other tokens to refer to.
@@ -72,8 +110,9 @@ public final class ChatTemplate {
     }
 
     /// As `apply_chat_template` of Transformers with these arguments: `tools`, `documents` and
-    /// `add_generation_prompt` have values though none are given, and a message's reasoning can be read by its older
-    /// names.
+    /// `add_generation_prompt` have values though none are given, and a message's reasoning can be read by
+    /// its
+    /// older names.
     public Rendered render(Map<String, ?> arguments) {
         Map<String, Object> all = new LinkedHashMap<>();
         all.put("tools", null);
@@ -81,7 +120,9 @@ public final class ChatTemplate {
         all.put("add_generation_prompt", false);
         all.putAll(arguments);
         if (arguments.get("messages") instanceof List<?> messages) {
-            all.put("messages", messages.stream().map(ChatTemplate::withReasoning).toList());
+            all.put(
+                    "messages",
+                    messages.stream().map(ChatTemplate::withReasoning).toList());
         }
         return renderOnly(all);
     }
@@ -132,8 +173,11 @@ public final class ChatTemplate {
         if (!(message instanceof Map<?, ?> fields)) {
             return message;
         }
-        Object reasoning =
-                REASONING.stream().map(fields::get).filter(value -> value != null).findFirst().orElse(null);
+        Object reasoning = REASONING.stream()
+                .map(fields::get)
+                .filter(value -> value != null)
+                .findFirst()
+                .orElse(null);
         if (reasoning == null) {
             return message;
         }
@@ -148,7 +192,11 @@ public final class ChatTemplate {
         if (e.isRaisedByTemplate()) {
             return "the chat template refuses this conversation (line %d): %s".formatted(e.line(), e.reason());
         }
-        String line = source.lines().skip(Math.max(0, e.line() - 1)).findFirst().orElse("").strip();
+        String line = source.lines()
+                .skip(Math.max(0, e.line() - 1))
+                .findFirst()
+                .orElse("")
+                .strip();
         return "the chat template cannot be rendered, line %d: %s%n  %s"
                 .formatted(e.line(), e.reason(), line.length() > 200 ? line.substring(0, 200) + " …" : line);
     }

@@ -6,9 +6,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 
-/// One turn of a conversation, as chat templates see it: `role`, `content`, and whatever else a template reads, such as
-/// `tool_calls`, `name` or `reasoning_content`. Values are `null`, [Boolean], [Number], [String], [List] and [Map] of
-/// these.
+/// One turn of a conversation, as chat templates see it: `role`, `content`, and whatever else a template
+/// reads, such as `tool_calls`, `name` or `reasoning_content`. Values are `null`, [Boolean], [Number],
+/// [String], [List] and [Map] of these.
 ///
 /// @param fields  everything the message holds, in its order
 public record Message(Map<String, Object> fields) {
@@ -42,13 +42,15 @@ public record Message(Map<String, Object> fields) {
         return (String) fields.get("role");
     }
 
-    /// What is said, exactly as written; of a list of parts the texts; empty for a turn that only calls tools.
+    /// What is said, exactly as written; of a list of parts the texts; empty for a turn that only calls
+    /// tools.
     public String content() {
         return switch (fields.get("content")) {
             case String text -> text;
             case List<?> parts ->
                 parts.stream()
-                        .map(part -> part instanceof Map<?, ?> map && map.get("text") instanceof String text ? text : "")
+                        .map(part ->
+                                part instanceof Map<?, ?> map && map.get("text") instanceof String text ? text : "")
                         .collect(Collectors.joining());
             case null, default -> "";
         };

@@ -21,9 +21,9 @@ import java.util.Set;
 
 /// Text to token ids and back, by the rules in a model's `tokenizer.json`.
 ///
-/// The work is done by the Hugging Face tokenizers library itself, so ids are the ones the model was trained
-/// with. Texts are never cut or padded, whatever the file says. Safe for use by several threads until it is
-/// closed.
+/// The work is done by the Hugging Face tokenizers library itself, so ids are the ones the model was
+/// trained with. Texts are never cut or padded, whatever the file says. Safe for use by several threads
+/// until it is closed.
 ///
 /// {@snippet :
 /// try (var tokenizer = Tokenizer.load(Path.of("models/qwen"))) {
@@ -48,15 +48,13 @@ public final class Tokenizer implements AutoCloseable {
     private final OptionalInt eosId;
     private final Set<Integer> stopIds;
     private final Optional<ChatTemplate> chatTemplate;
-    private final String hash;
 
     private Tokenizer(
             HuggingFaceTokenizer library,
             Map<String, Integer> vocabulary,
             String canonical,
             TokenizerFiles files,
-            String hash) {
-        this.hash = hash;
+            Optional<ChatTemplate> otherTemplate) {
         this.library = library;
         this.vocabulary = vocabulary;
         this.canonical = canonical;
@@ -65,7 +63,9 @@ public final class Tokenizer implements AutoCloseable {
         Set<Integer> ends = files.ids("eos", vocabulary);
         eosId = first(ends);
         stopIds = Collections.unmodifiableSet(new LinkedHashSet<>(ends));
-        chatTemplate = files.chatTemplate();
+        chatTemplate = otherTemplate
+                .map(other -> other.withSpecialTokens(files.specialTokens()))
+                .or(files::chatTemplate);
     }
 
     /// Reads the tokenizer of a model.
@@ -74,6 +74,13 @@ public final class Tokenizer implements AutoCloseable {
     ///              these files itself (`tokenizer_config.json` and the other small files are read from beside it); or a
     ///              model in a `.gguf` file, or a llama2.c `.bin` with its `tok*.bin` beside it
     public static Tokenizer load(Path path) {
+        return load(path, Optional.empty());
+    }
+
+    /// As [#load(Path)].
+    ///
+    /// @param chatTemplate  the template to use in place of the model's own
+    public static Tokenizer load(Path path, Optional<ChatTemplate> chatTemplate) {
         TokenizerTexts texts = TokenizerTexts.of(path);
         Path file = texts.where("tokenizer.json");
         String json = texts.text("tokenizer.json").orElseThrow(() -> new IllegalArgumentException(missing(file)));
@@ -87,11 +94,7 @@ public final class Tokenizer implements AutoCloseable {
         HuggingFaceTokenizer library = open(file, json);
         try {
             return new Tokenizer(
-                    library,
-                    vocabulary,
-                    TokenizerFiles.canonical(parsed),
-                    new TokenizerFiles(texts),
-                    TokenizerFiles.sha256(json));
+                    library, vocabulary, TokenizerFiles.canonical(parsed), new TokenizerFiles(texts), chatTemplate);
         } catch (RuntimeException e) {
             library.close();
             throw e;
@@ -119,8 +122,9 @@ public final class Tokenizer implements AutoCloseable {
 
     /// The ids of a text.
     ///
-    /// @param addSpecialTokens  whether the tokenizer's post-processor adds what it puts around a text (such as
-    ///                          `<s>`); special tokens written in the text itself are recognised either way
+    /// @param addSpecialTokens  whether the tokenizer's post-processor adds what it puts around a text
+    ///                          (such as `<s>`); special tokens written in the text itself are recognised
+    /// either way
     public int[] encode(String text, boolean addSpecialTokens) {
         return ints(library.encode(text, addSpecialTokens, false).getIds());
     }
@@ -200,11 +204,6 @@ public final class Tokenizer implements AutoCloseable {
         return chatTemplate;
     }
 
-    /// SHA-256 of `tokenizer.json`, by which tokens that were kept are known to be of this tokenizer.
-    public String hash() {
-        return hash;
-    }
-
     @Override
     public void close() {
         library.close();
@@ -222,7 +221,8 @@ public final class Tokenizer implements AutoCloseable {
         return result;
     }
 
-    /// `result[k]` is the index of the `char` at which code point `k` begins: the library counts code points.
+    /// `result[k]` is the index of the `char` at which code point `k` begins: the library counts code
+    /// points.
     private static int[] charIndices(String text) {
         int[] result = new int[text.codePointCount(0, text.length()) + 1];
         for (int k = 0, at = 0; k < result.length; k++) {

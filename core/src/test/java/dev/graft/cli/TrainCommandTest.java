@@ -8,9 +8,9 @@ import dev.graft.Models;
 import dev.graft.data.DataHash;
 import dev.graft.format.Json;
 import dev.graft.format.WeightHash;
+import dev.graft.peft.Origin;
 import dev.graft.model.LanguageModel;
 import dev.graft.nn.LinearFactory;
-import dev.graft.peft.Origin;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
@@ -94,16 +94,6 @@ class TrainCommandTest {
         assertThat(Files.readString(run.resolve("recipe.yaml"))).contains("learning_rate", model.toString());
     }
 
-    private void requireOrigin(Path adapter, int step) {
-        Origin origin = Origin.read(adapter).orElseThrow();
-        assertThat(origin.base().weights()).contains(WeightHash.of(model));
-        assertThat(origin.base().tokenizer()).isPresent();
-        assertThat(origin.base().chatTemplate()).isPresent();
-        assertThat(origin.made()).containsEntry("step", step).containsKeys("graft", "created", "versions", "seed");
-        assertThat(origin.made().get("data_sha256")).asString().hasSize(64);
-        assertThat(origin.made().get("recipe")).asString().contains("adapter", "training");
-    }
-
     @Test
     void saysWhatItWasFed() throws IOException {
         Files.writeString(
@@ -137,6 +127,16 @@ class TrainCommandTest {
         assertThat(Ran.graft("train", recipe, "--overwrite", "--set", "data.overlong=drop")
                         .out())
                 .contains("; tokens from the cache");
+    }
+
+    private void requireOrigin(Path adapter, int step) {
+        Origin origin = Origin.read(adapter).orElseThrow();
+        assertThat(origin.base().weights()).contains(WeightHash.of(model));
+        assertThat(origin.base().tokenizer()).isPresent();
+        assertThat(origin.base().chatTemplate()).isPresent();
+        assertThat(origin.made()).containsEntry("step", step).containsKeys("graft", "created", "versions", "seed");
+        assertThat(origin.made().get("data_sha256")).asString().hasSize(64);
+        assertThat(origin.made().get("recipe")).asString().contains("adapter", "training");
     }
 
     private void requireMetrics() throws IOException {
@@ -215,8 +215,7 @@ class TrainCommandTest {
         Path own = TinyModel.in(folder);
         recipe = TrainRuns.recipe(folder, own);
         assertThat(Ran.graft("train", recipe).exitCode()).isZero();
-        try (RandomAccessFile file =
-                new RandomAccessFile(own.resolve("model.safetensors").toFile(), "rw")) {
+        try (RandomAccessFile file = new RandomAccessFile(own.resolve("model.safetensors").toFile(), "rw")) {
             file.seek(file.length() - 1);
             file.write(0);
         }

@@ -282,7 +282,7 @@ abstract class ArchitectureContract {
         }
     }
 
-    private static void backward(LanguageModel model, Golden golden, boolean recomputing) {
+    static void backward(LanguageModel model, Golden golden, boolean recomputing) {
         try (Scope scope = Scope.open();
                 Tape tape = Tape.recording(Device.cpu(), 1, recomputing)) {
             Value logProbs = nextTokens(tape, model, golden);

@@ -27,7 +27,7 @@ import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 
 /// A tiny model under `goldens/` with the logits that Transformers gives for some sequences; made by
-/// `scripts/goldens_llama.py` and `scripts/goldens_architectures.py`.
+/// a script in `scripts/` that `logits.json` names.
 record Golden(Path directory) {
     private static final ObjectMapper JSON = new ObjectMapper();
 

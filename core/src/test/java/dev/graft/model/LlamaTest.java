@@ -82,12 +82,10 @@ class LlamaTest extends ArchitectureContract {
     @Test
     void aTiedHeadIsTheEmbedding() {
         try (LanguageModel model = TIED.load(LinearFactory.trainable(), DType.F32)) {
-            assertThat(model.head().weight())
-                    .isSameAs(model.parameters().getFirst());
+            assertThat(model.head().weight()).isSameAs(model.parameters().getFirst());
         }
         try (LanguageModel model = UNTIED.load(LinearFactory.trainable(), DType.F32)) {
-            assertThat(model.head().weight())
-                    .isSameAs(model.parameters().getLast());
+            assertThat(model.head().weight()).isSameAs(model.parameters().getLast());
         }
     }
 
@@ -123,6 +121,22 @@ class LlamaTest extends ArchitectureContract {
             TokenRun run = new TokenRun(ids, doubled, plain.ranges(), Optional.empty());
             assertThat(Golden.logits(model, run)).containsExactly(UNTIED.logits(2), within(2e-5f));
             assertThat(Golden.logits(model, plain)[50]).isNotEqualTo(UNTIED.logits(2)[50]);
+        }
+    }
+
+    @Test
+    void aConfigurationAsSmolLmPublishesItIsALlama() {
+        Golden published = UNTIED.withConfig(temporary.resolve("smol"), config -> {
+            config.remove("rope_parameters");
+            config.put("rope_theta", 10_000).putNull("rope_scaling").put("rope_interleaved", false);
+            config.put("is_llama_config", true).put("pretraining_tp", 1).put("torch_dtype", "bfloat16");
+            config.put("attention_dropout", 0.0).put("attention_bias", false);
+            config.remove("mlp_bias");
+            config.remove("dtype");
+        });
+        try (LanguageModel model = published.frozen()) {
+            TokenRun run = TokenRun.document(UNTIED.sequences().get(1));
+            assertThat(Golden.logits(model, run)).containsExactly(UNTIED.logits(1), within(2e-5f));
         }
     }
 

@@ -126,7 +126,6 @@ class AdapterFilesTest {
             value = {
                 "peft_type; \"IA3\"; peft_type is \"IA3\"",
                 "task_type; \"SEQ_CLS\"; task_type is \"SEQ_CLS\"",
-                "fan_in_fan_out; true; fan_in_fan_out is true",
                 "a_setting_of_tomorrow; 3; a_setting_of_tomorrow is 3",
                 "init_lora_weights; \"pissa\"; init_lora_weights is \"pissa\"",
                 "init_lora_weights; \"pissa_niter_16\"; init_lora_weights is \"pissa_niter_16\"",

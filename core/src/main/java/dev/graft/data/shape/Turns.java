@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.graft.tokenizer.JsonValues;
 import dev.graft.tokenizer.Message;
 import java.util.ArrayList;
 import java.util.List;
@@ -89,10 +90,6 @@ final class Turns {
             throw new IllegalArgumentException(
                     "is %s; expected {\"role\", \"content\"}".formatted(Columns.kind(message)));
         }
-        if (turn.hasNonNull("tool_calls")) {
-            throw new IllegalArgumentException(
-                    "has \"tool_calls\", which are not supported: write them into \"content\"");
-        }
         if (turn.has("from") || turn.has("value")) {
             return new Message(role(Columns.text(turn, "from")), Columns.text(turn, "value"));
         }
@@ -100,7 +97,27 @@ final class Turns {
         if (role.isBlank()) {
             throw new IllegalArgumentException("has an empty \"role\"; expected \"system\", \"user\" or \"assistant\"");
         }
-        return new Message(role, Columns.text(turn, "content"));
+        return new Message(JsonValues.map(checked(turn)));
+    }
+
+    /// Everything in a message reaches the template; what it says is a text, a list of parts, or calls of tools.
+    private static ObjectNode checked(ObjectNode turn) {
+        boolean calls =
+                turn.path("tool_calls").isArray() && !turn.path("tool_calls").isEmpty();
+        JsonNode content = turn.path("content");
+        if (calls && (content.isNull() || content.isMissingNode())) {
+            return turn;
+        }
+        if (!content.isArray()) {
+            Columns.text(turn, "content");
+        }
+        for (JsonNode part : content) {
+            if (!part.path("text").isTextual()) {
+                throw new IllegalArgumentException(
+                        "has the part %s in its content; only parts of text can be learnt".formatted(part));
+            }
+        }
+        return turn;
     }
 
     private static String role(String from) {

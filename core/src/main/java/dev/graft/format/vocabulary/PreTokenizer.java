@@ -47,7 +47,9 @@ enum PreTokenizer {
     }
 
     static String known() {
-        return Arrays.stream(values()).flatMap(pre -> pre.names.stream()).collect(Collectors.joining(", "));
+        return Arrays.stream(values())
+                .flatMap(pre -> pre.names.stream())
+                .collect(Collectors.joining(", "));
     }
 
     /// The name to write.
@@ -101,8 +103,7 @@ enum PreTokenizer {
         return switch (type) {
             case "Sequence" -> {
                 StringBuilder all = new StringBuilder();
-                part.path("pretokenizers")
-                        .forEach(step -> all.append(essence(step)).append('\n'));
+                part.path("pretokenizers").forEach(step -> all.append(essence(step)).append('\n'));
                 yield all.toString().strip();
             }
             case "ByteLevel" ->

@@ -85,7 +85,9 @@ public record GgufFamily(
 
     private Optional<Object> value(Gguf gguf, Setting setting) {
         String key = architecture + "." + setting.ggml;
-        Optional<Object> value = setting.kind.isReal() ? gguf.number(key).map(GgufFamily::shortest) : whole(gguf, key);
+        Optional<Object> value = setting.kind.isReal()
+                ? gguf.number(key).map(GgufFamily::shortest)
+                : whole(gguf, key);
         if (value.isEmpty() && !setting.kind.isOptional()) {
             throw gguf.refusal("it has no " + key, "a number for %s".formatted(setting.hub));
         }
@@ -132,7 +134,8 @@ public record GgufFamily(
             JsonNode value = config.json().path(setting.hub);
             if (value.isNumber()) {
                 metadata.put(
-                        key, setting.kind.isReal() ? GgufValue.of(value.asDouble()) : GgufValue.of(value.asLong()));
+                        key,
+                        setting.kind.isReal() ? GgufValue.of(value.asDouble()) : GgufValue.of(value.asLong()));
             } else if (!setting.kind.isOptional()) {
                 metadata.put(key, derived(config, setting));
             }
@@ -164,8 +167,7 @@ public record GgufFamily(
         fixed.forEach((key, value) -> {
             JsonNode found = config.json().path(key);
             if (!found.isMissingNode() && !found.isNull() && !found.asText().equals(String.valueOf(value))) {
-                throw config.wrong(
-                        key, "it is " + found, value + ", which is all that GGUF files of " + modelType + " can say");
+                throw config.wrong(key, "it is " + found, value + ", which is all that GGUF files of " + modelType + " can say");
             }
         });
     }

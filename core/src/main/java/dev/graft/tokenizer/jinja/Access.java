@@ -5,8 +5,8 @@ import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 
-/// `owner.name` and `owner[index]`. Both find elements of dictionaries and attributes of any value; they differ in
-/// which they look for first.
+/// `owner.name` and `owner[index]`. Both find elements of dictionaries and attributes of any value; they
+/// differ in which they look for first.
 final class Access {
     private static final Set<String> CHANGE_LISTS =
             Set.of("append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove");

@@ -17,7 +17,8 @@ record Arguments(String callee, List<Object> positional, Map<String, Object> nam
 
     /// The values of the parameters in their order.
     ///
-    /// @param signature  names of the parameters; `name=` is optional, `*` ends those that may be given by place
+    /// @param signature  names of the parameters; `name=` is optional, `*` ends those that may be given by
+    ///                   place
     Bound bind(String... signature) {
         Map<String, Object> values = new LinkedHashMap<>();
         int place = 0;

@@ -9,8 +9,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
-/// Expressions by Jinja's grammar, from the loosest binding down: conditional, `or`, `and`, `not`, comparison,
-/// `+ -`, `~`, `* / // %`, `**`, sign, then what follows a value: `.name`, `[index]`, `(call)`, `| filter`, `is test`.
+/// Expressions by Jinja's grammar, from the loosest binding down: conditional, `or`, `and`, `not`,
+/// comparison, `+ -`, `~`, `* / // %`, `**`, sign, then what follows a value: `.name`, `[index]`,
+/// `(call)`, `| filter`, `is test`.
 final class ExpressionParser {
     private static final Set<String> COMPARISONS = Set.of("==", "!=", "<", "<=", ">", ">=");
     private static final Set<String> PRODUCTS = Set.of("*", "/", "//", "%");

@@ -149,7 +149,8 @@ record FormatSpec(
                 + (Math.abs(exponent) < 10 ? "0" : "") + Math.abs(exponent);
     }
 
-    /// As `g`: `digits` significant ones, without an exponent where it is small, and without zeros at the end.
+    /// As `g`: `digits` significant ones, without an exponent where it is small, and without zeros at the
+    /// end.
     private String general(BigDecimal exact, int digits, boolean withPoint) {
         BigDecimal rounded = exact.round(new java.math.MathContext(digits, RoundingMode.HALF_EVEN));
         int exponent = exact.signum() == 0 ? 0 : rounded.precision() - rounded.scale() - 1;

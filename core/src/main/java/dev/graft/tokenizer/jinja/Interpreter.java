@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 
-/// Runs a template once: writes its text and keeps its variables. What a hostile template could exhaust is limited:
-/// steps, the length of texts and lists, and depth.
+/// Runs a template once: writes its text and keeps its variables. What a hostile template could exhaust is
+/// limited: steps, the length of texts and lists, and depth.
 final class Interpreter {
     private static final long MOST_STEPS = 50_000_000;
     private static final int LONGEST = 64_000_000;

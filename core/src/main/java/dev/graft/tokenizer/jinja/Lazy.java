@@ -5,7 +5,8 @@ import java.util.NoSuchElementException;
 import java.util.function.Function;
 import java.util.function.Predicate;
 
-/// Values that can be gone through once, each made when it is asked for, such as those of `map` or `select`.
+/// Values that can be gone through once, each made when it is asked for, such as those of `map` or
+/// `select`.
 record Lazy(Iterator<Object> values) {
 
     static Lazy of(Iterable<Object> values) {

@@ -11,9 +11,9 @@ import java.util.regex.Pattern;
 
 /// Cuts a template into tokens, with `trim_blocks` and `lstrip_blocks` on and `keep_trailing_newline` off.
 ///
-/// White space around tags: `{%-` takes what stands before it, `-%}` what follows; a tag alone in its line takes the
-/// spaces before it and the line break behind it, unless it is written `{%+` or `+%}`. `{{ … }}` takes only what its
-/// own minus signs say.
+/// White space around tags: `{%-` takes what stands before it, `-%}` what follows; a tag alone in its line
+/// takes the spaces before it and the line break behind it, unless it is written `{%+` or `+%}`. `{{ … }}`
+/// takes only what its own minus signs say.
 final class Lexer {
     private static final Pattern RAW_BEGIN = Pattern.compile("\\{%([-+]?)\\s*raw\\s*(?:(-)%}|%})", unicode());
     private static final Pattern RAW_END = Pattern.compile("\\{%([-+]?)\\s*endraw\\s*(?:\\+%}|(-)%}|%}\n?)", unicode());

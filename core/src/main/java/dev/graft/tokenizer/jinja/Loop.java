@@ -3,8 +3,8 @@ package dev.graft.tokenizer.jinja;
 import java.util.ArrayList;
 import java.util.List;
 
-/// The variable `loop` within a `{% for %}`: where it stands, its neighbours, and, in a recursive loop, itself to call
-/// for inner values.
+/// The variable `loop` within a `{% for %}`: where it stands, its neighbours, and, in a recursive loop,
+/// itself to call for inner values.
 final class Loop implements Attributes, Callable {
     private final Statement.For statement;
     private final Scope definition;

@@ -6,8 +6,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/// `{% macro %}`, or the body of a `{% call %}`: text with parameters. It sees the variables of the place where it is
-/// written, not of the place where it is called.
+/// `{% macro %}`, or the body of a `{% call %}`: text with parameters. It sees the variables of the place
+/// where it is written, not of the place where it is called.
 ///
 /// @param name  None for the body of a `{% call %}`
 record Macro(String name, Signature signature, List<Statement> body, Scope definition) implements Callable, Attributes {

@@ -42,7 +42,8 @@ final class Numbers {
         return BigInteger.valueOf(value);
     }
 
-    /// The value as a place in a sequence; empty for what is no whole number. Far places are brought into reach.
+    /// The value as a place in a sequence; empty for what is no whole number. Far places are brought into
+    /// reach.
     static OptionalInt index(Object value) {
         if (!isWhole(value)) {
             return OptionalInt.empty();

@@ -8,7 +8,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
-/// Templates by Jinja's grammar: text, `{{ … }}` and the tags, with those of `loopcontrols` and `{% generation %}`.
+/// Templates by Jinja's grammar: text, `{{ … }}` and the tags, with those of `loopcontrols` and `{%
+/// generation %}`.
 final class Parser {
     private static final Set<String> OF_SEVERAL_FILES = Set.of("extends", "include", "import", "from", "block");
 
@@ -34,8 +35,8 @@ final class Parser {
         }
     }
 
-    /// Statements up to a tag with one of these names, or up to the end where there are none; that tag's name is then
-    /// the current token.
+    /// Statements up to a tag with one of these names, or up to the end where there are none; that tag's
+    /// name is then the current token.
     private List<Statement> body(Set<String> ends) {
         List<Statement> all = new ArrayList<>();
         while (true) {
@@ -148,7 +149,8 @@ final class Parser {
 
     private static void requireNotLoop(Target target, int line) {
         switch (target) {
-            case Target.Variable variable when variable.name().equals("loop") ->
+            case Target.Variable variable
+            when variable.name().equals("loop") ->
                 throw TemplateException.at(line, "the variable of a loop cannot be called 'loop'");
             case Target.Several several -> several.targets().forEach(one -> requireNotLoop(one, line));
             default -> {}

@@ -125,7 +125,8 @@ final class Python {
                 : "range(%d, %d, %d)".formatted(range.start(), stop, range.step());
     }
 
-    /// The shortest text that reads back as the same number; powers of ten outside 1e-4 … 1e16 with an exponent.
+    /// The shortest text that reads back as the same number; powers of ten outside 1e-4 … 1e16 with an
+    /// exponent.
     static String floatRepr(double number) {
         if (Double.isNaN(number)) {
             return "nan";

@@ -7,8 +7,8 @@ final class PythonError extends RuntimeException {
     @Serial
     private static final long serialVersionUID = 1;
 
-    /// The kinds that someone reacts to differently: a subscript that raises `TYPE` or `LOOKUP` gives an undefined
-    /// value, a conversion that raises `TYPE` or `VALUE` gives its default.
+    /// The kinds that someone reacts to differently: a subscript that raises `TYPE` or `LOOKUP` gives an
+    /// undefined value, a conversion that raises `TYPE` or `VALUE` gives its default.
     enum Kind {
         TYPE,
         VALUE,

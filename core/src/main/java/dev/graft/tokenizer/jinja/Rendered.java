@@ -6,8 +6,8 @@ import java.util.OptionalInt;
 /// What a template wrote.
 ///
 /// @param generations  where the `{% generation %}` blocks stand in the text, in order
-/// @param hiddenLine   the line of such a block that was written within a macro, a `{% call %}`, a `{% filter %}` or a
-///                     `{% set %}`, whose place in the text is not known
+/// @param hiddenLine   the line of such a block that was written within a macro, a `{% call %}`, a `{%
+///                     filter %}` or a `{% set %}`, whose place in the text is not known
 public record Rendered(String text, List<Span> generations, OptionalInt hiddenLine) {
 
     /// A part of the text.

@@ -298,8 +298,7 @@ final class SequenceFilters {
         if (byAttribute && positional.isEmpty()) {
             throw PythonError.other("Missing parameter for attribute name");
         }
-        Function<Object, Object> part =
-                byAttribute ? attribute(positional.getFirst(), null) : Function.identity();
+        Function<Object, Object> part = byAttribute ? attribute(positional.getFirst(), null) : Function.identity();
         Arguments rest = byAttribute ? arguments.after(1) : arguments;
         Predicate<Object> test = Python::truth;
         if (!rest.positional().isEmpty()) {

@@ -55,7 +55,8 @@ sealed interface Statement {
 
     /// The parameters of a macro; the last ones have defaults.
     ///
-    /// @param extras  which of `caller`, `varargs` and `kwargs` its body reads; only those may be given to it
+    /// @param extras  which of `caller`, `varargs` and `kwargs` its body reads; only those may be given to
+    ///                it
     record Signature(List<String> names, List<Expression> defaults, java.util.Set<String> extras) {}
 
     /// What a value is assigned to.

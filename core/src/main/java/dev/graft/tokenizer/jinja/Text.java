@@ -2,8 +2,8 @@ package dev.graft.tokenizer.jinja;
 
 import java.util.function.IntPredicate;
 
-/// Characters as Python sees them: text is a sequence of code points, and what counts as white space or printable is
-/// what Unicode says.
+/// Characters as Python sees them: text is a sequence of code points, and what counts as white space or
+/// printable is what Unicode says.
 final class Text {
 
     private Text() {}

@@ -2,8 +2,8 @@ package dev.graft.tokenizer.jinja;
 
 /// A piece of a template's source.
 ///
-/// @param text  what it says: template text as it is printed, a string literal without quotes and escapes, a number
-///              without underscores
+/// @param text  what it says: template text as it is printed, a string literal without quotes and escapes,
+///              a number without underscores
 /// @param line  where it begins, counted from 1
 record Token(Kind kind, String text, int line) {
 

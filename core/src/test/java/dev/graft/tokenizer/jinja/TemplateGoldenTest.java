@@ -16,8 +16,7 @@ import org.junit.jupiter.api.TestFactory;
 
 /// Small templates against Python: `scripts/goldens_templates.py` rendered them with the environment of Transformers.
 class TemplateGoldenTest {
-    private static final ObjectMapper JSON =
-            new ObjectMapper().enable(DeserializationFeature.USE_BIG_INTEGER_FOR_INTS);
+    private static final ObjectMapper JSON = new ObjectMapper().enable(DeserializationFeature.USE_BIG_INTEGER_FOR_INTS);
 
     @TestFactory
     Stream<DynamicTest> snippetsRenderAsInPython() throws IOException {
