@@ -9,7 +9,8 @@ import java.util.List;
 
 /// One tensor of the base and what all adapters together make of it.
 ///
-/// Where the changes add up, some rows are computed at a time; methods that look at a whole change hold one per adapter.
+/// Where the changes add up, some rows are computed at a time; methods that look at a whole change hold one per
+/// adapter.
 final class TensorMerge {
     /// Elements that are in memory in float32 at a time.
     private static final long BLOCK = 1 << 22;
@@ -58,7 +59,8 @@ final class TensorMerge {
                     Tensor base = stored.narrow(0, from, count).to(DType.F32);
                     Rows rows = source.rows(base, from);
                     Tensor saved = rows.sum.to(type);
-                    sums.add(base, rows.delta, saved.to(DType.F32), base.to(type).to(DType.F32));
+                    sums.add(
+                            base, rows.delta, saved.to(DType.F32), base.to(type).to(DType.F32));
                     result.narrow(0, from, count).copyInPlace(saved);
                 }
             }
@@ -74,14 +76,14 @@ final class TensorMerge {
     }
 
     private Source source(Tensor stored) {
-        boolean whole = !addsUp() || changing.stream().anyMatch(i -> !adapters.get(i).goesByRows(name));
+        boolean whole =
+                !addsUp() || changing.stream().anyMatch(i -> !adapters.get(i).goesByRows(name));
         if (!whole) {
             return this::rows;
         }
         Tensor base = stored.to(DType.F32);
         Rows all = addsUp() ? rows(base, 0) : added(base, combined(base));
-        return (rows, from) -> new Rows(
-                all.delta.narrow(0, from, rows.size(0)), all.sum.narrow(0, from, rows.size(0)));
+        return (rows, from) -> new Rows(all.delta.narrow(0, from, rows.size(0)), all.sum.narrow(0, from, rows.size(0)));
     }
 
     private Rows rows(Tensor base, long from) {
@@ -108,7 +110,9 @@ final class TensorMerge {
     private Tensor sum(Tensor base, long from) {
         Tensor sum = null;
         for (int i : changing) {
-            Tensor delta = adapters.get(i).delta(name, base, from).mulInPlace(settings.weights().get(i));
+            Tensor delta = adapters.get(i)
+                    .delta(name, base, from)
+                    .mulInPlace(settings.weights().get(i));
             sum = sum == null ? delta : sum.addInPlace(delta);
         }
         return sum;

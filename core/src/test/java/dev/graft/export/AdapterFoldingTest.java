@@ -22,8 +22,11 @@ class AdapterFoldingTest {
     Path folder;
 
     private Path base(String run) {
-        return Goldens.path(
-                Goldens.json("peft/runs.json").path("runs").path(run).path("base").asText());
+        return Goldens.path(Goldens.json("peft/runs.json")
+                .path("runs")
+                .path(run)
+                .path("base")
+                .asText());
     }
 
     /// Through the factors (plain), through the whole matrix (DoRA), and where matrices lie the other way round.
