@@ -59,7 +59,10 @@ final class MergeCommand implements Runnable {
     @Spec
     private CommandSpec spec;
 
-    @Parameters(index = "0", paramLabel = "MODEL", description = "The base model: a folder, a .gguf or a llama2.c .bin file.")
+    @Parameters(
+            index = "0",
+            paramLabel = "MODEL",
+            description = "The base model: a folder, a .gguf or a llama2.c .bin file.")
     private Path model;
 
     @Parameters(index = "1..*", arity = "1..*", paramLabel = "ADAPTER", description = "Folders of adapters.")
@@ -148,7 +151,9 @@ final class MergeCommand implements Runnable {
     @Override
     public void run() {
         MergeSettings settings = options.settings(adapters.size(), spec.commandLine());
-        require(format == Format.HF || !options.method().asAdapter(), "--format gguf is for models; graft export writes adapters as GGUF");
+        require(
+                format == Format.HF || !options.method().asAdapter(),
+                "--format gguf is for models; graft export writes adapters as GGUF");
         require(format == Format.HF || !keepDelta, "--keep-delta goes with --format hf");
         require(!keepDelta || !options.method().asAdapter(), "--keep-delta is for models; an adapter changes no base");
         require(probeRows >= 1, "--probe-rows is %d; expected 1 or more".formatted(probeRows));
