@@ -1,8 +1,8 @@
 """Makes tiny random GPT-2, Mixtral and Qwen3-MoE checkpoints, their logits and gradients, and PEFT adapters of them.
 
-goldens/<model>: config.json and model.safetensors in the published form, logits.safetensors (`ids.N` [time] and
-`logits.N` [time, vocab] of each sequence run alone), and gradients.json: of the sum of the log-probabilities of each
-next token, for every tensor of the file its norm, its product with the tensor itself, and four of its elements.
+goldens/<model>: config.json and model.safetensors in the published form, and logits.safetensors (`ids.N` [time] and
+`logits.N` [time, vocab] of each sequence run alone). `gradients` in logits.json holds, for the longest sequence, the sum
+of the log-probabilities of each next token and the norm of its gradient for every tensor of the file.
 
 goldens/<model>/adapter-*: an adapter saved by PEFT with random factors, and the logits of the model with it.
 
@@ -12,7 +12,7 @@ goldens/<model>/adapter-*: an adapter saved by PEFT with random factors, and the
   qwen3-moe-tiny     six experts, three for each token, weights normalised, one dense layer, heads wider than the model
   qwen3-moe-step     experts in every second layer, weights as they are, tied head
 
-Seeds are searched until every expert is used and no token is near the border between two choices of experts.
+Seeds are searched until the longest sequence uses every expert and no token is near the border between two choices of experts.
 """
 
 import json
@@ -98,7 +98,7 @@ def margin(model, sequences):
     for router in routers:
         logits = torch.cat([out for m, out in seen if m is router])
         ordered = logits.sort(dim=-1, descending=True)
-        if ordered.indices[:, :router.top_k].unique().numel() < logits.shape[-1]:
+        if ordered.indices[-LENGTHS[-1]:, :router.top_k].unique().numel() < logits.shape[-1]:
             return -1.0
         smallest = min(smallest, (ordered.values[:, router.top_k - 1] - ordered.values[:, router.top_k]).min().item())
     return smallest
@@ -129,22 +129,19 @@ def published(name, tensor):
         yield mixtral, tensor
 
 
-def gradients(model, sequences, stored):
+def gradients(model, ids, stored):
     model.zero_grad()
-    for ids in sequences:
-        if len(ids) > 1:
-            row = torch.tensor([ids])
-            log_probs = model(input_ids=row, use_cache=False).logits[0, :-1].log_softmax(-1)
-            log_probs.gather(1, row[0, 1:, None]).sum().backward()
-    result = {}
+    row = torch.tensor([ids])
+    log_probs = model(input_ids=row, use_cache=False).logits[0, :-1].log_softmax(-1)
+    total = log_probs.gather(1, row[0, 1:, None]).sum()
+    total.backward()
+    norms = {}
     for name, parameter in model.named_parameters():
         for key, gradient in published(name, parameter.grad):
             if key in stored:
-                flat = gradient.flatten()
-                picked = [0, flat.numel() // 3, flat.numel() // 2, flat.numel() - 1]
-                result[key] = [flat.norm().item(), (flat * stored[key].flatten()).sum().item(), *flat[picked].tolist()]
-    assert set(result) == set(stored), set(result) ^ set(stored)
-    return result
+                norms[key] = gradient.norm().item()
+    assert set(norms) == set(stored), set(norms) ^ set(stored)
+    return {"sum_of_log_probabilities": total.item(), "norms": norms}
 
 
 def make(name, first_seed):
@@ -166,12 +163,8 @@ def make(name, first_seed):
         "made_by": "scripts/goldens_gpt2_moe.py", "seed": seed, "dtype": "float32", "attention": "eager",
         "tensors": "ids.N [time] int64, logits.N [time, vocab] float32, in logits.safetensors; each sequence run alone",
         "sequences": sequences, **({"router_margin": margin(model, sequences)} if hasattr(model, "model") else {}),
+        "gradients": gradients(model, sequences[-1], load_file(folder / "model.safetensors")),
         "max_abs_logit": max(v.abs().max().item() for k, v in expected.items() if k.startswith("logits")),
-    })
-    write_json(folder / "gradients.json", {
-        "made_by": "scripts/goldens_gpt2_moe.py", "dtype": "float32",
-        "of": "the sum of log-probabilities of next tokens; norm, product with the tensor, elements 0, n/3, n/2 and n-1",
-        "gradients": gradients(model, sequences, load_file(folder / "model.safetensors")),
     })
     for adapter, settings in ADAPTERS.get(name, {}).items():
         make_adapter(folder, f"adapter-{adapter}", sequences, settings)
@@ -199,6 +192,11 @@ def make_adapter(folder, name, sequences, settings):
     model.peft_config["default"].base_model_name_or_path = folder.name
     model.save_pretrained(folder / name)
     (folder / name / "README.md").unlink(missing_ok=True)
+    path = folder / name / "adapter_config.json"
+    config = json.loads(path.read_text())
+    for key in ("target_modules", "target_parameters"):
+        config[key] = config[key] and sorted(config[key])  # a set, whose order PEFT writes as it happens to be
+    path.write_text(json.dumps(config, indent=2, sort_keys=True))
     write_tensors(folder / name / "logits.safetensors", logits_of(model, sequences))
 
 

@@ -50,7 +50,7 @@ public final class Attention {
             throw new IllegalArgumentException("%d queries of %d heads with %d ranges over %d key heads"
                     .formatted(tokens, heads, ranges.rows(), keyHeads));
         }
-        this.blocks = blocks(ranges);
+        this.blocks = blocks(ranges, k.data().size(1));
     }
 
     /// @param q       `[heads, tokens, headDim]`
@@ -170,8 +170,15 @@ public final class Attention {
         return byHead.view(heads, block.rows(), headDim).transpose(0, 1);
     }
 
-    private List<Block> blocks(Ranges ranges) {
-        long keys = k.data().size(1);
+    /// How many scores are computed for each head.
+    static long scores(Ranges ranges) {
+        return blocks(ranges, Integer.MAX_VALUE).stream()
+                .mapToLong(block -> (long) block.rows() * (block.high - block.low))
+                .sum();
+    }
+
+    private static List<Block> blocks(Ranges ranges, long keys) {
+        int tokens = ranges.rows();
         int longest = 1;
         for (int i = 0; i < tokens; i++) {
             if (ranges.first()[i] < 0 || ranges.first()[i] >= ranges.end()[i] || ranges.end()[i] > keys) {

@@ -3,6 +3,7 @@ package dev.graft.autograd;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
+import java.util.function.UnaryOperator;
 
 /// A weight that learns: float32 values that the optimizer changes, a copy in the computing type that layers
 /// read, and a float32 gradient that the backward pass adds to.
@@ -82,6 +83,49 @@ public final class Parameter implements Weight {
         } else {
             freshGradient().copyInPlace(part);
         }
+    }
+
+    /// A part of these values as a weight that layers can use; what it learns is learnt here.
+    ///
+    /// @param cut from a tensor of this shape to a view of some of it
+    public Weight part(UnaryOperator<Tensor> cut) {
+        return new Part(this, cut);
+    }
+
+    /// Adds to the gradient of a part.
+    private void accumulate(UnaryOperator<Tensor> cut, Tensor part) {
+        if (!hasGradient) {
+            freshGradient().zeroInPlace();
+        }
+        cut.apply(gradient).addInPlace(part);
+    }
+
+    private record Part(Parameter whole, UnaryOperator<Tensor> cut) implements Weight {
+        @Override
+        public Tensor value() {
+            return cut.apply(whole.working);
+        }
+
+        @Override
+        public boolean isTrainable() {
+            return true;
+        }
+
+        @Override
+        public void accumulate(Tensor gradient) {
+            whole.accumulate(cut, gradient);
+        }
+
+        @Override
+        public long elements() {
+            try (Scope scope = Scope.open()) {
+                return value().elements();
+            }
+        }
+
+        /// The whole is closed by who made it.
+        @Override
+        public void close() {}
     }
 
     /// Adds the product `a × b` to the gradient of a matrix.

@@ -68,6 +68,7 @@ public final class Routing {
                     "%d experts for each token; expected 1 to %d".formatted(perToken, experts));
         }
         boolean wanted = tape.wants(List.of(logits), List.of());
+        DType type = logits.data().dtype();
         Tensor probabilities = logits.data().to(DType.F32).softmax(1);
         Tensor.TopK top = probabilities.topk(perToken);
         Tensor sums = top.values().sum(1, true);
@@ -77,7 +78,7 @@ public final class Routing {
                 values,
                 List.of(probabilities, values, top.indices(), sums),
                 dW -> logits.accumulate(back(dW, probabilities, values, top.indices(), normalised ? sums : null)
-                        .to(logits.data().dtype())));
+                        .to(type)));
         int[] chosen = LongStream.of(top.indices().toLongs())
                 .mapToInt(Math::toIntExact)
                 .toArray();
@@ -110,19 +111,21 @@ public final class Routing {
     /// @param x `[tokens, width]`
     public List<Value> dispatch(Tape tape, Value x) {
         boolean wanted = tape.wants(List.of(x), List.of());
+        DType type = x.data().dtype();
+        long width = x.data().size(1);
         Tensor sorted = x.data().indexSelect(0, rows);
         List<Tensor> parts =
                 groups.stream().map(g -> sorted.narrow(0, g.start, g.count)).toList();
         return tape.recordAll(wanted, parts, List.of(rows), gradients -> {
             // float32: a token's gradient is the sum over its experts
-            Tensor sum = Tensor.zeros(DType.F32, x.data().device(), x.data().shape());
+            Tensor sum = Tensor.zeros(DType.F32, rows.device(), tokens, width);
             for (int i = 0; i < gradients.size(); i++) {
                 if (gradients.get(i) != null) {
                     sum.indexAddInPlace(
                             0, rowsOf(groups.get(i)), gradients.get(i).to(DType.F32));
                 }
             }
-            x.accumulate(sum.to(x.data().dtype()));
+            x.accumulate(sum.to(type));
         });
     }
 

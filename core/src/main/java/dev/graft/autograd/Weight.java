@@ -44,6 +44,34 @@ public interface Weight extends AutoCloseable {
     @Override
     void close();
 
+    /// A matrix that is stored the other way round, `[in, out]`; as this weight it is `[out, in]`.
+    record Transposed(Weight stored) implements Weight {
+        @Override
+        public Tensor value() {
+            return stored.value().t();
+        }
+
+        @Override
+        public boolean isTrainable() {
+            return stored.isTrainable();
+        }
+
+        @Override
+        public void accumulate(Tensor gradient) {
+            stored.accumulate(gradient.t());
+        }
+
+        @Override
+        public long elements() {
+            return stored.elements();
+        }
+
+        @Override
+        public void close() {
+            stored.close();
+        }
+    }
+
     /// A weight that does not learn.
     ///
     /// @param value in the computing type; may lie in a memory-mapped file

@@ -2,11 +2,11 @@ package dev.graft.cli;
 
 import dev.graft.format.FormatException;
 import dev.graft.format.WeightHash;
+import dev.graft.format.vocabulary.TokenizerTexts;
 import dev.graft.peft.Origin;
 import dev.graft.tensor.Torch;
 import dev.graft.tokenizer.ChatTemplate;
 import dev.graft.tokenizer.Tokenizer;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -23,7 +23,7 @@ final class AdapterOrigin {
     /// A model as adapters know it.
     static Origin.Base base(Path model) {
         Optional<String> weights = Optional.of(WeightHash.of(model));
-        if (Files.isDirectory(model) && !Files.exists(model.resolve("tokenizer.json"))) {
+        if (TokenizerTexts.of(model).text("tokenizer.json").isEmpty()) {
             return base(model, weights, Optional.empty());
         }
         try (Tokenizer tokenizer = Tokenizer.load(model)) {
@@ -37,7 +37,10 @@ final class AdapterOrigin {
                 model.toString(),
                 weights,
                 tokenizer.map(Tokenizer::canonical).map(WeightHash::ofText),
-                tokenizer.flatMap(Tokenizer::chatTemplate).map(ChatTemplate::source).map(WeightHash::ofText));
+                tokenizer
+                        .flatMap(Tokenizer::chatTemplate)
+                        .map(ChatTemplate::source)
+                        .map(WeightHash::ofText));
     }
 
     /// When and with what something is made.
@@ -82,9 +85,24 @@ final class AdapterOrigin {
     private static List<String> differences(Origin.Base trained, Origin.Base given) {
         List<String> faults = new ArrayList<>();
         // adapters of random weights name none, and a model without a tokenizer turns no text into other ids
-        compare(faults, "weights", trained.weights(), given.weights(), trained.weights().isPresent());
-        compare(faults, "tokenizer", trained.tokenizer(), given.tokenizer(), given.tokenizer().isPresent());
-        compare(faults, "chat template", trained.chatTemplate(), given.chatTemplate(), given.tokenizer().isPresent());
+        compare(
+                faults,
+                "weights",
+                trained.weights(),
+                given.weights(),
+                trained.weights().isPresent());
+        compare(
+                faults,
+                "tokenizer",
+                trained.tokenizer(),
+                given.tokenizer(),
+                given.tokenizer().isPresent());
+        compare(
+                faults,
+                "chat template",
+                trained.chatTemplate(),
+                given.chatTemplate(),
+                given.tokenizer().isPresent());
         return faults;
     }
 
@@ -96,6 +114,7 @@ final class AdapterOrigin {
     }
 
     private static String shown(Optional<String> sha256) {
-        return sha256.map(hash -> "sha256 " + hash.substring(0, Math.min(12, hash.length())) + "…").orElse("none");
+        return sha256.map(hash -> "sha256 " + hash.substring(0, Math.min(12, hash.length())) + "…")
+                .orElse("none");
     }
 }

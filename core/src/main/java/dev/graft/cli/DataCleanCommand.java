@@ -18,6 +18,7 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -49,8 +50,8 @@ final class DataCleanCommand implements Runnable {
     @Parameters(arity = "1..*", paramLabel = "INPUT", description = "Files, folders or patterns of rows.")
     private List<String> inputs;
 
-    @Option(names = "--output", required = true, paramLabel = "FILE", description = "Where the rows that stay go.")
-    private Path output;
+    @Mixin
+    private OutputOptions output;
 
     @Option(
             names = "--audit",
@@ -136,17 +137,14 @@ final class DataCleanCommand implements Runnable {
             description = "Which of it: ${COMPLETION-CANDIDATES} (default: all but ip).")
     private Set<Pii> kinds = EnumSet.complementOf(EnumSet.of(Pii.IP));
 
-    @Option(names = "--overwrite", description = "Replace the output files if they exist.")
-    private boolean overwrite;
-
     @Override
     public void run() {
         List<Path> files = DataRows.files(inputs);
-        Path auditFile = Optional.ofNullable(audit).orElseGet(() -> auditBeside(output));
-        DataRows.prepare(output, overwrite);
-        DataRows.prepare(auditFile, overwrite);
+        Path auditFile = Optional.ofNullable(audit).orElseGet(() -> auditBeside(output.file()));
+        output.require();
+        OutputOptions.require("--audit", auditFile, output.overwrites());
         Cleaning cleaning = new Cleaning(options());
-        DataRows.write(output, kept -> DataRows.write(auditFile, notes -> clean(files, cleaning, kept, notes)));
+        DataRows.write(output.file(), kept -> DataRows.write(auditFile, notes -> clean(files, cleaning, kept, notes)));
         print(cleaning, auditFile);
     }
 
@@ -194,7 +192,7 @@ final class DataCleanCommand implements Runnable {
         PrintWriter out = spec.commandLine().getOut();
         var facts = new Facts();
         facts.add("read", "%s", Facts.count(cleaning.rows(), "row"));
-        facts.add("kept", "%s in %s", Facts.count(cleaning.kept(), "row"), output);
+        facts.add("kept", "%s in %s", Facts.count(cleaning.kept(), "row"), output.file());
         cleaning.counts().forEach((what, count) -> facts.add(what.replace('_', ' '), "%s", Facts.count(count, "row")));
         facts.add("audit", "%s", auditFile);
         facts.print(out, Console.stdout().style());

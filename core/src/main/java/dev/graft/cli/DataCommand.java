@@ -11,13 +11,15 @@ import picocli.CommandLine.Spec;
         name = "data",
         subcommands = {
             DataInspectCommand.class,
+            DataRenderCommand.class,
+            DataTokenizeCommand.class,
             DataCleanCommand.class,
             DataSplitCommand.class,
             HelpCommand.class
         },
         mixinStandardHelpOptions = true,
         synopsisSubcommandLabel = "COMMAND",
-        header = "Inspects, cleans and parts rows before training.",
+        header = "Looks at rows and prepares them for training.",
         commandListHeading = "%n@|bold Commands|@%n")
 final class DataCommand implements Runnable {
     @Spec
@@ -27,7 +29,7 @@ final class DataCommand implements Runnable {
     public void run() {
         throw new ParameterException(
                 spec.commandLine(),
-                "a command is missing; it is one of "
+                "a command is missing behind \"data\"; it is one of "
                         + String.join(", ", spec.subcommands().keySet()));
     }
 }

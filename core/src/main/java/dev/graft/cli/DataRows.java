@@ -8,13 +8,12 @@ import dev.graft.format.AtomicFiles;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.io.UncheckedIOException;
 import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 
 /// The rows that a `graft data` command reads and writes, one at a time, whatever their files are.
 final class DataRows {
@@ -47,12 +46,12 @@ final class DataRows {
                     RawRow row = reader.next();
                     String where = "%s row %d".formatted(file, row.number());
                     switch (row) {
-                        case RawRow.Broken(int _, String reason) -> faults.add(where + ": " + reason);
+                        case RawRow.Broken(int _, String reason) -> faults.add(where + " " + reason);
                         case RawRow.Values(int _, ObjectNode columns) -> {
                             try {
                                 taker.take(where, columns);
                             } catch (IllegalArgumentException e) {
-                                faults.add(where + ": " + e.getMessage());
+                                faults.add(where + " " + e.getMessage());
                             }
                         }
                     }
@@ -60,20 +59,40 @@ final class DataRows {
             }
         }
         if (!faults.isEmpty()) {
-            throw new IllegalArgumentException("%,d of %,d rows cannot be used:\n  %s%s\nNothing was written. Correct these rows, or take them out."
-                    .formatted(
-                            faults.size(),
-                            rows,
-                            String.join("\n  ", faults.subList(0, Math.min(FAULTS_SHOWN, faults.size()))),
-                            faults.size() > FAULTS_SHOWN ? "\n  … and %,d more".formatted(faults.size() - FAULTS_SHOWN) : ""));
+            throw new IllegalArgumentException(
+                    "%,d of %,d rows cannot be used:\n  %s%s\nNothing was written. Correct these rows, or take them out."
+                            .formatted(
+                                    faults.size(),
+                                    rows,
+                                    String.join("\n  ", faults.subList(0, Math.min(FAULTS_SHOWN, faults.size()))),
+                                    faults.size() > FAULTS_SHOWN
+                                            ? "\n  … and %,d more".formatted(faults.size() - FAULTS_SHOWN)
+                                            : ""));
         }
         if (rows == 0) {
             throw new IllegalArgumentException("%s: there are no rows".formatted(names(files)));
         }
     }
 
+    /// Writes every row of a file changed in place.
+    ///
+    /// @return how many
+    static long change(Path input, Path output, Consumer<ObjectNode> change) {
+        long[] count = {0};
+        write(
+                output,
+                writer -> each(List.of(input), (_, row) -> {
+                    change.accept(row);
+                    writer.write(row);
+                    count[0]++;
+                }));
+        return count[0];
+    }
+
     static String names(List<Path> files) {
-        return files.size() == 1 ? files.getFirst().toString() : "%s and %d more files".formatted(files.getFirst(), files.size() - 1);
+        return files.size() == 1
+                ? files.getFirst().toString()
+                : "%s and %d more files".formatted(files.getFirst(), files.size() - 1);
     }
 
     /// Writes rows into a file of JSON lines.
@@ -98,21 +117,5 @@ final class DataRows {
             });
             out.flush();
         });
-    }
-
-    /// Refuses a file that exists already, unless it may be replaced, and makes its folder.
-    static void prepare(Path file, boolean overwrite) {
-        if (Files.isDirectory(file)) {
-            throw new IllegalArgumentException("%s is a folder; expected the name of a file".formatted(file));
-        }
-        if (Files.exists(file) && !overwrite) {
-            throw new IllegalArgumentException(
-                    "%s exists; give another name, or --overwrite to replace it".formatted(file));
-        }
-        try {
-            Files.createDirectories(file.toAbsolutePath().getParent());
-        } catch (IOException e) {
-            throw new UncheckedIOException("%s: its folder cannot be made (%s)".formatted(file, e), e);
-        }
     }
 }

@@ -1,6 +1,5 @@
 package dev.graft.cli;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.graft.data.DataHash;
 import dev.graft.data.prepare.NearDuplicates;
 import dev.graft.data.prepare.Parting;
@@ -10,6 +9,7 @@ import dev.graft.format.Json;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -72,7 +72,10 @@ final class DataSplitCommand implements Runnable {
             description = "Give every part its share of each value under this key, such as label.")
     private String stratify;
 
-    @Option(names = "--group", paramLabel = "KEY", description = "Keep rows with the same value under this key together.")
+    @Option(
+            names = "--group",
+            paramLabel = "KEY",
+            description = "Keep rows with the same value under this key together.")
     private String group;
 
     @Option(
@@ -106,8 +109,9 @@ final class DataSplitCommand implements Runnable {
     @Override
     public void run() {
         List<Path> files = DataRows.files(inputs);
-        PARTS.forEach(part -> DataRows.prepare(file(part), overwrite));
-        DataRows.prepare(output.resolve("split.json"), overwrite);
+        makeFolder();
+        PARTS.forEach(part -> OutputOptions.require("--output", file(part), overwrite));
+        OutputOptions.require("--output", output.resolve("split.json"), overwrite);
         Found found = read(files);
         long[] sizes = sizes(found.parting.rows());
         int[] parts = found.parting.parts(sizes, seed);
@@ -117,6 +121,14 @@ final class DataSplitCommand implements Runnable {
             throw new UncheckedIOException(e);
         }
         report(files, found, sizes, parts);
+    }
+
+    private void makeFolder() {
+        try {
+            Files.createDirectories(output);
+        } catch (IOException e) {
+            throw new UncheckedIOException("%s cannot be made a folder (%s)".formatted(output, e), e);
+        }
     }
 
     private Path file(String part) {
@@ -193,7 +205,8 @@ final class DataSplitCommand implements Runnable {
         } else if (sizes[part] == 0) {
             write(files, parts, sizes, with(open, Optional.empty()));
         } else {
-            DataRows.write(file(PARTS.get(part)), writer -> write(files, parts, sizes, with(open, Optional.of(writer))));
+            DataRows.write(
+                    file(PARTS.get(part)), writer -> write(files, parts, sizes, with(open, Optional.of(writer))));
         }
     }
 
@@ -255,7 +268,8 @@ final class DataSplitCommand implements Runnable {
             if (wanted[part] == 0) {
                 continue;
             }
-            String missed = sizes[part] == wanted[part] ? "" : " (%,d wanted; groups are not parted)".formatted(wanted[part]);
+            String missed =
+                    sizes[part] == wanted[part] ? "" : " (%,d wanted; groups are not parted)".formatted(wanted[part]);
             facts.add(PARTS.get(part), "%s in %s%s", Facts.count(sizes[part], "row"), file(PARTS.get(part)), missed);
         }
         if (stratify != null && byLabel.size() <= 20) {

@@ -91,7 +91,8 @@ final class EvalCommand implements Runnable {
             names = "--overlong",
             paramLabel = "WHAT",
             defaultValue = "error",
-            description = "Longer rows: error, truncate_end or drop (default: ${DEFAULT-VALUE}).")
+            description =
+                    "Longer rows: error, truncate_start, truncate_end, split or drop (default: ${DEFAULT-VALUE}).")
     private String overlong;
 
     @Option(
@@ -145,12 +146,15 @@ final class EvalCommand implements Runnable {
         require(samples == null || samples >= 0, "--samples is %d; expected 0 or more".formatted(samples));
         return switch (overlong) {
             case "error" -> Overlong.ERROR;
+            case "truncate_start" -> Overlong.TRUNCATE_START;
             case "truncate_end" -> Overlong.TRUNCATE_END;
+            case "split" -> Overlong.SPLIT;
             case "drop" -> Overlong.DROP;
             default ->
                 throw new ParameterException(
                         spec.commandLine(),
-                        "--overlong is \"%s\"; expected error, truncate_end or drop".formatted(overlong));
+                        "--overlong is \"%s\"; expected error, truncate_start, truncate_end, split or drop"
+                                .formatted(overlong));
         };
     }
 
@@ -174,6 +178,7 @@ final class EvalCommand implements Runnable {
         int limit = Optional.ofNullable(exactMatchRows).orElse(Integer.MAX_VALUE);
         Set<Integer> incomplete = new HashSet<>(tokens.dropped());
         incomplete.addAll(tokens.truncated());
+        incomplete.addAll(tokens.split());
         List<Question> questions = new ArrayList<>();
         for (Row row : rows) {
             if (questions.size() < limit && !incomplete.contains(row.number())) {

@@ -21,7 +21,7 @@ final class Inspection {
     private final Map<String, Object> values = new LinkedHashMap<>();
     private final List<Entry> tensors = new ArrayList<>();
 
-    /// @param kind of thing: model, adapter, checkpoint, run, safetensors
+    /// @param kind of thing: model, adapter, checkpoint, run, safetensors, gguf
     Inspection(String kind, Path path) {
         this.kind = kind;
         this.path = path;
@@ -39,6 +39,18 @@ final class Inspection {
     /// @param value for machines
     Inspection add(String name, String text, Object value) {
         facts.add(name, "%s", text);
+        values.put(name, value);
+        return this;
+    }
+
+    /// A fact for the eye alone.
+    Inspection addShown(String name, String text) {
+        facts.add(name, "%s", text);
+        return this;
+    }
+
+    /// A value for machines alone.
+    Inspection addValue(String name, Object value) {
         values.put(name, value);
         return this;
     }

@@ -3,11 +3,12 @@ package dev.graft.cli;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.graft.format.FormatException;
+import dev.graft.format.Gguf;
 import dev.graft.format.Json;
+import dev.graft.format.Llama2c;
 import dev.graft.format.Safetensors;
 import dev.graft.format.Safetensors.Entry;
 import dev.graft.format.WeightFiles;
-import dev.graft.peft.Origin;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -24,7 +25,7 @@ final class Inspections {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String KNOWN = "graft inspect describes the folder of a model (config.json), of an adapter"
             + " (adapter_config.json), of a checkpoint (trainer_state.json) or of a run (recipe.yaml with"
-            + " metrics.jsonl), and .safetensors files";
+            + " metrics.jsonl), .safetensors and .gguf files, and llama2.c's .bin checkpoints";
 
     private Inspections() {}
 
@@ -37,7 +38,7 @@ final class Inspections {
         if (!Files.exists(path)) {
             throw new IllegalArgumentException("%s: no such file or folder".formatted(path));
         }
-        if (!path.getFileName().toString().matches(".*\\.(safetensors|bin|pt|pth|ckpt|pkl|pickle)")) {
+        if (!path.getFileName().toString().matches(".*\\.(safetensors|gguf|bin|pt|pth|ckpt|pkl|pickle)")) {
             throw new IllegalArgumentException("%s is none of what can be inspected; %s".formatted(path, KNOWN));
         }
         return ofFile(path);
@@ -51,7 +52,7 @@ final class Inspections {
             return run(directory);
         }
         if (has(directory, "adapter_config.json") && !has(directory, "config.json")) {
-            return adapter(directory);
+            return AdapterInspection.of(directory);
         }
         if (has(directory, "config.json")) {
             return ModelInspection.of(directory);
@@ -61,42 +62,18 @@ final class Inspections {
     }
 
     private static Inspection ofFile(Path file) {
+        if (Gguf.isNamedSo(file)) {
+            return FileInspections.gguf(file);
+        }
+        if (Llama2c.isNamedSo(file)) {
+            return FileInspections.llama2c(file);
+        }
         try (Safetensors tensors = Safetensors.open(file)) {
             var found = new Inspection("safetensors", file);
             if (!tensors.metadata().isEmpty()) {
                 found.add("metadata", tensors.metadata());
             }
             return found.addTensors("elements", tensors.entries().values());
-        }
-    }
-
-    private static Inspection adapter(Path directory) {
-        JsonNode config = Json.readObject(directory.resolve("adapter_config.json"), "a PEFT adapter's settings");
-        var found = new Inspection("adapter", directory);
-        for (String key : List.of(
-                "peft_type",
-                "task_type",
-                "r",
-                "lora_alpha",
-                "lora_dropout",
-                "use_rslora",
-                "target_modules",
-                "modules_to_save",
-                "base_model_name_or_path")) {
-            if (config.hasNonNull(key)) {
-                found.add(key, plain(config.get(key)));
-            }
-        }
-        Path origin = directory.resolve(Origin.FILE);
-        if (Files.exists(origin)) {
-            Json.readObject(origin, "the origin of an adapter").properties().stream()
-                    .filter(field -> !field.getKey().equals("format"))
-                    .forEach(field -> found.add(field.getKey(), plain(field.getValue())));
-        }
-        Path pickle = directory.resolve("adapter_model.bin");
-        Path file = directory.resolve("adapter_model.safetensors");
-        try (WeightFiles weights = WeightFiles.openFile(Files.exists(file) || !Files.exists(pickle) ? file : pickle)) {
-            return found.addTensors("parameters", entries(weights));
         }
     }
 

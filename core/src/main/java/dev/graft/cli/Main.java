@@ -26,7 +26,8 @@ import picocli.CommandLine.Spec;
             ChatCommand.class,
             ScoreCommand.class,
             MergeCommand.class,
-            DataCommand.class,
+            UnmergeCommand.class,
+            ExportCommand.class,
             InspectCommand.class,
             HelpCommand.class
         },

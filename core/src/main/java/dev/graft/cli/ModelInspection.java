@@ -3,6 +3,7 @@ package dev.graft.cli;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.graft.format.FormatException;
 import dev.graft.format.WeightFiles;
+import dev.graft.model.Architecture;
 import dev.graft.model.Architectures;
 import dev.graft.model.ModelConfig;
 import dev.graft.tokenizer.Tokenizer;
@@ -57,10 +58,13 @@ final class ModelInspection {
         if (!parts.isEmpty()) {
             found.add("shape", String.join(", ", parts), numbers());
         }
-        addNumber(
-                "vocabulary",
-                "vocab_size",
-                config.json().path("tie_word_embeddings").asBoolean() ? ", head tied to the embedding" : "");
+        boolean tied = config.json().path("tie_word_embeddings").asBoolean();
+        if (refusal.isEmpty()) {
+            Architecture architecture = Architectures.of(config);
+            found.add("attention", architecture.attention(config), architecture.attention(config));
+            tied = architecture.isTied(config);
+        }
+        addNumber("vocabulary", "vocab_size", tied ? ", head tied to the embedding" : "");
         addNumber("context", "max_position_embeddings", "");
     }
 
@@ -100,7 +104,8 @@ final class ModelInspection {
     }
 
     private void addTokenizer() {
-        if (!Files.exists(directory.resolve("tokenizer.json"))) {
+        if (!Files.exists(directory.resolve("tokenizer.json"))
+                && !Files.exists(directory.resolve("tokenizer.model"))) {
             found.add("tokenizer", "none: no tokenizer.json", null);
             return;
         }

@@ -14,7 +14,8 @@ final class ModelOptions {
     @Parameters(
             index = "0",
             paramLabel = "MODEL",
-            description = "Folder of the model: config.json, tokenizer.json, *.safetensors.")
+            description = "The model: a folder with config.json, tokenizer.json and *.safetensors, a .gguf file, or a"
+                    + " llama2.c .bin file.")
     private Path model;
 
     @Option(

@@ -1,7 +1,10 @@
 package dev.graft.cli;
 
+import dev.graft.cli.Sources.Source;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
@@ -18,7 +21,9 @@ import java.util.regex.PatternSyntaxException;
 /// System.out.println(recipe.toYaml());                    // the whole recipe, as the run directory keeps it
 /// }
 public record Recipe(
-        @Key(help = "folder of the base model: config.json, tokenizer.json, *.safetensors")
+        @Key(
+                help =
+                        "base model: folder with config.json, tokenizer.json, *.safetensors; or a .gguf or llama2.c .bin file")
         Path model,
 
         @Key(or = "pretrained", help = "start from the stored weights, or from random ones that need only config.json")
@@ -100,8 +105,42 @@ public record Recipe(
             @Key(or = "[]", help = "modules trained whole and saved with the adapter, such as [lm_head]")
             List<String> modulesToSave,
 
-            @Key(or = "true", help = "A uniform and B zero, A normal and B zero, or both random")
-            LoraInit initLoraWeights) {
+            @Key(
+                    or = "true",
+                    help =
+                            "A uniform and B zero (true); A normal (gaussian); both on orthogonal rows; both random (false)")
+            LoraInit initLoraWeights,
+
+            @Key(or = "false", help = "DoRA: learn the size of each row of a weight apart from its direction")
+            boolean useDora,
+
+            @Key(or = "none", help = "biases of the model that are trained: none, all, or those of adapted layers")
+            Bias bias,
+
+            @Key(or = "false", help = "B learns a bias beside its product")
+            boolean loraBias,
+
+            @Key(or = "{}", help = "other ranks by the end of a module's name, a regular expression: {down_proj: 4}")
+            Map<String, Integer> rankPattern,
+
+            @Key(or = "{}", help = "other values of lora_alpha, likewise")
+            Map<String, Double> alphaPattern,
+
+            @Key(or = "[]", help = "numbers of the layers that are adapted, with a list of target_modules; [] for all")
+            List<Integer> layersToTransform,
+
+            @Key(or = "[]", help = "names of the list of layers those numbers count, where the model has more than one")
+            List<String> layersPattern,
+
+            @Key(
+                    or = "[]",
+                    help = "tokens whose embedding is trained: a list, or lists by module such as {lm_head: [3]}")
+            Tokens trainableTokenIndices,
+
+            @Key(
+                    or = "false",
+                    help = "a head that shares the embedding goes on sharing it when modules_to_save trains it")
+            boolean ensureWeightTying) {
 
         public Adapter {
             require(rank >= 1, "adapter.r", rank, "at least 1");
@@ -118,6 +157,8 @@ public record Recipe(
                     "all-linear",
                     "a list or a regular expression");
             modulesToSave = List.copyOf(modulesToSave);
+            layersToTransform = List.copyOf(layersToTransform);
+            layersPattern = List.copyOf(layersPattern);
         }
     }
 
@@ -129,7 +170,31 @@ public record Recipe(
     public enum LoraInit {
         TRUE,
         GAUSSIAN,
+        ORTHOGONAL,
         FALSE
+    }
+
+    public enum Bias {
+        NONE,
+        ALL,
+        LORA_ONLY
+    }
+
+    /// Tokens whose rows are trained, as PEFT's `trainable_token_indices` names them.
+    public sealed interface Tokens {
+        /// Rows of the input embedding; none when empty.
+        record OfEmbedding(List<Integer> tokens) implements Tokens {
+            public OfEmbedding {
+                tokens = List.copyOf(tokens);
+            }
+        }
+
+        /// Rows of modules, by the end of their names.
+        record ByModule(Map<String, List<Integer>> tokens) implements Tokens {
+            public ByModule {
+                tokens = new LinkedHashMap<>(tokens);
+            }
+        }
     }
 
     /// A choice of modules by name, as PEFT's `target_modules` makes it.
@@ -162,25 +227,60 @@ public record Recipe(
 
     /// What is learnt from, and what is held out.
     public record Data(
-            @Key(help = "JSONL file of {\"prompt\", \"completion\"}, {\"messages\": […]} or {\"text\"} rows")
-            Path train,
+            @Key(
+                    help =
+                            "file, folder or pattern of rows, or a list of them, each perhaps {path, weight, columns, shape}")
+            Sources train,
 
-            @Key(help = "held-out rows in a file of their own, instead of eval_fraction")
-            Optional<Path> eval,
+            @Key(help = "held-out rows in files of their own, instead of eval_fraction")
+            Optional<Sources> eval,
 
             @Key(or = "0.05", unless = "eval", help = "share of the training rows that is held out; 0 holds none out")
             OptionalDouble evalFraction,
 
+            @Key(
+                    or = "{}",
+                    help = "columns by the names shapes give them, such as {prompt: question, completion: answer}")
+            Map<String, String> columns,
+
+            @Key(
+                    or = "auto",
+                    help =
+                            "auto, or text, prompt_completion, messages, alpaca, sharegpt: what the columns of a row mean")
+            String shape,
+
+            @Key(or = "first_exhausted", help = "when the interleaving of sources with weights ends")
+            StoppingStrategy stoppingStrategy,
+
             @Key(help = "longest row in tokens; without it, what a batch holds and the model was made for")
             OptionalInt maxLength,
 
-            @Key(or = "error", help = "what to do with a longer row: stop, cut it off, or leave it out")
+            @Key(or = "error", help = "what to do with a longer row: stop, cut it, leave it out, or make several of it")
             Overlong overlong,
 
-            @Key(or = "completion", help = "tokens that are learnt; completion includes the turns of an assistant")
+            @Key(
+                    or = "completion",
+                    help = "tokens that are learnt; completion is all the assistant says behind the prompt")
             TrainOn trainOn) {
 
         public Data {
+            columns = new LinkedHashMap<>(columns);
+            try {
+                Sources.requireShape(shape);
+                train.list().forEach(source -> source.input(Map.of(), "auto"));
+            } catch (IllegalArgumentException wrong) {
+                throw new IllegalArgumentException("data.shape " + wrong.getMessage(), wrong);
+            }
+            try {
+                Source.of("").input(columns, "auto");
+            } catch (IllegalArgumentException wrong) {
+                throw new IllegalArgumentException("data." + wrong.getMessage(), wrong);
+            }
+            eval.ifPresent(sources -> require(
+                    sources.list().stream().noneMatch(s -> s.weight().isPresent()),
+                    "data.eval",
+                    "a list with weights",
+                    "without: every held-out row counts once"));
             exactlyOne("data.eval", eval.isPresent(), "data.eval_fraction", evalFraction.isPresent());
             evalFraction.ifPresent(
                     share -> require(share >= 0 && share < 1, "data.eval_fraction", share, "at least 0 and below 1"));
@@ -190,13 +290,22 @@ public record Recipe(
 
     public enum Overlong {
         ERROR,
+        TRUNCATE_START,
         TRUNCATE_END,
-        DROP
+        DROP,
+        SPLIT
     }
 
     public enum TrainOn {
         COMPLETION,
+        ASSISTANT,
+        LAST_ASSISTANT,
         ALL
+    }
+
+    public enum StoppingStrategy {
+        FIRST_EXHAUSTED,
+        ALL_EXHAUSTED
     }
 
     /// How the run spends its steps; a step is one update of the weights.

@@ -2,11 +2,13 @@ package dev.graft.cli;
 
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.RecordComponent;
+import java.lang.reflect.Type;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
@@ -17,9 +19,10 @@ import java.util.stream.Stream;
 ///
 /// @param path  full name: `training.learning_rate`
 /// @param type  the class of its value, without the `Optional` around it
+/// @param element the class of what a list or a mapping holds, otherwise `type`
 /// @param optional whether it may be left out without having a default
 /// @param about its default and meaning
-record RecipeKey(String path, Class<?> type, boolean optional, Key about) {
+record RecipeKey(String path, Class<?> type, Class<?> element, boolean optional, Key about) {
 
     /// All keys, in the order of the records.
     static final List<RecipeKey> ALL = collect(Recipe.class, "");
@@ -51,7 +54,11 @@ record RecipeKey(String path, Class<?> type, boolean optional, Key about) {
                 keys.addAll(collect(component.getType(), path + "."));
             } else {
                 keys.add(new RecipeKey(
-                        path, valueType(component), isOptional(component), component.getAnnotation(Key.class)));
+                        path,
+                        valueType(component),
+                        elementType(component),
+                        isOptional(component),
+                        component.getAnnotation(Key.class)));
             }
         }
         return List.copyOf(keys);
@@ -73,6 +80,14 @@ record RecipeKey(String path, Class<?> type, boolean optional, Key about) {
             return (Class<?>) ((ParameterizedType) component.getGenericType()).getActualTypeArguments()[0];
         }
         return type;
+    }
+
+    private static Class<?> elementType(RecordComponent component) {
+        if (!List.of(List.class, Map.class).contains(component.getType())) {
+            return valueType(component);
+        }
+        Type[] arguments = ((ParameterizedType) component.getGenericType()).getActualTypeArguments();
+        return (Class<?>) arguments[arguments.length - 1];
     }
 
     /// Whether a recipe without this key is incomplete.

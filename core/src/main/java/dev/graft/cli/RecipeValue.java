@@ -1,10 +1,13 @@
 package dev.graft.cli;
 
 import dev.graft.cli.Recipe.Modules;
+import dev.graft.cli.Recipe.Tokens;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /// Turns what YAML holds for one key into the type the key has.
 ///
@@ -32,10 +35,26 @@ record RecipeValue(RecipeKey key, Path folder) {
             return path(node);
         }
         if (type == List.class) {
-            return names(node, "a list such as [lm_head, embed_tokens]");
+            return key.element() == Integer.class
+                    ? numbers(node)
+                    : names(node, "a list such as [lm_head, embed_tokens]");
+        }
+        if (type == Map.class) {
+            return key.element() == String.class
+                    ? names(node, key.path(), "a section such as {prompt: question, completion: answer}")
+                    : pattern(node);
+        }
+        if (type == Tokens.class) {
+            return tokens(node);
         }
         if (type == Modules.class) {
             return modules(node);
+        }
+        if (type == Sources.class) {
+            return new SourcesValue(key, folder).of(node);
+        }
+        if (type == String.class) {
+            return text(node, "a name");
         }
         return choice(node);
     }
@@ -79,6 +98,21 @@ record RecipeValue(RecipeKey key, Path folder) {
         return list.items().stream().map(item -> text(item, expected)).toList();
     }
 
+    /// The names that a section gives to others.
+    static Map<String, String> names(YamlNode node, String path, String expected) {
+        if (!(node instanceof YamlNode.Section section)) {
+            throw wrong(node, path, expected);
+        }
+        Map<String, String> names = new LinkedHashMap<>();
+        section.entries().forEach((name, entry) -> {
+            if (!(entry.value() instanceof YamlNode.Scalar scalar)) {
+                throw wrong(entry.value(), path + "." + name, "the name of a column");
+            }
+            names.put(name, scalar.text());
+        });
+        return names;
+    }
+
     private Modules modules(YamlNode node) {
         String expected = "all-linear, a list such as [q_proj, v_proj], or a regular expression";
         if (node instanceof YamlNode.Items) {
@@ -93,6 +127,53 @@ record RecipeValue(RecipeKey key, Path folder) {
         } catch (IllegalArgumentException broken) {
             throw new IllegalArgumentException("%s: %s: %s".formatted(node.place(), key.path(), broken.getMessage()));
         }
+    }
+
+    /// Whole numbers from 0, one by itself or a list.
+    private List<Integer> numbers(YamlNode node) {
+        String expected = "a list of whole numbers such as [0, 1]";
+        List<YamlNode> items = node instanceof YamlNode.Items list ? list.items() : List.of(node);
+        return items.stream()
+                .map(item -> {
+                    String digits = text(item, expected);
+                    if (!digits.matches("[0-9]{1,9}")) {
+                        throw wrong(node, expected);
+                    }
+                    return Integer.valueOf(digits);
+                })
+                .toList();
+    }
+
+    private Map<String, Object> pattern(YamlNode node) {
+        boolean whole = key.element() == Integer.class;
+        String expected = "a mapping of %s such as {down_proj: 4}".formatted(whole ? "whole numbers" : "numbers");
+        Map<String, Object> values = new LinkedHashMap<>();
+        section(node, expected).entries().forEach((name, entry) -> {
+            if (whole && !text(entry.value(), expected).matches("[0-9]{1,9}")) {
+                throw wrong(node, expected);
+            }
+            double number = number(entry.value());
+            values.put(name, whole ? (Object) (int) number : (Object) number);
+        });
+        return values;
+    }
+
+    private Tokens tokens(YamlNode node) {
+        if (node instanceof YamlNode.Items) {
+            return new Tokens.OfEmbedding(numbers(node));
+        }
+        Map<String, List<Integer>> modules = new LinkedHashMap<>();
+        section(node, "a list of tokens, or lists by module such as {embed_tokens: [3], lm_head: [3]}")
+                .entries()
+                .forEach((name, entry) -> modules.put(name, numbers(entry.value())));
+        return new Tokens.ByModule(modules);
+    }
+
+    private YamlNode.Section section(YamlNode node, String expected) {
+        if (node instanceof YamlNode.Section section) {
+            return section;
+        }
+        throw wrong(node, expected);
     }
 
     private Object choice(YamlNode node) {
@@ -112,7 +193,11 @@ record RecipeValue(RecipeKey key, Path folder) {
     }
 
     private IllegalArgumentException wrong(YamlNode node, String expected) {
+        return wrong(node, key.path(), expected);
+    }
+
+    static IllegalArgumentException wrong(YamlNode node, String path, String expected) {
         return new IllegalArgumentException(
-                "%s: %s must be %s; found %s".formatted(node.place(), key.path(), expected, node.described()));
+                "%s: %s must be %s; found %s".formatted(node.place(), path, expected, node.described()));
     }
 }

@@ -7,10 +7,12 @@ import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
 import com.fasterxml.jackson.dataformat.yaml.util.StringQuotingChecker;
 import dev.graft.cli.Recipe.Modules;
+import dev.graft.cli.Sources.Source;
 import java.lang.reflect.RecordComponent;
 import java.math.BigDecimal;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -73,11 +75,20 @@ final class RecipeWriter {
             case Modules.AllLinear _ -> "all-linear";
             case Modules.Named(var names) -> names;
             case Modules.Matching(var regex) -> regex;
+            case Sources sources -> plain(sources);
+            case Recipe.Tokens.OfEmbedding(var tokens) -> tokens;
+            case Recipe.Tokens.ByModule(var tokens) -> tokens;
+            case Map<?, ?> map -> {
+                Map<Object, Object> copy = new LinkedHashMap<>();
+                map.forEach((key, one) -> copy.put(key, plain(one)));
+                yield copy;
+            }
             case Record section -> tree(section);
             case Optional<?> maybe -> maybe.map(RecipeWriter::plain).orElse(null);
             case OptionalInt maybe -> maybe.isPresent() ? maybe.getAsInt() : null;
             case OptionalDouble maybe -> maybe.isPresent() ? plain(maybe.getAsDouble()) : null;
-            case Recipe.LoraInit init when init != Recipe.LoraInit.GAUSSIAN -> init == Recipe.LoraInit.TRUE;
+            case Recipe.LoraInit init
+            when init == Recipe.LoraInit.TRUE || init == Recipe.LoraInit.FALSE -> init == Recipe.LoraInit.TRUE;
             case Enum<?> constant -> name(constant);
             case Path path -> path.toString();
             // Double writes 2.0E-4 for 0.0002, and 16.0 for 16
@@ -86,5 +97,24 @@ final class RecipeWriter {
                 BigDecimal.valueOf(number).stripTrailingZeros();
             default -> value;
         };
+    }
+
+    private static Object plain(Sources sources) {
+        List<Object> list = sources.list().stream().map(RecipeWriter::plain).toList();
+        return list.size() == 1 && list.getFirst() instanceof String path ? path : list;
+    }
+
+    private static Object plain(Source source) {
+        if (source.equals(Source.of(source.path()))) {
+            return source.path();
+        }
+        Map<String, Object> all = new LinkedHashMap<>();
+        all.put("path", source.path());
+        source.weight().ifPresent(weight -> all.put("weight", plain((Object) weight)));
+        if (!source.columns().isEmpty()) {
+            all.put("columns", source.columns());
+        }
+        source.shape().ifPresent(shape -> all.put("shape", shape));
+        return all;
     }
 }

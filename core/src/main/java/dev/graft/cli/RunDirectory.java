@@ -54,7 +54,8 @@ record RunDirectory(Path path) {
                     "%s is not a run (it has no recipe.yaml), so --overwrite deletes nothing in it; choose another --output"
                             .formatted(path));
         }
-        for (Path part : List.of(metrics(), reportJson(), reportHtml(), checkpoints(), adapter(), model(), recipe())) {
+        for (Path part : List.of(
+                metrics(), dataReport(), reportJson(), reportHtml(), checkpoints(), adapter(), model(), recipe())) {
             if (Files.exists(part)) {
                 try (Stream<Path> inside = Files.walk(part)) {
                     for (Path file : inside.sorted(Comparator.reverseOrder()).toList()) {
@@ -75,6 +76,10 @@ record RunDirectory(Path path) {
 
     Path metrics() {
         return path.resolve("metrics.jsonl");
+    }
+
+    Path dataReport() {
+        return path.resolve("data_report.json");
     }
 
     Path checkpoints() {

@@ -179,6 +179,7 @@ record RunSummary(
                 sections.computeIfAbsent("run", k -> new LinkedHashMap<>()).put(key, String.valueOf(value));
             }
         });
+        sections.put("rows", data.facts());
         return sections;
     }
 

@@ -6,14 +6,12 @@ import dev.graft.autograd.Tape;
 import dev.graft.data.PackedBatch;
 import dev.graft.data.Packing;
 import dev.graft.data.Tokenized;
-import dev.graft.format.AtomicFiles;
 import dev.graft.model.LanguageModel;
 import dev.graft.nn.TokenRun;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -60,42 +58,21 @@ final class ScoreCommand implements Runnable {
     @Option(names = "--input", required = true, paramLabel = "FILE", description = "JSON lines to score.")
     private Path input;
 
-    @Option(names = "--output", required = true, paramLabel = "FILE", description = "Where the scored lines go.")
-    private Path output;
-
-    @Option(names = "--overwrite", description = "Replace the output file if it exists.")
-    private boolean overwrite;
+    @Mixin
+    private OutputOptions output;
 
     @Override
     public void run() {
-        requireOutput();
+        output.require();
         ScoreRows rows = ScoreRows.read(input);
         rows.throwIfFaulty();
         try (LoadedModel loaded = LoadedModel.of(options)) {
             List<Tokenized> tokens = tokenize(loaded, rows);
             List<float[]> logProbs = logProbs(loaded.model(), tokens, rows);
-            AtomicFiles.write(output, lines(rows, tokens, logProbs));
+            output.write(lines(rows, tokens, logProbs));
             spec.commandLine().getOut().println(summary(tokens, logProbs));
         }
         spec.commandLine().getOut().flush();
-    }
-
-    private void requireOutput() {
-        Path folder = output.toAbsolutePath().getParent();
-        if (Files.isDirectory(output)) {
-            throw new IllegalArgumentException("%s is a folder; --output takes a file".formatted(output));
-        }
-        if (Files.exists(output) && !overwrite) {
-            throw new IllegalArgumentException(
-                    "%s exists; give another --output, or --overwrite to replace it".formatted(output));
-        }
-        if (!Files.isDirectory(folder) || !Files.isWritable(folder)) {
-            throw new IllegalArgumentException("%s cannot be written: %s %s"
-                    .formatted(
-                            output,
-                            folder,
-                            Files.isDirectory(folder) ? "is not writable" : "is not an existing folder"));
-        }
     }
 
     /// Every row as one document, all of it to be predicted; ends the run naming every row that cannot be.

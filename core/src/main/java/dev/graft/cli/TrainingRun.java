@@ -5,6 +5,8 @@ import dev.graft.data.PackedBatch;
 import dev.graft.eval.Answers;
 import dev.graft.eval.HeldOut;
 import dev.graft.export.ModelDirectory;
+import dev.graft.format.AtomicFiles;
+import dev.graft.format.Json;
 import dev.graft.format.WeightHash;
 import dev.graft.model.Architectures;
 import dev.graft.model.LanguageModel;
@@ -14,9 +16,7 @@ import dev.graft.optim.AdamW;
 import dev.graft.optim.AdamWSettings;
 import dev.graft.optim.Schedule;
 import dev.graft.peft.Adapters;
-import dev.graft.peft.Lora;
 import dev.graft.peft.Origin;
-import dev.graft.peft.Targets;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tokenizer.Tokenizer;
@@ -93,29 +93,7 @@ final class TrainingRun {
         if (adapter.type() == Recipe.AdapterType.NONE) {
             return Optional.empty();
         }
-        Lora lora = new Lora(
-                adapter.rank(),
-                adapter.loraAlpha(),
-                adapter.loraDropout(),
-                targets(adapter.targetModules()),
-                targets(adapter.excludeModules()),
-                adapter.useRslora(),
-                switch (adapter.initLoraWeights()) {
-                    case TRUE -> Lora.Init.DEFAULT;
-                    case GAUSSIAN -> Lora.Init.GAUSSIAN;
-                    case FALSE -> Lora.Init.RANDOM;
-                },
-                adapter.modulesToSave());
-        return Optional.of(new Adapters(lora, recipe.seed()));
-    }
-
-    private static Targets targets(Recipe.Modules modules) {
-        return switch (modules) {
-            case Recipe.Modules.AllLinear() -> Targets.allLinear();
-            case Recipe.Modules.Named(var names) when names.isEmpty() -> Targets.none();
-            case Recipe.Modules.Named(var names) -> new Targets.Names(names);
-            case Recipe.Modules.Matching(var regex) -> new Targets.Regex(regex);
-        };
+        return Optional.of(new Adapters(LoraSettings.of(adapter), recipe.seed()));
     }
 
     /// What a measurement of held-out rows found.
@@ -172,6 +150,7 @@ final class TrainingRun {
                 checkpoints.requireSameRun(); // before anything of the run is changed
             }
             directory.writeRecipe(recipe);
+            AtomicFiles.writeString(directory.dataReport(), Json.pretty(data.report()) + "\n");
             int steps = steps();
             introduce(steps);
             Measured before = measure("before", Optional.empty());
@@ -209,17 +188,18 @@ final class TrainingRun {
                             device));
             console.say("training  %s, %,d parameters (%.2f %%), %,d steps"
                     .formatted(
-                            adapters.map(a -> "LoRA r=%d alpha=%s on %d layers"
-                                            .formatted(
-                                                    a.settings().r(),
-                                                    RunSummary.number(
-                                                            a.settings().alpha()),
-                                                    a.adapted().size()))
+                            adapters.map(a -> LoraSettings.described(
+                                            a.settings(), a.adapted().size()))
                                     .orElse("every weight"),
                             trainable,
                             100.0 * trainable / model.totalParameters(),
                             steps));
-            console.say("data      " + data.train().summary());
+            data.files().forEach(file -> console.say("rows      " + file));
+            console.say(String.format(
+                    Locale.ROOT,
+                    "data      %s; batches %.1f %% full",
+                    data.train().summary(),
+                    100 * data.fillRate()));
             data.heldOut().ifPresent(held -> console.say("held out  " + held.summary()));
         }
 

@@ -8,7 +8,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.List;
 
 /// SHA-256 of data files, by which a run says what it was trained on.
 public final class DataHash {
@@ -18,17 +20,22 @@ public final class DataHash {
     /// The hash in hexadecimal: of one file what `sha256sum` prints, of several the hash of their hashes,
     /// one a line.
     public static String of(Path... files) {
-        if (files.length == 0) {
+        return ofHashes(Arrays.stream(files).map(DataHash::hash).toList());
+    }
+
+    /// The hash of files whose own hashes are known.
+    public static String ofHashes(List<String> hashes) {
+        if (hashes.isEmpty()) {
             throw new IllegalArgumentException("there is no file to hash");
         }
-        if (files.length == 1) {
-            return hash(files[0]);
-        }
-        var lines = new StringBuilder();
-        for (Path file : files) {
-            lines.append(hash(file)).append('\n');
-        }
-        return HexFormat.of().formatHex(sha256().digest(lines.toString().getBytes(StandardCharsets.US_ASCII)));
+        return hashes.size() == 1
+                ? hashes.getFirst()
+                : of((String.join("\n", hashes) + "\n").getBytes(StandardCharsets.US_ASCII));
+    }
+
+    /// The hash of bytes in memory.
+    static String of(byte[] bytes) {
+        return HexFormat.of().formatHex(sha256().digest(bytes));
     }
 
     private static String hash(Path file) {

@@ -2,8 +2,10 @@ package dev.graft.data;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.graft.tokenizer.JsonValues;
 import dev.graft.tokenizer.Message;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /// What one row teaches, before it becomes tokens.
@@ -31,6 +33,13 @@ public sealed interface Example {
 
         public Chat(List<Message> messages) {
             this(messages, List.of(), 0);
+        }
+
+        /// What a chat template reads beside the messages.
+        public Map<String, Object> variables() {
+            return tools.isEmpty()
+                    ? Map.of()
+                    : Map.of("tools", tools.stream().map(JsonValues::of).toList());
         }
     }
 

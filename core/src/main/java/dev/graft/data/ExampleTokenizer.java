@@ -3,11 +3,12 @@ package dev.graft.data;
 import dev.graft.data.LabelledTokens.NothingToTrain;
 import dev.graft.data.TokenizationOptions.TrainOn;
 import dev.graft.tokenizer.Encoded;
+import dev.graft.tokenizer.Message;
 import dev.graft.tokenizer.Tokenizer;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.IntPredicate;
 
 /// Rows to token ids and to the marks that say which tokens are learnt.
 ///
@@ -30,9 +31,16 @@ public final class ExampleTokenizer {
 
     /// Tokenises every row. Rows that cannot be used are all named in one exception.
     public Tokenization apply(List<Row> rows) {
-        var run = new Run();
-        rows.forEach(run::add);
-        return run.finish(rows);
+        if (rows.isEmpty()) {
+            throw new IllegalArgumentException("there are no rows to tokenise; at least one is needed");
+        }
+        var tokens = new TokenRows.InMemory(rows.getFirst().file());
+        new ParallelTokenizing(this).run(rows.iterator(), tokens.file(), tokens::add);
+        var cutting = new Cutting(List.of(tokens), options);
+        for (int row = 0; row < tokens.size(); row++) {
+            cutting.add(0, row);
+        }
+        return cutting.finish();
     }
 
     /// The row as a prompt and an expected answer; empty for a text and for a conversation that does not end
@@ -41,7 +49,8 @@ public final class ExampleTokenizer {
         return switch (row.example()) {
             case Example.PromptCompletion pair ->
                 Optional.of(new Question(row.number(), promptIds(pair.prompt()), pair.prompt(), pair.completion()));
-            case Example.Chat chat -> new ChatTokens(tokenizer).question(row.number(), chat.messages());
+            case Example.Chat chat ->
+                new ChatTokens(tokenizer).question(row.number(), chat.messages(), chat.variables());
             case Example _ -> Optional.empty();
         };
     }
@@ -50,6 +59,50 @@ public final class ExampleTokenizer {
     /// behind it.
     public int[] promptIds(String prompt) {
         return content(tokenizer.encodeWithOffsets(prompt, true));
+    }
+
+    TokenizationOptions options() {
+        return options;
+    }
+
+    Tokenizer tokenizer() {
+        return tokenizer;
+    }
+
+    /// All tokens of a row, however many.
+    ///
+    /// @throws NothingToTrain            when nothing in it is learnt
+    /// @throws IllegalArgumentException  when it cannot be tokenised, with the reason
+    LabelledTokens tokens(Row row) {
+        LabelledTokens marked = switch (row.example()) {
+            case Example.PromptCompletion pair -> pair(pair);
+            case Example.Chat chat -> chat(chat);
+            case Example.Text text -> text(text);
+            case Example other ->
+                throw new IllegalArgumentException("is a %s, from which no text is learnt"
+                        .formatted(other.getClass().getSimpleName()));
+        };
+        return options.trainOn() == TrainOn.ALL ? marked.whole() : marked;
+    }
+
+    private LabelledTokens chat(Example.Chat chat) {
+        return new ChatTokens(tokenizer).of(chat.messages(), chat.variables(), learnt(chat));
+    }
+
+    private IntPredicate learnt(Example.Chat chat) {
+        List<Message> messages = chat.messages();
+        return switch (options.trainOn()) {
+            case COMPLETION -> turn -> turn >= chat.promptTurns();
+            case ASSISTANT, ALL -> turn -> true;
+            case LAST_ASSISTANT -> {
+                int last = messages.size() - 1;
+                while (last >= 0 && !messages.get(last).role().equals("assistant")) {
+                    last--;
+                }
+                int only = last;
+                yield turn -> turn == only;
+            }
+        };
     }
 
     private LabelledTokens pair(Example.PromptCompletion pair) {
@@ -70,6 +123,9 @@ public final class ExampleTokenizer {
     private LabelledTokens text(Example.Text text) {
         if (text.text().isEmpty()) {
             throw new NothingToTrain("its text is empty");
+        }
+        if (options.trainOn() == TrainOn.ASSISTANT || options.trainOn() == TrainOn.LAST_ASSISTANT) {
+            throw new NothingToTrain("it is text, in which no assistant speaks; set train_on to completion or all");
         }
         return LabelledTokens.from(0, closed(content(tokenizer.encodeWithOffsets(text.text(), true))), false);
     }
@@ -97,97 +153,5 @@ public final class ExampleTokenizer {
         int[] closed = Arrays.copyOf(ids, ids.length + 1);
         closed[ids.length] = eos;
         return closed;
-    }
-
-    /// One pass over the rows: what came of them, and the faults found.
-    private final class Run {
-        private final List<Tokenized> examples = new ArrayList<>();
-        private final List<Integer> truncated = new ArrayList<>();
-        private final List<Integer> dropped = new ArrayList<>();
-        private final List<Integer> fused = new ArrayList<>();
-        private final Faults broken = new Faults();
-        private final Faults nothing = new Faults();
-        private final Faults overlong = new Faults();
-        private final int limit = options.maxLength();
-        private int longest;
-
-        void add(Row row) {
-            int number = row.number();
-            try {
-                switch (row.example()) {
-                    case Example.PromptCompletion pair -> whole(number, pair(pair));
-                    case Example.Chat chat -> whole(number, new ChatTokens(tokenizer).of(chat.messages()));
-                    case Example.Text text when text.windowed() -> windows(number, text(text));
-                    case Example.Text text -> whole(number, text(text));
-                    case Example other ->
-                        throw new IllegalArgumentException("is a %s, from which no text is learnt"
-                                .formatted(other.getClass().getSimpleName()));
-                }
-            } catch (NothingToTrain e) {
-                nothing.add(number, e.getMessage());
-            } catch (IllegalArgumentException e) {
-                broken.add(number, e.getMessage());
-            }
-        }
-
-        private void whole(int row, LabelledTokens marked) {
-            LabelledTokens all = options.trainOn() == TrainOn.ALL ? marked.whole() : marked;
-            int length = all.length();
-            longest = Math.max(longest, length);
-            if (length > limit) {
-                switch (options.overlong()) {
-                    case ERROR -> overlong.add(row, "%,d tokens".formatted(length));
-                    case DROP -> dropped.add(row);
-                    case TRUNCATE_END -> {
-                        keep(
-                                all.piece(0, limit, row),
-                                "its first %,d tokens hold nothing that is learnt".formatted(limit));
-                        truncated.add(row);
-                    }
-                }
-                return;
-            }
-            keep(all.piece(0, length, row), "none of its tokens is learnt");
-            if (all.fused()) {
-                fused.add(row);
-            }
-        }
-
-        private void keep(Tokenized example, String reasonIfUnlabelled) {
-            if (example.labelledCount() == 0) {
-                throw new NothingToTrain(reasonIfUnlabelled);
-            }
-            examples.add(example);
-        }
-
-        /// A last piece of a single token predicts nothing and is left out.
-        private void windows(int row, LabelledTokens all) {
-            for (int from = 0; from + 1 < all.length(); from += limit) {
-                examples.add(all.piece(from, Math.min(all.length(), from + limit), row));
-            }
-        }
-
-        Tokenization finish(List<Row> rows) {
-            if (rows.isEmpty()) {
-                throw new IllegalArgumentException("there are no rows to tokenise; at least one is needed");
-            }
-            String file = rows.getFirst().file().toString();
-            broken.throwIfAny(
-                    "%s: %,d of %,d rows cannot be tokenised:".formatted(file, broken.count(), rows.size()),
-                    "Correct these rows, or choose a model whose tokenizer and chat template fit them.");
-            nothing.throwIfAny(
-                    "%s: %,d of %,d rows have nothing to train on:".formatted(file, nothing.count(), rows.size()),
-                    "Remove these rows, or give each a completion, or something that the assistant says.");
-            overlong.throwIfAny(
-                    "%s: %,d of %,d rows are longer than max_length = %d:"
-                            .formatted(file, overlong.count(), rows.size(), limit),
-                    "max_length %d would fit them all; or set overlong to truncate_end or drop.".formatted(longest));
-            if (examples.isEmpty()) {
-                throw new IllegalArgumentException(
-                        "%s: all %,d rows were dropped as longer than max_length = %d; %d would fit them all"
-                                .formatted(file, rows.size(), limit, longest));
-            }
-            return new Tokenization(examples, truncated, dropped, fused);
-        }
     }
 }

@@ -7,6 +7,8 @@ import java.util.Arrays;
 ///
 /// @param fused  whether the prompt has other tokens here than alone, as in generation
 record LabelledTokens(int[] ids, boolean[] labels, boolean fused) {
+    static final String NOTHING_ADVICE =
+            "Remove these rows, or give each a completion, or something that the assistant says.";
 
     /// Tokens that are learnt from `first` on; nothing comes before the first of all to predict it from.
     static LabelledTokens from(int first, int[] ids, boolean fused) {
@@ -22,6 +24,15 @@ record LabelledTokens(int[] ids, boolean[] labels, boolean fused) {
 
     int length() {
         return ids.length;
+    }
+
+    /// How many tokens of a piece carry loss; the first cannot, having nothing before it.
+    int labelled(int from, int to) {
+        int count = 0;
+        for (int i = from + 1; i < to; i++) {
+            count += labels[i] ? 1 : 0;
+        }
+        return count;
     }
 
     /// Tokens `from` up to `to` as an example of their own.

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 
 /// Examples to batches of limited size, none of them cut.
 public final class Packing {
@@ -15,15 +16,29 @@ public final class Packing {
     /// Wastes little (at most 11/9 of the fewest batches possible, plus one). Examples of the same length
     /// keep their order, so the result depends on nothing but the arguments.
     public static List<PackedBatch> bestFitDecreasing(List<Tokenized> examples, int batchTokens) {
+        Examples all = Examples.of(examples);
+        int[] order = IntStream.range(0, all.size()).toArray();
+        return plan(all, order, batchTokens).stream().map(bin -> join(all, bin)).toList();
+    }
+
+    /// Which examples go together, best-fit decreasing, from their lengths alone.
+    ///
+    /// @param order  the examples to pack, by their index
+    /// @return       the indices of each batch
+    static List<int[]> plan(Examples examples, int[] order, int batchTokens) {
         requireFit(examples, batchTokens);
-        List<Tokenized> sorted = new ArrayList<>(examples);
-        sorted.sort(Comparator.comparingInt(Tokenized::tokens).reversed());
-        List<List<Tokenized>> bins = new ArrayList<>();
-        TreeMap<Integer, List<List<Tokenized>>> byRoom = new TreeMap<>();
-        for (Tokenized example : sorted) {
-            var tightest = byRoom.ceilingEntry(example.tokens());
+        List<Integer> sorted = new ArrayList<>(order.length);
+        for (int example : order) {
+            sorted.add(example);
+        }
+        sorted.sort(Comparator.<Integer>comparingInt(examples::tokens).reversed());
+        List<List<Integer>> bins = new ArrayList<>();
+        TreeMap<Integer, List<List<Integer>>> byRoom = new TreeMap<>();
+        for (int example : sorted) {
+            int tokens = examples.tokens(example);
+            var tightest = byRoom.ceilingEntry(tokens);
             int room = batchTokens;
-            List<Tokenized> bin;
+            List<Integer> bin;
             if (tightest == null) {
                 bin = new ArrayList<>();
                 bins.add(bin);
@@ -35,31 +50,42 @@ public final class Packing {
                 }
             }
             bin.add(example);
-            byRoom.computeIfAbsent(room - example.tokens(), r -> new ArrayList<>())
-                    .add(bin);
+            byRoom.computeIfAbsent(room - tokens, r -> new ArrayList<>()).add(bin);
         }
-        return bins.stream().map(Packing::join).toList();
+        return bins.stream()
+                .map(bin -> bin.stream().mapToInt(Integer::intValue).toArray())
+                .toList();
     }
 
     /// As they come: a batch is closed when the next example does not fit into it.
     public static List<PackedBatch> inOrder(List<Tokenized> examples, int batchTokens) {
+        Examples all = Examples.of(examples);
+        return planInOrder(all, batchTokens).stream().map(bin -> join(all, bin)).toList();
+    }
+
+    /// Which examples go together when they keep their order.
+    static List<int[]> planInOrder(Examples examples, int batchTokens) {
         requireFit(examples, batchTokens);
-        List<PackedBatch> batches = new ArrayList<>();
-        List<Tokenized> open = new ArrayList<>();
+        List<int[]> bins = new ArrayList<>();
+        int from = 0;
         int tokens = 0;
-        for (Tokenized example : examples) {
-            if (tokens + example.tokens() > batchTokens) {
-                batches.add(join(open));
-                open.clear();
+        for (int i = 0; i < examples.size(); i++) {
+            if (tokens + examples.tokens(i) > batchTokens) {
+                bins.add(IntStream.range(from, i).toArray());
+                from = i;
                 tokens = 0;
             }
-            open.add(example);
-            tokens += example.tokens();
+            tokens += examples.tokens(i);
         }
-        if (!open.isEmpty()) {
-            batches.add(join(open));
+        if (from < examples.size()) {
+            bins.add(IntStream.range(from, examples.size()).toArray());
         }
-        return batches;
+        return bins;
+    }
+
+    /// One batch of the examples with these indices.
+    static PackedBatch join(Examples examples, int[] bin) {
+        return join(IntStream.of(bin).mapToObj(examples::get).toList());
     }
 
     /// One batch of all these examples, in their order.
@@ -78,13 +104,14 @@ public final class Packing {
         return new PackedBatch(ids, starts, labels);
     }
 
-    private static void requireFit(List<Tokenized> examples, int batchTokens) {
+    private static void requireFit(Examples examples, int batchTokens) {
         var faults = new Faults();
         int longest = 0;
-        for (Tokenized example : examples) {
-            longest = Math.max(longest, example.tokens());
-            if (example.tokens() > batchTokens) {
-                faults.add(example.row(), "%,d tokens".formatted(example.tokens()));
+        for (int i = 0; i < examples.size(); i++) {
+            int tokens = examples.tokens(i);
+            longest = Math.max(longest, tokens);
+            if (tokens > batchTokens) {
+                faults.add(examples.get(i).row(), "%,d tokens".formatted(tokens));
             }
         }
         faults.throwIfAny(

@@ -9,6 +9,11 @@ import java.nio.file.Path;
 ///                of a Parquet file, each counted from 1
 public record Row(Path file, int number, Example example) {
 
+    /// Whether it is a whole text, to be cut into windows.
+    boolean isWindowed() {
+        return example instanceof Example.Text text && text.windowed();
+    }
+
     /// `train.jsonl row 17`
     public String where() {
         return "%s row %d".formatted(file, number);

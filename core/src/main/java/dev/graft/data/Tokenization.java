@@ -1,47 +1,83 @@
 package dev.graft.data;
 
+import dev.graft.data.RowChange.What;
 import java.util.List;
 
 /// Tokenised rows, and what was done to those that did not fit.
 ///
 /// @param examples   in the order of the rows
-/// @param truncated  numbers of the rows that lost their end
-/// @param dropped    numbers of the rows that were left out
+/// @param changes    the rows of which not every token is trained on
 /// @param fused      numbers of the rows in which the end of the prompt fuses with the start of the completion,
 ///                   so that the prompt alone, as in generation, has other tokens than in training
-public record Tokenization(
-        List<Tokenized> examples, List<Integer> truncated, List<Integer> dropped, List<Integer> fused) {
+public record Tokenization(Examples examples, List<RowChange> changes, List<Integer> fused) {
 
     public Tokenization {
-        examples = List.copyOf(examples);
-        truncated = List.copyOf(truncated);
-        dropped = List.copyOf(dropped);
+        changes = List.copyOf(changes);
         fused = List.copyOf(fused);
     }
 
+    /// Some of the examples, as if the others had not been read.
+    public Tokenization part(int from, int to) {
+        return new Tokenization(examples.part(from, to), List.of(), List.of());
+    }
+
+    /// Numbers of the rows that lost their beginning or their end.
+    public List<Integer> truncated() {
+        return rows(What.CUT);
+    }
+
+    /// Numbers of the rows that became several examples.
+    public List<Integer> split() {
+        return rows(What.SPLIT);
+    }
+
+    /// Numbers of the rows that were left out.
+    public List<Integer> dropped() {
+        return rows(What.DROPPED);
+    }
+
+    private List<Integer> rows(What what) {
+        return changes.stream()
+                .filter(change -> change.what() == what)
+                .map(RowChange::row)
+                .toList();
+    }
+
     public long tokens() {
-        return examples.stream().mapToLong(Tokenized::tokens).sum();
+        long tokens = 0;
+        for (int i = 0; i < examples.size(); i++) {
+            tokens += examples.tokens(i);
+        }
+        return tokens;
     }
 
     public long labelledTokens() {
-        return examples.stream().mapToLong(Tokenized::labelledCount).sum();
+        long labelled = 0;
+        for (int i = 0; i < examples.size(); i++) {
+            labelled += examples.labelled(i);
+        }
+        return labelled;
     }
 
     /// One line for a log: how much there is, and every row that is not as it was written.
     public String summary() {
         var text = new StringBuilder("%,d examples, %,d tokens, %,d of them labelled"
                 .formatted(examples.size(), tokens(), labelledTokens()));
-        if (!truncated.isEmpty()) {
-            text.append("; %,d rows cut at the end".formatted(truncated.size()));
-        }
-        if (!dropped.isEmpty()) {
-            text.append("; %,d rows dropped as too long".formatted(dropped.size()));
-        }
+        count(text, What.CUT, "cut");
+        count(text, What.SPLIT, "split");
+        count(text, What.DROPPED, "dropped as too long");
         if (!fused.isEmpty()) {
             text.append(
                     "; in %,d rows the end of the prompt fuses with the start of the completion (begin the completion with the space instead of ending the prompt with it)"
                             .formatted(fused.size()));
         }
         return text.toString();
+    }
+
+    private void count(StringBuilder text, What what, String done) {
+        long count = changes.stream().filter(change -> change.what() == what).count();
+        if (count > 0) {
+            text.append("; %,d rows %s".formatted(count, done));
+        }
     }
 }

@@ -7,10 +7,15 @@ package dev.graft.data;
 /// @param trainOn    which tokens carry loss
 public record TokenizationOptions(int maxLength, Overlong overlong, TrainOn trainOn) {
 
-    /// Which tokens are learnt.
+    /// Which tokens are learnt. Of a prompt and completion written as text, all but [#ALL] learn the completion.
     public enum TrainOn {
-        /// the completion, or what the assistant says; of a text, everything
+        /// the completion; of a conversation what the assistant says, where it does not belong to the prompt; of
+        /// a text everything
         COMPLETION,
+        /// everything the assistant says in a conversation, in its prompt too
+        ASSISTANT,
+        /// the last thing the assistant says in a conversation
+        LAST_ASSISTANT,
         /// every token but the first, the prompt's too
         ALL
     }
@@ -19,10 +24,14 @@ public record TokenizationOptions(int maxLength, Overlong overlong, TrainOn trai
     public enum Overlong {
         /// stop and list them
         ERROR,
+        /// keep the last `maxLength` tokens
+        TRUNCATE_START,
         /// keep the first `maxLength` tokens
         TRUNCATE_END,
         /// leave the example out
-        DROP
+        DROP,
+        /// make several examples of it, one behind the other, each of at most `maxLength` tokens
+        SPLIT
     }
 
     public TokenizationOptions {

@@ -2,30 +2,38 @@ package dev.graft.export;
 
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.Safetensors.Entry;
-
+import dev.graft.format.WeightHash;
 import dev.graft.model.Architectures;
 import dev.graft.model.FileTensors;
 import dev.graft.model.LanguageModel;
+import dev.graft.model.ModelConfig;
 import dev.graft.model.ModelSource;
 import dev.graft.nn.LinearFactory;
 import dev.graft.nn.NamedTensors;
+import dev.graft.peft.Adapters.ChangedTensor;
+import dev.graft.peft.TensorChange;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /// Folds adapters into their base: `W' = W + ΔW`, computed in float32 and rounded once to the type it is saved in.
 ///
 /// The base stays in its files and is read tensor by tensor. Of a tensor that an adapter changes, the result is in
-/// memory in the type it is saved in, and some rows at a time in float32; methods that look at a whole change at once
-/// hold one per adapter.
+/// memory in the type it is saved in, and some rows at a time in float32; methods that look at whole changes hold one
+/// per
+/// adapter.
 ///
 /// ```java
 /// try (Merge merge = Merge.open(base, List.of(adapter), MergeSettings.plain(Optional.empty()))) {
@@ -33,22 +41,30 @@ import java.util.Optional;
 /// }
 /// ```
 public final class Merge implements AutoCloseable {
-    /// Elements that are in memory in float32 at a time.
-    private static final long BLOCK = 1 << 22;
+    private static final String HEAD = "lm_head.weight";
 
     private final Path model;
     private final MergeSettings settings;
-    private final Combination combination;
     private final ModelSource files;
+    private final NamedTensors source;
     private final List<OpenedAdapter> adapters;
+    /// The embedding, which architectures name first.
+    private final String table;
+    /// Whether the base's head shares it.
+    private final boolean tied;
+
     private LanguageModel reference;
 
     private Merge(Path model, MergeSettings settings, ModelSource files, List<OpenedAdapter> adapters) {
         this.model = model;
         this.settings = settings;
-        this.combination = new Combination(settings);
         this.files = files;
+        this.source = new FileTensors(files, Device.cpu(), DType.F32);
         this.adapters = adapters;
+        ModelConfig config = files.config();
+        Set<String> tensors = Architectures.of(config).tensors(config).keySet();
+        this.table = tensors.iterator().next();
+        this.tied = !tensors.contains(HEAD);
     }
 
     /// Reads the adapters and checks that they fit the base and each other.
@@ -64,7 +80,9 @@ public final class Merge implements AutoCloseable {
         ModelSource files = ModelSource.open(model);
         try {
             adapters.forEach(adapter -> opened.add(OpenedAdapter.open(model, adapter)));
+            opened.forEach(adapter -> requireBases(adapter, files));
             requireNoConflict(opened);
+            requireOneHead(opened, settings);
             return new Merge(model, settings, files, opened);
         } catch (RuntimeException | Error e) {
             opened.forEach(OpenedAdapter::close);
@@ -85,46 +103,181 @@ public final class Merge implements AutoCloseable {
         }
     }
 
-    /// A tensor that two adapters replace has no sum.
+    private static void requireBases(OpenedAdapter adapter, ModelSource files) {
+        List<String> missing = adapter.changes().values().stream()
+                .map(ChangedTensor::base)
+                .filter(base -> !files.names().contains(base))
+                .toList();
+        if (!missing.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "%s cannot be merged: it adds to tensors that its base does not have (%s), such as a bias that lora_bias trains in a layer without one. Keep it beside its base (--adapter)."
+                            .formatted(adapter.directory(), String.join(", ", missing)));
+        }
+    }
+
+    /// Values that two adapters bring for the same place have no sum.
     private static void requireNoConflict(List<OpenedAdapter> adapters) {
-        Map<String, Path> replaced = new LinkedHashMap<>();
         List<String> faults = new ArrayList<>();
-        for (OpenedAdapter adapter : adapters) {
-            for (String tensor : adapter.adapters().saved().keySet()) {
-                Path other = replaced.putIfAbsent(tensor, adapter.directory());
-                if (other != null) {
-                    faults.add("%s: %s and %s".formatted(tensor, other, adapter.directory()));
-                }
+        for (int i = 0; i < adapters.size(); i++) {
+            for (OpenedAdapter other : adapters.subList(0, i)) {
+                OpenedAdapter one = adapters.get(i);
+                one.changes().keySet().stream()
+                        .filter(tensor -> other.changes().containsKey(tensor) && conflict(one, other, tensor))
+                        .forEach(tensor ->
+                                faults.add("%s: %s and %s".formatted(tensor, other.directory(), one.directory())));
             }
         }
         if (!faults.isEmpty()) {
             throw new IllegalArgumentException(
-                    "these adapters each bring a tensor of their own for the same place (modules_to_save), and two whole tensors do not add up:\n  %s\nMerge one of them alone, or train one with the other's."
+                    "these adapters each bring values of their own for the same place (modules_to_save, trained tokens or biases), and such values do not add up:\n  %s\nMerge one of them alone, or train one on top of the other."
                             .formatted(String.join("\n  ", faults)));
         }
     }
 
+    /// A head that stops sharing the embedding's table makes another model of it, which only one adapter can do.
+    private static void requireOneHead(List<OpenedAdapter> adapters, MergeSettings settings) {
+        if (settings.isPlain()) {
+            return;
+        }
+        for (OpenedAdapter adapter : adapters) {
+            for (ChangedTensor changed : adapter.changes().values()) {
+                if (!changed.name().equals(changed.base())) {
+                    throw new IllegalArgumentException(
+                            "%s gives the head a table of its own (%s), which the base takes from %s; such an adapter can be merged alone, as it is, and not weighted or with others"
+                                    .formatted(adapter.directory(), changed.name(), changed.base()));
+                }
+            }
+        }
+    }
+
+    private static boolean conflict(OpenedAdapter one, OpenedAdapter other, String tensor) {
+        if (one.change(tensor) instanceof TensorChange.Rows rows
+                && other.change(tensor) instanceof TensorChange.Rows others) {
+            try (Scope scope = Scope.open()) {
+                long[] taken = others.index().toLongs();
+                return Arrays.stream(rows.index().toLongs())
+                        .anyMatch(row -> Arrays.stream(taken).anyMatch(r -> r == row));
+            }
+        }
+        return one.replaces(tensor) && other.replaces(tensor);
+    }
+
     /// Writes the merged model into an empty folder.
     public MergeReport write(Path folder) {
+        return write(folder, Optional.empty());
+    }
+
+    /// The same, and beside it what [Unmerge] needs to give the base back bit for bit.
+    public MergeReport writeWithDelta(Path folder) {
+        if (!Files.isDirectory(model)) {
+            throw new IllegalArgumentException(
+                    "%s is a single file, and what unmerging gives back is a folder; keep the file instead"
+                            .formatted(model));
+        }
+        try (KeptDelta.Writer kept = new KeptDelta.Writer(folder)) {
+            MergeReport report = write(folder, Optional.of(kept));
+            kept.finish(WeightHash.of(model), model.resolve("config.json"));
+            return report;
+        }
+    }
+
+    /// Writes the merged model as a GGUF file.
+    ///
+    /// @param folder of the merged model that the file is made from
+    public MergeReport writeGguf(Path folder, Path file) {
+        List<MergeReport> report = new ArrayList<>();
+        AtomicFiles.directory(folder, into -> report.add(write(into)));
+        GgufExport.run(
+                folder,
+                file,
+                switch (settings.saveType().orElse(storedType(files))) {
+                    case BF16 -> GgufExport.Type.BF16;
+                    case F16 -> GgufExport.Type.F16;
+                    default -> GgufExport.Type.F32;
+                });
+        return report.getFirst();
+    }
+
+    private MergeReport write(Path folder, Optional<KeptDelta.Writer> kept) {
         List<MergedTensor> layers = new ArrayList<>();
         Retyping retyping = new Retyping();
         Map<String, ModelDirectory.Weight> weights = new LinkedHashMap<>();
-        NamedTensors source = new FileTensors(files, Device.cpu(), DType.F32);
-        for (String name : files.names()) {
-            Entry entry = files.entry(name);
-            DType stored = entry.dtype().orElseThrow();
-            DType type = stored.isFloating() ? settings.saveType().orElse(stored) : stored;
-            weights.put(
-                    name,
-                    new ModelDirectory.Weight(
-                            type,
-                            entry.shape(),
-                            changing(name).isEmpty()
-                                    ? () -> retyping.add(source.stored(name), type)
-                                    : () -> merged(name, source, type, layers)));
+        for (String name : names()) {
+            String base = baseOf(name);
+            Entry entry = files.entry(base);
+            DType own = entry.dtype().orElseThrow();
+            DType type = own.isFloating() ? settings.saveType().orElse(own) : own;
+            TensorMerge merge = new TensorMerge(isCopy(name) ? table : name, settings, adapters);
+            weights.put(name, new ModelDirectory.Weight(type, entry.shape(), () -> {
+                Tensor stored = source.stored(base);
+                Tensor saved = merge.isNothing() ? retyping.add(stored, type) : merge.rounded(stored, type, layers);
+                kept.ifPresent(delta -> keep(delta, name, stored, saved));
+                return saved;
+            }));
         }
-        ModelDirectory.fill(folder, model, weights, settings.saveType().orElse(storedType(files)));
+        boolean untied =
+                weights.keySet().stream().anyMatch(name -> !baseOf(name).equals(name));
+        ModelDirectory.fill(folder, model, weights, settings.saveType().orElse(storedType(files)), untied);
         return new MergeReport(layers, weights.size(), retyping.tensors, retyping.error());
+    }
+
+    private void keep(KeptDelta.Writer delta, String name, Tensor stored, Tensor saved) {
+        if (files.names().contains(name)) {
+            delta.add(name, stored, saved);
+        } else {
+            delta.addedTensor(name);
+        }
+    }
+
+    /// Changed tensors whose change is something else than a product that was added.
+    List<String> notProducts() {
+        return adapters.stream()
+                .flatMap(adapter ->
+                        adapter.changes().keySet().stream().filter(tensor -> !isProduct(adapter.change(tensor))))
+                .distinct()
+                .toList();
+    }
+
+    private static boolean isProduct(TensorChange change) {
+        return switch (change) {
+            case TensorChange.Factors factors -> factors.change().magnitude().isEmpty();
+            case TensorChange.Transposed turned -> isProduct(turned.change());
+            case TensorChange.Added _ -> true;
+            default -> false;
+        };
+    }
+
+    /// Writes the change of all adapters together as one adapter: for each layer the best factors of some rank.
+    ///
+    /// @param folder    of the adapter
+    /// @param rank      of every layer; empty for the largest rank there is among the adapters
+    /// @param baseModel name or path of the base, for `base_model_name_or_path`
+    public FoldReport fold(Path folder, Optional<Integer> rank, String baseModel) {
+        return new AdapterFolding(model, settings, source, adapters).write(folder, rank, baseModel);
+    }
+
+    /// Tensors of the merged model: those of the base, and a head's own where it no longer shares the embedding's.
+    private Set<String> names() {
+        Set<String> names = new LinkedHashSet<>(files.names());
+        adapters.forEach(adapter -> names.addAll(adapter.changes().keySet()));
+        return names;
+    }
+
+    /// Whether a tensor is what some writers store for a head that shares the embedding's table, and goes on sharing
+    /// it.
+    private boolean isCopy(String name) {
+        return tied
+                && name.equals(HEAD)
+                && adapters.stream().noneMatch(a -> a.changes().containsKey(HEAD));
+    }
+
+    /// The base's tensor that a tensor of the merged model comes from.
+    private String baseOf(String name) {
+        return adapters.stream()
+                .filter(adapter -> adapter.changes().containsKey(name))
+                .map(adapter -> adapter.changes().get(name).base())
+                .findFirst()
+                .orElse(name);
     }
 
     /// The model that the merged one stands for, computed in float32 from weights that stay in their files: base and
@@ -136,7 +289,9 @@ public final class Merge implements AutoCloseable {
             return adapters.getFirst().model();
         }
         if (reference == null) {
-            reference = Architectures.load(model, LinearFactory.streamed(this::exact), Device.cpu(), DType.F32);
+            LinearFactory exact = LinearFactory.streamed(
+                    (tensor, from) -> new TensorMerge(tensor, settings, adapters).exact(from.stored(tensor)));
+            reference = Architectures.load(model, exact, Device.cpu(), DType.F32);
         }
         return reference;
     }
@@ -145,41 +300,6 @@ public final class Merge implements AutoCloseable {
     public static LanguageModel streamed(Path model) {
         LinearFactory streamed = LinearFactory.streamed((tensor, source) -> source.computed(tensor));
         return Architectures.load(model, streamed, Device.cpu(), DType.F32);
-    }
-
-    private List<OpenedAdapter> changing(String tensor) {
-        return adapters.stream()
-                .filter(adapter -> adapter.changed().contains(tensor))
-                .toList();
-    }
-
-    private Tensor exact(String tensor, NamedTensors source) {
-        Tensor base = OpenedAdapter.base(tensor, source);
-        return changing(tensor).isEmpty() ? base : base.add(new Change(tensor, base).rows(base, 0));
-    }
-
-    private Tensor merged(String name, NamedTensors source, DType type, List<MergedTensor> layers) {
-        Tensor stored = source.stored(name);
-        Tensor result = Tensor.empty(type, Device.cpu(), stored.shape());
-        MergedTensor.Sums sums = new MergedTensor.Sums(name, type);
-        Change change = new Change(name, stored);
-        long rows = Math.max(1, BLOCK / Math.max(1, stored.elements() / stored.size(0)));
-        for (long next = 0; next < stored.size(0); next += rows) {
-            long from = next;
-            long count = Math.min(rows, stored.size(0) - from);
-            try (Scope scope = Scope.open()) {
-                Tensor base = stored.narrow(0, from, count).to(DType.F32);
-                Tensor delta = change.rows(base, from);
-                Tensor saved = change.replacement()
-                        .map(whole -> whole.narrow(0, from, count))
-                        .orElseGet(() -> base.add(delta))
-                        .to(type);
-                sums.add(base, delta, saved.to(DType.F32), base.to(type).to(DType.F32));
-                result.narrow(0, from, count).copyInPlace(saved);
-            }
-        }
-        layers.add(sums.result());
-        return result;
     }
 
     /// Type of the largest tensor.
@@ -198,59 +318,6 @@ public final class Merge implements AutoCloseable {
         }
         adapters.forEach(OpenedAdapter::close);
         files.close();
-    }
-
-    /// `ΔW` of one tensor by all adapters together.
-    private final class Change {
-        private final String tensor;
-        private final List<OpenedAdapter> changing;
-        /// Of methods that need all rows at once.
-        private final Optional<Tensor> combined;
-
-        Change(String tensor, Tensor stored) {
-            this.tensor = tensor;
-            this.changing = changing(tensor);
-            // a tensor that is brought whole is weighted, but not thinned out
-            this.combined = settings.method() == MergeMethod.LINEAR || whole().isPresent()
-                    ? Optional.empty()
-                    : Optional.of(Scope.local(() -> combined(stored.to(DType.F32))));
-        }
-
-        private Optional<OpenedAdapter> whole() {
-            return changing.stream()
-                    .filter(adapter -> adapter.whole(tensor).isPresent())
-                    .findFirst();
-        }
-
-        private double weight(OpenedAdapter adapter) {
-            return settings.weights().get(adapters.indexOf(adapter));
-        }
-
-        /// The tensor that comes instead of the base's, exactly; `W + ΔW` would round it.
-        Optional<Tensor> replacement() {
-            return whole().filter(adapter -> changing.size() == 1 && weight(adapter) == 1)
-                    .flatMap(adapter -> adapter.whole(tensor));
-        }
-
-        private Tensor combined(Tensor base) {
-            List<Combination.Change> changes = new ArrayList<>();
-            for (OpenedAdapter adapter : changing) {
-                changes.add(new Combination.Change(adapters.indexOf(adapter), adapter.delta(tensor, base, 0)));
-            }
-            return combination.of(tensor, changes);
-        }
-
-        Tensor rows(Tensor base, long from) {
-            if (combined.isPresent()) {
-                return combined.get().narrow(0, from, base.size(0));
-            }
-            Tensor sum = null;
-            for (OpenedAdapter adapter : changing) {
-                Tensor delta = adapter.delta(tensor, base, from).mulInPlace(weight(adapter));
-                sum = sum == null ? delta : sum.addInPlace(delta);
-            }
-            return sum;
-        }
     }
 
     /// What rounding does to tensors that no adapter changes.

@@ -1,10 +1,11 @@
 package dev.graft.export;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.Json;
 import dev.graft.format.SafetensorsWriter;
+import dev.graft.format.vocabulary.TokenizerTexts;
+import dev.graft.model.ModelConfig;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
@@ -59,7 +60,7 @@ public final class ModelDirectory {
     }
 
     /// @param target   folder to create; must not exist
-    /// @param source   model directory that configuration and tokenizer are copied from
+    /// @param source   model that configuration and tokenizer are taken from: a directory, `.gguf` or `.bin` file
     /// @param weights  every tensor by name
     /// @param saveType type named in `config.json`
     public static void write(Path target, Path source, Map<String, Weight> weights, DType saveType) {
@@ -72,21 +73,26 @@ public final class ModelDirectory {
     }
 
     private static void write(Path target, boolean replace, Path source, Map<String, Weight> weights, DType saveType) {
-        AtomicFiles.directory(target, replace, folder -> fill(folder, source, weights, saveType));
+        AtomicFiles.directory(target, replace, folder -> fill(folder, source, weights, saveType, false));
     }
 
     /// Writes the files of the model into an empty folder.
-    static void fill(Path folder, Path source, Map<String, Weight> weights, DType saveType) {
-        AtomicFiles.writeString(folder.resolve("config.json"), config(source, saveType));
-        for (String name : BESIDE_THE_WEIGHTS) {
-            copy(source.resolve(name), folder.resolve(name));
+    ///
+    /// @param untied whether the head has a table of its own that it shared in `source`
+    static void fill(Path folder, Path source, Map<String, Weight> weights, DType saveType, boolean untied) {
+        AtomicFiles.writeString(folder.resolve("config.json"), config(source, saveType, untied));
+        if (Files.isDirectory(source)) {
+            BESIDE_THE_WEIGHTS.forEach(name -> copy(source.resolve(name), folder.resolve(name)));
+        } else {
+            TokenizerTexts texts = TokenizerTexts.of(source);
+            BESIDE_THE_WEIGHTS.forEach(
+                    name -> texts.text(name).ifPresent(text -> AtomicFiles.writeString(folder.resolve(name), text)));
         }
         writeWeights(folder, weights, SHARD_BYTES);
     }
 
-    private static String config(Path source, DType saveType) {
-        ObjectNode config =
-                ((ObjectNode) Json.readObject(source.resolve("config.json"), "the model's configuration")).deepCopy();
+    private static String config(Path source, DType saveType, boolean untied) {
+        ObjectNode config = ((ObjectNode) ModelConfig.read(source).json()).deepCopy();
         String name = switch (saveType) {
             case BF16 -> "bfloat16";
             case F16 -> "float16";
@@ -94,8 +100,10 @@ public final class ModelDirectory {
         };
         // Transformers 5 calls it "dtype", older versions "torch_dtype".
         config.put(config.has("dtype") ? "dtype" : "torch_dtype", name);
-        JsonNode ordered = config;
-        return Json.pretty(ordered) + "\n";
+        if (untied) {
+            config.put("tie_word_embeddings", false);
+        }
+        return Json.pretty(config) + "\n";
     }
 
     private static void copy(Path from, Path to) {

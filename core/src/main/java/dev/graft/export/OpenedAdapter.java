@@ -1,29 +1,31 @@
 package dev.graft.export;
 
-import dev.graft.autograd.Parameter;
 import dev.graft.model.Architectures;
 import dev.graft.model.LanguageModel;
 import dev.graft.nn.LinearFactory;
-import dev.graft.nn.NamedTensors;
 import dev.graft.peft.Adapters;
+import dev.graft.peft.Adapters.ChangedTensor;
+import dev.graft.peft.TensorChange;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Tensor;
 import java.nio.file.Path;
-import java.util.LinkedHashSet;
-import java.util.Optional;
-import java.util.Set;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
 
 /// An adapter on its base model, which stays in its files; computes in float32.
 final class OpenedAdapter implements AutoCloseable {
     private final Path directory;
     private final Adapters adapters;
     private final LanguageModel model;
+    private final Map<String, ChangedTensor> changes = new LinkedHashMap<>();
 
     private OpenedAdapter(Path directory, Adapters adapters, LanguageModel model) {
         this.directory = directory;
         this.adapters = adapters;
         this.model = model;
+        adapters.changes().forEach(changed -> changes.put(changed.name(), changed));
     }
 
     static OpenedAdapter open(Path base, Path directory) {
@@ -52,39 +54,37 @@ final class OpenedAdapter implements AutoCloseable {
         return model;
     }
 
-    /// Names of the tensors it changes.
-    Set<String> changed() {
-        Set<String> names = new LinkedHashSet<>(adapters.saved().keySet());
-        adapters.adapted().keySet().forEach(module -> names.add(module + ".weight"));
-        return names;
+    /// The tensors it changes, by their names in the merged model.
+    Map<String, ChangedTensor> changes() {
+        return Collections.unmodifiableMap(changes);
     }
 
-    /// The tensor it has instead of the base's, float32.
-    Optional<Tensor> whole(String tensor) {
-        return Optional.ofNullable(adapters.saved().get(tensor)).map(Parameter::master);
+    TensorChange change(String tensor) {
+        return changes.get(tensor).change();
+    }
+
+    /// Whether it brings values of its own for the tensor, or for rows of it, instead of something to add.
+    boolean replaces(String tensor) {
+        return switch (change(tensor)) {
+            case TensorChange.Whole _, TensorChange.Rows _ -> true;
+            case TensorChange.Bias bias -> bias.trained().isPresent();
+            case TensorChange.Factors _, TensorChange.Added _, TensorChange.Transposed _, TensorChange.None _ -> false;
+        };
+    }
+
+    /// Whether some rows of the tensor can be asked for without computing all of them.
+    boolean goesByRows(String tensor) {
+        return !(change(tensor) instanceof TensorChange.Transposed) && !(change(tensor) instanceof TensorChange.Added);
     }
 
     /// `ΔW` of some rows of a tensor.
     ///
-    /// @param base these rows of the base's, float32
+    /// @param base the base's, float32
     /// @param from number of the first row
-    /// @return     float32, of the shape of `base`; may be changed
+    /// @return     float32 and contiguous; may be changed
     Tensor delta(String tensor, Tensor base, long from) {
-        Optional<Tensor> whole = whole(tensor);
-        if (whole.isPresent()) {
-            return whole.get().narrow(0, from, base.size(0)).sub(base);
-        }
-        Adapters.Adapted change = adapters.adapted().get(tensor.replaceFirst("\\.weight$", ""));
-        return change.b()
-                .master()
-                .narrow(0, from, base.size(0))
-                .mm(change.a().master())
-                .mulInPlace(change.scale());
-    }
-
-    /// The tensor of the base, without the adapter.
-    static Tensor base(String tensor, NamedTensors source) {
-        return source.stored(tensor).to(DType.F32);
+        Tensor delta = change(tensor).delta(base, from);
+        return change(tensor) instanceof TensorChange.Added ? delta.copy() : delta.contiguous();
     }
 
     @Override

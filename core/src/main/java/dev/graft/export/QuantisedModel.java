@@ -71,6 +71,14 @@ public final class QuantisedModel {
                         "a model in floating point",
                         "Start from the model it was made of.");
             }
+            if (!Architectures.of(source.config()).storesLinearsPlainly(source.config())) {
+                throw new FormatException(
+                        model,
+                        "its linear layers are stacked or transposed (%s)"
+                                .formatted(source.config().modelType()),
+                        "one whose linear layers are stored apart, which is what bitsandbytes packs",
+                        "Quantise it while loading instead: load_in_4bit.");
+            }
             return new QuantisedModel(source, format).write(model, output, config, progress);
         }
     }
@@ -94,7 +102,7 @@ public final class QuantisedModel {
         }
         try {
             AtomicFiles.directory(output, false, folder -> {
-                ModelDirectory.fill(folder, model, weights, saveType());
+                ModelDirectory.fill(folder, model, weights, saveType(), false);
                 addSettings(folder.resolve("config.json"), config);
             });
         } finally {

@@ -108,13 +108,15 @@ public final class Gguf implements AutoCloseable {
         for (int part = 2; part <= count; part++) {
             add(file.resolveSibling("%s-%05d-of-%05d.gguf".formatted(name.group(1), part, count)));
         }
-        whole("split.tensors.count").filter(tensors -> tensors != entries.size()).ifPresent(tensors -> {
-            throw new FormatException(
-                    file,
-                    "its %d parts hold %d tensors".formatted(count, entries.size()),
-                    tensors + " tensors",
-                    "Download all parts of one model.");
-        });
+        whole("split.tensors.count")
+                .filter(tensors -> tensors != entries.size())
+                .ifPresent(tensors -> {
+                    throw new FormatException(
+                            file,
+                            "its %d parts hold %d tensors".formatted(count, entries.size()),
+                            tensors + " tensors",
+                            "Download all parts of one model.");
+                });
     }
 
     public Path file() {

@@ -164,8 +164,8 @@ final class GgufHeader {
     private long alignment() {
         return switch (metadata.get("general.alignment")) {
             case null -> DEFAULT_ALIGNMENT;
-            case GgufValue.Whole(var kind, long value) when value > 0 && value <= 1 << 20 && Long.bitCount(value) == 1 ->
-                value;
+            case GgufValue.Whole(var kind, long value)
+            when value > 0 && value <= 1 << 20 && Long.bitCount(value) == 1 -> value;
             case GgufValue other ->
                 throw refusal("general.alignment is " + other.plain(), "a power of two up to 1048576");
         };
@@ -276,13 +276,17 @@ final class GgufHeader {
         long length = whole(GgufValue.Kind.UINT64, where);
         if (length < 0 || length > Integer.MAX_VALUE) {
             throw refusal(
-                    "%s claims %s bytes".formatted(where, Long.toUnsignedString(length)), "a text of a sensible length");
+                    "%s claims %s bytes".formatted(where, Long.toUnsignedString(length)),
+                    "a text of a sensible length");
         }
         need(length, where);
         byte[] utf8 = bytes.asSlice(position, length).toArray(ValueLayout.JAVA_BYTE);
         position += length;
         try {
-            return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(utf8)).toString();
+            return StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(utf8))
+                    .toString();
         } catch (CharacterCodingException e) {
             throw new FormatException(file, where + " is not UTF-8", "text in UTF-8", REPLACE, e);
         }

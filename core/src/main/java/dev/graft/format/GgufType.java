@@ -1,7 +1,10 @@
 package dev.graft.format;
 
 import dev.graft.quant.BlockCodec;
+import dev.graft.quant.BlockTensors;
 import dev.graft.tensor.DType;
+import dev.graft.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -82,6 +85,15 @@ public enum GgufType {
         return BlockCodec.named(name());
     }
 
+    /// A tensor of a block format, unpacked.
+    ///
+    /// @param packed as stored, rows of whole blocks
+    /// @return       belongs to the current scope
+    public Tensor decoded(MemorySegment packed, long[] shape, DType type) {
+        BlockCodec codec = codec().orElseThrow(() -> new IllegalStateException(name() + " has no blocks to decode"));
+        return BlockTensors.decoded(codec, packed, shape, type);
+    }
+
     /// Whether weights of this type can be read as floats.
     public boolean isReadable() {
         return codec().isPresent() || dtype().filter(DType::isFloating).isPresent();
@@ -92,9 +104,6 @@ public enum GgufType {
     }
 
     static String readable() {
-        return Stream.of(values())
-                .filter(GgufType::isReadable)
-                .map(Enum::name)
-                .collect(Collectors.joining(", "));
+        return Stream.of(values()).filter(GgufType::isReadable).map(Enum::name).collect(Collectors.joining(", "));
     }
 }

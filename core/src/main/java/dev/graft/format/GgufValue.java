@@ -75,14 +75,15 @@ public sealed interface GgufValue {
     default Object plain() {
         return switch (this) {
             case Whole whole -> whole.value;
-            case Real real -> real.kind == Kind.FLOAT32 ? Double.valueOf(Float.toString((float) real.value)) : real.value;
+            case Real real ->
+                real.kind == Kind.FLOAT32 ? Double.valueOf(Float.toString((float) real.value)) : real.value;
             case Flag flag -> flag.value;
             case Text text -> text.value;
             case Texts texts -> texts.values;
             case Numbers numbers ->
                 java.util.stream.IntStream.range(0, numbers.size())
-                        .<Object>mapToObj(i ->
-                                numbers.kind.isReal() ? (Object) numbers.real(i) : (Object) numbers.whole(i))
+                        .<Object>mapToObj(
+                                i -> numbers.kind.isReal() ? (Object) numbers.real(i) : (Object) numbers.whole(i))
                         .toList();
         };
     }
@@ -144,8 +145,7 @@ public sealed interface GgufValue {
                 case UINT32 -> data.get(INT_LE, at) & 0xffffffffL;
                 case INT32 -> data.get(INT_LE, at);
                 case UINT64, INT64 -> data.get(LONG_LE, at);
-                case FLOAT32, FLOAT64, STRING, ARRAY ->
-                    throw new IllegalStateException(this + " is no whole number");
+                case FLOAT32, FLOAT64, STRING, ARRAY -> throw new IllegalStateException(this + " is no whole number");
             };
         }
 

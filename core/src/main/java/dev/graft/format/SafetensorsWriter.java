@@ -101,9 +101,7 @@ public final class SafetensorsWriter {
         AtomicFiles.write(file, channel -> {
             writeFully(ByteBuffer.wrap(header), channel);
             for (Part part : sorted) {
-                var target = new Exactly(part, channel);
-                part.source().writeTo(target);
-                target.requireComplete();
+                ExactChannel.write(part.name(), part.bytes(), part.source(), channel);
             }
         });
     }
@@ -180,7 +178,7 @@ public final class SafetensorsWriter {
         return StandardCharsets.UTF_8.newEncoder().canEncode(text);
     }
 
-    private static void writeAll(MemorySegment data, WritableByteChannel channel) throws IOException {
+    static void writeAll(MemorySegment data, WritableByteChannel channel) throws IOException {
         for (long at = 0; at < data.byteSize(); at += CHUNK_BYTES) {
             long count = Math.min(CHUNK_BYTES, data.byteSize() - at);
             var chunk = data.asSlice(at, count).asByteBuffer();
@@ -190,53 +188,12 @@ public final class SafetensorsWriter {
         }
     }
 
-    private static void writeFully(ByteBuffer bytes, FileChannel channel) throws IOException {
+    static void writeFully(ByteBuffer bytes, FileChannel channel) throws IOException {
         int limit = bytes.limit();
         while (bytes.position() < limit) {
             bytes.limit(Math.min(limit, bytes.position() + CHUNK_BYTES));
             channel.write(bytes);
         }
         bytes.limit(limit);
-    }
-
-    /// A channel that takes as many bytes as the part has, no more and no fewer.
-    private static final class Exactly implements WritableByteChannel {
-        private final Part part;
-        private final FileChannel channel;
-        private long missing;
-
-        Exactly(Part part, FileChannel channel) {
-            this.part = part;
-            this.channel = channel;
-            this.missing = part.bytes();
-        }
-
-        @Override
-        public int write(ByteBuffer bytes) throws IOException {
-            int count = bytes.remaining();
-            if (count > missing) {
-                throw new IllegalStateException("the source of tensor %s writes more than its %,d bytes"
-                        .formatted(quote(part.name()), part.bytes()));
-            }
-            writeFully(bytes, channel);
-            missing -= count;
-            return count;
-        }
-
-        void requireComplete() {
-            if (missing > 0) {
-                throw new IllegalStateException("the source of tensor %s wrote %,d of its %,d bytes"
-                        .formatted(quote(part.name()), part.bytes() - missing, part.bytes()));
-            }
-        }
-
-        @Override
-        public boolean isOpen() {
-            return channel.isOpen();
-        }
-
-        /// The file goes on with the next tensor.
-        @Override
-        public void close() {}
     }
 }

@@ -17,6 +17,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -34,14 +35,67 @@ public final class WeightFiles implements AutoCloseable {
 
     private final Path path;
     private final List<Safetensors> files;
-    private final Map<String, Safetensors> homes;
+    private final Map<String, Place> places;
+
+    /// Where a tensor lies.
+    ///
+    /// @param stored the tensor of the file it is, or is a part of
+    /// @param seen   the tensor as it is named and shaped here
+    private record Place(Safetensors file, Entry stored, Entry seen) {
+        MemorySegment part(MemorySegment whole) {
+            return whole.asSlice(seen.begin() - stored.begin(), seen.bytes());
+        }
+
+        Place seenAs(String name, View view) {
+            long[] shape = view.shape.orElseGet(seen::shape);
+            long elementBytes = seen.bytes() / Math.max(1, seen.elements());
+            long begin = seen.begin() + view.first * elementBytes;
+            long end = begin + Arrays.stream(shape).reduce(1, Math::multiplyExact) * elementBytes;
+            if (begin < seen.begin() || end > seen.end()) {
+                throw new IllegalArgumentException(
+                        "%s from element %d of %s".formatted(Arrays.toString(shape), view.first, seen));
+            }
+            return new Place(file, stored, new Entry(name, seen.dtypeName(), seen.dtype(), shape, begin, end));
+        }
+    }
+
+    /// A tensor under another name, or a part of it that is one stretch of elements.
+    ///
+    /// @param stored name in the file
+    /// @param first  element of it where the part begins
+    /// @param shape  of the part; empty for all of it, in its own shape
+    public record View(String stored, long first, Optional<long[]> shape) {
+        /// All of a tensor.
+        public static View whole(String stored) {
+            return new View(stored, 0, Optional.empty());
+        }
+
+        /// A part.
+        public static View part(String stored, long first, long... shape) {
+            return new View(stored, first, Optional.of(shape));
+        }
+    }
 
     private WeightFiles(Path path, List<Safetensors> files) {
         this.path = path;
         this.files = List.copyOf(files);
-        Map<String, Safetensors> homes = new LinkedHashMap<>();
-        files.forEach(file -> file.entries().keySet().forEach(name -> homes.put(name, file)));
-        this.homes = Collections.unmodifiableMap(homes);
+        Map<String, Place> places = new LinkedHashMap<>();
+        files.forEach(file -> file.entries().forEach((name, entry) -> places.put(name, new Place(file, entry, entry))));
+        this.places = Collections.unmodifiableMap(places);
+    }
+
+    private WeightFiles(WeightFiles whole, Map<String, View> views) {
+        this.path = whole.path;
+        this.files = whole.files;
+        Map<String, Place> places = new LinkedHashMap<>();
+        views.forEach((name, view) -> places.put(name, whole.place(view.stored).seenAs(name, view)));
+        this.places = Collections.unmodifiableMap(places);
+    }
+
+    /// The same weights under other names, in other pieces; what no view names is not there. Closing either closes
+    /// both.
+    public WeightFiles seenAs(Map<String, View> views) {
+        return new WeightFiles(this, views);
     }
 
     /// The weights of a model directory: `model.safetensors`, or else the shards of `model.safetensors.index.json`.
@@ -167,7 +221,7 @@ public final class WeightFiles implements AutoCloseable {
 
     /// Names of all tensors, file by file, in the order of their bytes.
     public Set<String> names() {
-        return homes.keySet();
+        return places.keySet();
     }
 
     /// Which of these tensors are missing, have another shape or a type nothing can be computed in, a clause each.
@@ -193,19 +247,21 @@ public final class WeightFiles implements AutoCloseable {
     ///
     /// @throws FormatException when there is no such tensor
     public Entry entry(String name) {
-        return home(name).entry(name);
+        return place(name).seen;
     }
 
     /// The bytes of a tensor, as [Safetensors#data] gives them: valid until [#close].
     ///
     /// @throws FormatException when there is no such tensor, or Graft has no arithmetic for its element type
     public MemorySegment data(String name) {
-        return home(name).data(name);
+        Place place = place(name);
+        return place.part(place.file.data(place.stored.name()));
     }
 
     /// As [#data], of any element type.
     MemorySegment bytes(String name) {
-        return home(name).bytes(name);
+        Place place = place(name);
+        return place.part(place.file.bytes(place.stored.name()));
     }
 
     /// A tensor over the memory of its file; belongs to the current scope.
@@ -225,23 +281,23 @@ public final class WeightFiles implements AutoCloseable {
 
     /// Bytes of all tensors together.
     public long totalBytes() {
-        return homes.keySet().stream().mapToLong(name -> entry(name).bytes()).sum();
+        return places.keySet().stream().mapToLong(name -> entry(name).bytes()).sum();
     }
 
     public List<Path> files() {
         return files.stream().map(Safetensors::file).toList();
     }
 
-    private Safetensors home(String name) {
-        Safetensors home = homes.get(name);
-        if (home == null) {
+    private Place place(String name) {
+        Place place = places.get(name);
+        if (place == null) {
             throw new FormatException(
                     path,
-                    "there is no tensor %s among the %d".formatted(quote(name), homes.size()),
+                    "there is no tensor %s among the %d".formatted(quote(name), places.size()),
                     "one of that name",
                     "Check that the weights belong to this model.");
         }
-        return home;
+        return place;
     }
 
     /// Unmaps the files. Every segment handed out dies with them.

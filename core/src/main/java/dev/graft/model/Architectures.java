@@ -10,12 +10,22 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeSet;
 
 /// The architectures Graft knows, and loading: from files, or with random weights.
 public final class Architectures {
-    private static final List<Architecture> ALL =
-            List.of(new Llama(), new Mistral(), new Qwen2(), new Qwen3(), new Phi3(), new Gemma2(), new Gemma3());
+    private static final List<Architecture> ALL = List.of(
+            new Llama(),
+            new Mistral(),
+            new Mixtral(),
+            new Qwen2(),
+            new Qwen3(),
+            new Qwen3Moe(),
+            new Phi3(),
+            new Gemma2(),
+            new Gemma3(),
+            new Gpt2());
 
     private Architectures() {}
 
@@ -25,9 +35,7 @@ public final class Architectures {
     /// The family a configuration names.
     public static Architecture of(ModelConfig config) {
         String type = config.modelType();
-        return ALL.stream()
-                .filter(a -> a.modelType().equals(type))
-                .findFirst()
+        return find(type)
                 .orElseThrow(() -> config.wrong(
                         "model_type",
                         "it is \"" + type + "\"",
@@ -37,6 +45,10 @@ public final class Architectures {
                                         ALL.stream()
                                                 .map(Architecture::modelType)
                                                 .toList())));
+    }
+
+    static Optional<Architecture> find(String modelType) {
+        return ALL.stream().filter(a -> a.modelType().equals(modelType)).findFirst();
     }
 
     /// Loads a model from a Hugging Face directory, a `.gguf` file or a llama2.c checkpoint; its weights stay in the
@@ -74,6 +86,13 @@ public final class Architectures {
             boolean worthSharing = decoder.width() >= WIDTH_WORTH_SHARING;
             Torch.setBlasThreads(worthSharing ? Torch.threads() : 1);
         }
+    }
+
+    /// Compares what the files of a model hold with what its configuration asks for.
+    ///
+    /// @throws FormatException that names every difference
+    public static void requireFit(ModelSource files) {
+        check(files.path(), of(files.config()).decoder(files.config()), files);
     }
 
     /// Compares what the files hold with what the configuration asks for, and names every difference at once.

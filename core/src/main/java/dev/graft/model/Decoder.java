@@ -23,6 +23,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /// The model that a [DecoderSpec] describes: embedding, blocks, a last norm, and a head.
 final class Decoder implements LanguageModel {
@@ -96,10 +97,20 @@ final class Decoder implements LanguageModel {
             x = Operations.scale(tape, x, embeddingScale);
         }
         if (positions.isPresent()) {
+            requireRoom(run);
             Tensor rows = Tensor.of(run.positions()).to(device);
             x = Operations.add(tape, x, Operations.embedding(tape, positions.get(), rows));
         }
         return x;
+    }
+
+    private void requireRoom(TokenRun run) {
+        int longest = IntStream.of(run.positions()).max().orElse(0) + 1;
+        if (longest > spec.maxPositions()) {
+            throw new IllegalArgumentException(
+                    "a document of %d tokens or more; this model has learnt %d positions and none beyond them. Cut it, or use a model made for longer ones."
+                            .formatted(longest, spec.maxPositions()));
+        }
     }
 
     @Override

@@ -1,11 +1,14 @@
 package dev.graft.model;
 
+import dev.graft.nn.LinearLayout;
 import dev.graft.nn.Rotation;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -65,6 +68,13 @@ record DecoderSpec(
                 .toList();
     }
 
+    /// Whether each of them is a module of its own whose weight is stored `[out, in]`.
+    boolean storesLinearsPlainly() {
+        return linearsAndNorms()
+                .filter(LinearSpec.class::isInstance)
+                .allMatch(part -> ((LinearSpec) part).layout().equals(LinearLayout.PLAIN));
+    }
+
     private Stream<Part> linearsAndNorms() {
         return Stream.concat(blocks.stream().flatMap(BlockSpec::parts), norm.parts().stream());
     }
@@ -74,6 +84,26 @@ record DecoderSpec(
         return blocks.stream()
                 .flatMap(block -> block.heads().rotation().stream())
                 .collect(Collectors.toSet());
+    }
+
+    /// What its attention is like, in words for people.
+    String attention() {
+        List<AttentionSpec> all = blocks.stream().map(BlockSpec::heads).toList();
+        List<String> words = new ArrayList<>();
+        words.add("heads of width " + all.getFirst().heads().width());
+        Map<Integer, Long> windows = all.stream()
+                .flatMap(spec -> spec.window().stream().boxed())
+                .collect(Collectors.groupingBy(window -> window, TreeMap::new, Collectors.counting()));
+        windows.forEach((window, layers) ->
+                words.add("%d of %d layers see the last %,d tokens".formatted(layers, all.size(), window)));
+        double softCap = all.getFirst().scoring().softCap();
+        if (softCap > 0) {
+            words.add("scores capped at %s".formatted(softCap));
+        }
+        if (logitSoftCap > 0) {
+            words.add("logits capped at %s".formatted(logitSoftCap));
+        }
+        return String.join(", ", words);
     }
 
     int vocabularySize() {

@@ -52,8 +52,8 @@ record GatedUnitSpec(List<LinearSpec> gateUp, LinearSpec down, int inner, Activa
     @Override
     public Layer build(NamedTensors source, LinearFactory factory) {
         List<LinearLayer> gateUpLayers =
-                gateUp.stream().map(spec -> factory.linear(spec.name(), source)).toList();
-        LinearLayer downLayer = factory.linear(down.name(), source);
+                gateUp.stream().map(spec -> spec.build(source, factory)).toList();
+        LinearLayer downLayer = down.build(source, factory);
         return (tape, x, pass) -> {
             List<Value> gated = LinearLayer.forwardAll(tape, x, gateUpLayers);
             if (gated.size() == 1) {

@@ -9,7 +9,8 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.Set;
 
-/// A Hugging Face folder: `config.json` and safetensors, which are opened when first asked for, so that a configuration
+/// A Hugging Face folder: `config.json` and safetensors, named and cut as the architecture describes them, which are
+/// opened when first asked for, so that a configuration
 /// Graft cannot run is refused before weights are looked at.
 final class HubFolder implements ModelSource {
     private final Path folder;
@@ -24,7 +25,11 @@ final class HubFolder implements ModelSource {
 
     private PackedWeights weights() {
         if (weights == null) {
-            files = WeightFiles.open(folder);
+            WeightFiles stored = WeightFiles.open(folder);
+            files = config.text("model_type")
+                    .flatMap(Architectures::find)
+                    .map(architecture -> architecture.published(stored))
+                    .orElse(stored);
             weights = PackedWeights.of(folder, files, config.json());
         }
         return weights;

@@ -242,7 +242,7 @@ final class LlamaLayout {
     }
 
     /// The gated unit of a block.
-    private LayerSpec gatedUnit(String block) {
+    LayerSpec gatedUnit(String block) {
         int inner = config.size("intermediate_size");
         String name = block + "mlp.";
         List<LinearSpec> gateUp = fused

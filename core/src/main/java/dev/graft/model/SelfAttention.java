@@ -24,9 +24,9 @@ final class SelfAttention implements Layer {
     SelfAttention(AttentionSpec spec, NamedTensors source, LinearFactory factory) {
         this.spec = spec;
         this.queryKeyValue = spec.queryKeyValue().stream()
-                .map(linear -> factory.linear(linear.name(), source))
+                .map(linear -> linear.build(source, factory))
                 .toList();
-        this.output = factory.linear(spec.output().name(), source);
+        this.output = spec.output().build(source, factory);
         this.queryNorm = spec.queryNorm().map(norm -> norm.build(source, factory));
         this.keyNorm = spec.keyNorm().map(norm -> norm.build(source, factory));
     }

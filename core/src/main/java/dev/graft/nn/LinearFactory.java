@@ -16,8 +16,8 @@ import java.util.function.BiFunction;
 /// Makes a model's layers while it is built and so decides what they are: frozen, learning, quantised, adapted.
 /// Factories wrap one another; a model is written without knowing which it got.
 public interface LinearFactory extends AutoCloseable {
-    /// Makes the linear layer whose tensors are `name + ".weight"` `[out, in]` and, where the source has it,
-    /// `name + ".bias"` `[out]`.
+    /// Makes the linear layer whose tensors are `name + ".weight"` `[out, in]` (`[in, out]` where the source's
+    /// [layout][NamedTensors#layout] says so) and, where the source has it, `name + ".bias"` `[out]`.
     LinearLayer linear(String name, NamedTensors source);
 
     /// Makes a weight that is not a linear layer's: an embedding table, a norm's gain.
@@ -128,7 +128,8 @@ public interface LinearFactory extends AutoCloseable {
 
         @Override
         public LinearLayer linear(String name, NamedTensors source) {
-            Weight weight = weight(name + ".weight", source);
+            Weight stored = weight(name + ".weight", source);
+            Weight weight = source.layout(name).transposed() ? new Weight.Transposed(stored) : stored;
             Optional<Weight> bias =
                     source.has(name + ".bias") ? Optional.of(weight(name + ".bias", source)) : Optional.empty();
             return LinearLayer.of(new Projection(weight, bias, List.of()));

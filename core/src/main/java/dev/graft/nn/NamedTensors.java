@@ -21,6 +21,17 @@ public interface NamedTensors {
         return Optional.empty();
     }
 
+    /// How the linear layer of this name lies here and in adapters.
+    default LinearLayout layout(String layer) {
+        return LinearLayout.PLAIN;
+    }
+
+    /// `[out, in]` of a linear layer, whichever way its weight is stored.
+    default long[] linearShape(String layer) {
+        long[] stored = shape(layer + ".weight");
+        return layout(layer).transposed() ? new long[] {stored[1], stored[0]} : stored;
+    }
+
     /// Type in which layers compute.
     DType computeType();
 

@@ -1,6 +1,6 @@
 package dev.graft.peft;
 
-import dev.graft.autograd.Parameter;
+import dev.graft.autograd.Weight;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.FormatException;
 import dev.graft.format.SafetensorsWriter;
@@ -14,6 +14,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,73 +23,79 @@ import java.util.TreeSet;
 /// The two files of a PEFT adapter directory.
 final class AdapterFiles {
     static final String WEIGHTS = "adapter_model.safetensors";
+    static final String PICKLE = "adapter_model.bin";
     private static final String PREFIX = "base_model.model.";
 
     private AdapterFiles() {}
 
-    static void save(Path directory, Adapters adapters, String baseModel) {
+    static void save(Path directory, Lora settings, AdaptedModel model, String baseModel) {
         try {
             Files.createDirectories(directory);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot create " + directory, e);
         }
-        List<String> names = adapters.adapted().keySet().stream()
-                .map(name -> name.substring(name.lastIndexOf('.') + 1))
-                .distinct()
-                .sorted()
-                .toList();
         try (Scope scope = Scope.open()) {
             List<SafetensorsWriter.Part> parts = new ArrayList<>();
-            tensors(adapters).forEach((name, parameter) -> {
+            model.keys.forEach((key, parameter) -> {
                 Tensor values = parameter.master().to(Device.cpu()).contiguous();
-                parts.add(new SafetensorsWriter.Part(name, DType.F32, values.shape(), values.memory()));
+                parts.add(new SafetensorsWriter.Part(PREFIX + key, DType.F32, values.shape(), values.memory()));
             });
             SafetensorsWriter.write(directory.resolve(WEIGHTS), parts);
         }
         AtomicFiles.writeString(
-                directory.resolve(AdapterConfig.FILE), AdapterConfig.write(adapters.settings(), names, baseModel));
+                directory.resolve(AdapterConfigReader.FILE), AdapterConfigWriter.write(settings, model, baseModel));
     }
 
-    static void load(Path directory, Adapters adapters) {
-        Map<String, Parameter> expected = tensors(adapters);
+    static void load(Path directory, AdaptedModel model) {
         try (WeightFiles files = open(directory);
                 Scope scope = Scope.open()) {
-            requireFit(directory, expected, files);
-            expected.forEach((name, parameter) -> {
-                DType dtype = files.entry(name).dtype().orElseThrow();
-                Tensor values =
-                        Tensor.empty(dtype, Device.cpu(), files.entry(name).shape());
-                values.memory().copyFrom(files.data(name));
-                parameter.set(values);
-            });
+            requireFit(directory, model, files);
+            model.keys.forEach((key, parameter) -> parameter.set(stored(files, PREFIX + key)));
         }
+    }
+
+    private static Tensor stored(WeightFiles files, String name) {
+        DType dtype = files.entry(name).dtype().orElseThrow();
+        Tensor values = Tensor.empty(dtype, Device.cpu(), files.entry(name).shape());
+        values.memory().copyFrom(files.data(name));
+        return values;
     }
 
     private static WeightFiles open(Path directory) {
         Path file = directory.resolve(WEIGHTS);
-        Path pickle = directory.resolve("adapter_model.bin");
-        return WeightFiles.openFile(Files.exists(file) || !Files.exists(pickle) ? file : pickle);
+        Path pickle = directory.resolve(PICKLE);
+        if (!Files.exists(file) && Files.exists(pickle)) {
+            throw pickled(pickle);
+        }
+        return WeightFiles.openFile(file);
     }
 
-    /// All tensors of the file by their keys in it.
-    private static Map<String, Parameter> tensors(Adapters adapters) {
-        Map<String, Parameter> tensors = new LinkedHashMap<>();
-        adapters.adapted().forEach((name, change) -> {
-            tensors.put(PREFIX + name + ".lora_A.weight", change.a());
-            tensors.put(PREFIX + name + ".lora_B.weight", change.b());
-        });
-        adapters.saved().forEach((name, parameter) -> tensors.put(PREFIX + name, parameter));
-        return tensors;
+    /// Why a pickle stays closed, and how to turn it into what can be read.
+    static FormatException pickled(Path pickle) {
+        return new FormatException(
+                pickle, "it is a Python pickle, which may run any program when it is opened", WEIGHTS, """
+                Where you trust it, convert it once in Python:
+                  import torch, safetensors.torch as s
+                  s.save_file({k: v.contiguous() for k, v in torch.load("%s", weights_only=True).items()}, "%s")\
+                """.formatted(
+                                PICKLE, WEIGHTS));
     }
 
-    private static void requireFit(Path directory, Map<String, Parameter> expected, WeightFiles files) {
+    private static void requireFit(Path directory, AdaptedModel model, WeightFiles files) {
         Map<String, long[]> shapes = new LinkedHashMap<>();
-        expected.forEach(
-                (name, parameter) -> shapes.put(name, parameter.master().shape()));
+        model.keys.forEach(
+                (key, parameter) -> shapes.put(PREFIX + key, parameter.master().shape()));
         List<String> faults = new ArrayList<>(files.misfits(shapes));
         for (String name : new TreeSet<>(files.names())) {
-            if (!expected.containsKey(name)) {
-                faults.add(name + ": this model has no such layer");
+            if (!shapes.containsKey(name)) {
+                Weight table = name.startsWith(PREFIX) ? model.tables.get(name.substring(PREFIX.length())) : null;
+                if (table == null) {
+                    faults.add(name + ": this model has no such layer");
+                } else if (!isCopy(files, name, table)) {
+                    faults.add(
+                            name
+                                    + ": another embedding than this model's (PEFT stored it for save_embedding_layers, or because the vocabulary was resized)");
+                }
             }
         }
         if (!faults.isEmpty()) {
@@ -98,12 +105,22 @@ final class AdapterFiles {
                     directory.resolve(WEIGHTS),
                     "it does not fit this model (%d faults, %d tensors wanted):\n  %s%s\n"
                             .formatted(
-                                    faults.size(),
-                                    expected.size(),
-                                    String.join("\n  ", faults.subList(0, shown)),
-                                    more),
+                                    faults.size(), shapes.size(), String.join("\n  ", faults.subList(0, shown)), more),
                     "the adapter of the base model it is loaded with",
                     "Load it with the base model it was trained on.");
+        }
+    }
+
+    /// PEFT stores copies of embeddings that were only adapted; they must say nothing new.
+    private static boolean isCopy(WeightFiles files, String name, Weight table) {
+        try (Scope scope = Scope.open()) {
+            Tensor own = table.value();
+            if (files.entry(name).dtype().isEmpty()
+                    || !Arrays.equals(files.entry(name).shape(), own.shape())) {
+                return false;
+            }
+            Tensor other = stored(files, name).to(own.dtype()).to(own.device());
+            return other.sub(own).to(DType.F32).norm() == 0;
         }
     }
 }

@@ -1,26 +1,18 @@
 package dev.graft.peft;
 
 import dev.graft.autograd.LowRank;
+import dev.graft.autograd.Magnitude;
 import dev.graft.autograd.Parameter;
-import dev.graft.autograd.Projection;
-import dev.graft.autograd.Tape;
-import dev.graft.autograd.Value;
+import dev.graft.autograd.RowNorms;
 import dev.graft.autograd.Weight;
 import dev.graft.nn.LinearFactory;
-import dev.graft.nn.LinearLayer;
-import dev.graft.nn.NamedTensors;
 import dev.graft.tensor.DType;
-import dev.graft.tensor.Device;
-import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.SplittableRandom;
 
 /// The adapters of one model: made while the model is built, trained with it, saved beside it.
 ///
@@ -32,17 +24,89 @@ import java.util.SplittableRandom;
 /// ```
 public final class Adapters {
     private final Lora settings;
-    private final long seed;
-    /// Adapted layers in the order of the model.
-    private final Map<String, Adapted> adapted = new LinkedHashMap<>();
-    /// Tensors that are trained whole, by full name.
-    private final Map<String, Parameter> saved = new LinkedHashMap<>();
-    private final List<String> seen = new ArrayList<>();
     private final boolean fromFile;
-    private boolean enabled = true;
+    private final AdaptedModel model;
 
-    /// The learnt factors of one layer: `a` is `[r, in]`, `b` is `[out, r]`.
-    public record Adapted(Parameter a, Parameter b, double scale) {}
+    /// A tensor that differs from the base model's when the adapter is folded in.
+    ///
+    /// @param name   in the files of the merged model
+    /// @param base   tensor of the base model it comes from: itself, or the table that a head shared
+    /// @param change what happens to it
+    public record ChangedTensor(String name, String base, TensorChange change) {}
+
+    /// The learnt change of one matrix, and what the matrix is with it: `W + s·B·A`, or, where magnitudes are
+    /// learnt apart (DoRA), `m ⊙ (W + s·B·A) / ‖W + s·B·A‖`.
+    ///
+    /// Of a linear layer `W` is `[out, in]`, `A` `[r, in]`, `B` `[out, r]`, `m` `[out]`, and the norms are those of
+    /// rows. Of an embedding `W` is `[vocab, width]`, `A` `[r, vocab]`, `B` `[width, r]`, the product is
+    /// transposed, `m` is `[width]`, and the norms are those of columns.
+    ///
+    /// @param scale     `s`, from alpha and rank of this layer
+    /// @param bias      `[out]`, learnt with `B` (`lora_bias`); the layer's bias grows by `s` times it
+    /// @param magnitude `m`
+    /// @param norms     what it is compared with
+    /// @param embedding whether the matrix is an embedding table
+    public record Adapted(
+            Parameter a,
+            Parameter b,
+            double scale,
+            Optional<Parameter> bias,
+            Optional<Parameter> magnitude,
+            Optional<RowNorms> norms,
+            boolean embedding) {
+        public long rank() {
+            return a.master().size(0);
+        }
+
+        /// `s·B·A` in the shape of the matrix, float32.
+        public Tensor product() {
+            return product(0, (embedding ? a.master().size(1) : b.master().size(0)));
+        }
+
+        /// Some rows of it.
+        private Tensor product(long from, long rows) {
+            Tensor product = embedding
+                    ? a.master().narrow(1, from, rows).t().mm(b.master().t())
+                    : b.master().narrow(0, from, rows).mm(a.master());
+            return product.mulInPlace(scale);
+        }
+
+        /// The matrix that does the work of `w` and its change, exactly: float32, computed in float32.
+        ///
+        /// @param w    rows of the matrix as stored, any floating type
+        /// @param from number of the first of them
+        Tensor merged(Tensor w, long from) {
+            Tensor sum = w.to(DType.F32).add(product(from, w.size(0)));
+            if (magnitude.isEmpty()) {
+                return sum;
+            }
+            Tensor gain = magnitude.get().master().div(norms.orElseThrow().value());
+            return sum.mul(embedding ? gain : gain.narrow(0, from, w.size(0)).unsqueeze(1));
+        }
+
+        /// The same of the whole matrix.
+        public Tensor merged(Tensor w) {
+            return merged(w, 0);
+        }
+
+        /// What the change adds to `w`, exactly: `s·B·A`, or [#merged] less `w`. Float32.
+        public Tensor delta(Tensor w) {
+            return delta(w, 0);
+        }
+
+        Tensor delta(Tensor w, long from) {
+            return magnitude.isEmpty()
+                    ? product(from, w.size(0))
+                    : merged(w, from).sub(w.to(DType.F32));
+        }
+
+        /// The change as layers compute with it.
+        ///
+        /// @param magnitudes the factors' magnitude with the norms it is compared with
+        LowRank lowRank(double dropout, int id, Optional<Magnitude> magnitudes) {
+            return new LowRank(a, b, scale, dropout, id, bias.map(Weight.class::cast), magnitudes);
+        }
+    }
 
     /// @param seed of the initial factors; each layer's depend on the seed and its name alone
     public Adapters(Lora settings, long seed) {
@@ -51,13 +115,13 @@ public final class Adapters {
 
     private Adapters(Lora settings, long seed, boolean fromFile) {
         this.settings = settings;
-        this.seed = seed;
         this.fromFile = fromFile;
+        this.model = new AdaptedModel(settings, seed);
     }
 
     /// Adapters with the settings of a PEFT adapter directory. Build the model [over][#over] them, then [#load].
     public static Adapters read(Path directory) {
-        return new Adapters(AdapterConfig.read(directory), 0, true);
+        return new Adapters(AdapterConfigReader.read(directory), 0, true);
     }
 
     public Lora settings() {
@@ -66,211 +130,49 @@ public final class Adapters {
 
     /// Adapted layers by name, in the order of the model.
     public Map<String, Adapted> adapted() {
-        return Collections.unmodifiableMap(adapted);
+        return Collections.unmodifiableMap(model.adapted);
     }
 
-    /// Tensors trained whole, by full name.
+    /// Tensors of `modules_to_save`, trained whole, by full name.
     public Map<String, Parameter> saved() {
-        return Collections.unmodifiableMap(saved);
+        return Collections.unmodifiableMap(model.saved);
+    }
+
+    /// Biases of the base that are trained (`bias`), by full name.
+    public Map<String, Parameter> biases() {
+        return Collections.unmodifiableMap(model.biases);
+    }
+
+    /// Everything that folding the adapter into its base changes, with the arithmetic of each. When the head shared the
+    /// embedding's table and does so no longer, it is among them under its own name.
+    public List<ChangedTensor> changes() {
+        return model.changes();
     }
 
     /// Switches the adapters off or on again; off, the model computes exactly what its base computes.
     public void enable(boolean on) {
-        if (!on && !saved.isEmpty()) {
+        if (!on && !model.unswitchable.isEmpty()) {
             throw new IllegalStateException(
                     "these adapters also hold whole modules (%s), which cannot be switched off; load the base model instead"
-                            .formatted(String.join(", ", saved.keySet())));
+                            .formatted(String.join(", ", model.unswitchable)));
         }
-        enabled = on;
+        model.enabled = on;
     }
 
     /// Wraps adapters around the layers of another factory.
     public LinearFactory over(LinearFactory base) {
-        return new Over(base, LinearFactory.trainable());
+        return new AdaptingFactory(settings, model, base, fromFile);
     }
 
     /// Writes a PEFT adapter directory (`adapter_config.json`, `adapter_model.safetensors`).
     ///
     /// @param baseModel name or path of the base model, for `base_model_name_or_path`
     public void save(Path directory, String baseModel) {
-        AdapterFiles.save(directory, this, baseModel);
+        AdapterFiles.save(directory, settings, model, baseModel);
     }
 
     /// Reads factors from a PEFT adapter directory that was made with these settings for this model.
     public void load(Path directory) {
-        AdapterFiles.load(directory, this);
-    }
-
-    private final class Over implements LinearFactory {
-        private final LinearFactory base;
-        private final LinearFactory whole;
-
-        Over(LinearFactory base, LinearFactory whole) {
-            this.base = base;
-            this.whole = whole;
-        }
-
-        @Override
-        public LinearLayer linear(String name, NamedTensors source) {
-            seen.add(name);
-            if (settings.saves(name)) {
-                LinearLayer layer = whole.linear(name, source);
-                whole.parameters().forEach(p -> saved.put(p.name(), p));
-                return layer;
-            }
-            LinearLayer layer = base.linear(name, source);
-            if (!settings.adapts(name)) {
-                return layer;
-            }
-            Projection projection = layer.projection()
-                    .orElseThrow(() -> new IllegalStateException(name + " is no projection that LoRA could wrap"));
-            Adapted change = fresh(name, source);
-            adapted.put(name, change);
-            LowRank lowRank = new LowRank(change.a, change.b, change.scale, settings.dropout(), adapted.size());
-            return new AdaptedLayer(
-                    projection, new Projection(projection.weight(), projection.bias(), List.of(lowRank)));
-        }
-
-        @Override
-        public Weight weight(String tensor, NamedTensors source) {
-            String module = tensor.replaceFirst("\\.(weight|bias)$", "");
-            if (!settings.saves(module)) {
-                return base.weight(tensor, source);
-            }
-            if (module.endsWith("embed_tokens") && !source.has("lm_head.weight")) {
-                throw new IllegalArgumentException(
-                        "modules_to_save names %s, which this model shares with its head; training one copy would untie them. Leave it out, or use a model with a head of its own."
-                                .formatted(module));
-            }
-            Weight weight = whole.weight(tensor, source);
-            whole.parameters().forEach(p -> saved.put(p.name(), p));
-            return weight;
-        }
-
-        @Override
-        public List<Parameter> parameters() {
-            List<Parameter> all = new ArrayList<>(base.parameters());
-            adapted.values().forEach(change -> {
-                all.add(change.a);
-                all.add(change.b);
-            });
-            all.addAll(saved.values());
-            return all;
-        }
-
-        @Override
-        public void complete() {
-            base.complete();
-            // of a file, PEFT takes names that match nothing beside others that do; the rest is checked on loading
-            if (!fromFile || (adapted.isEmpty() && saved.isEmpty())) {
-                requireEveryTargetMatched();
-            }
-        }
-
-        @Override
-        public void close() {
-            base.close();
-            whole.close();
-            adapted.values().forEach(change -> {
-                change.a.close();
-                change.b.close();
-            });
-            adapted.clear();
-            saved.clear();
-        }
-    }
-
-    /// A base layer with its change, which can be switched off.
-    private final class AdaptedLayer implements LinearLayer {
-        private final Projection plain;
-        private final Projection changed;
-
-        AdaptedLayer(Projection plain, Projection changed) {
-            this.plain = plain;
-            this.changed = changed;
-        }
-
-        @Override
-        public Value forward(Tape tape, Value x) {
-            return Projection.apply(tape, x, enabled ? changed : plain);
-        }
-
-        @Override
-        public Optional<Projection> projection() {
-            return Optional.of(enabled ? changed : plain);
-        }
-    }
-
-    private Adapted fresh(String name, NamedTensors source) {
-        long[] shape = source.shape(name + ".weight");
-        int out = Math.toIntExact(shape[0]);
-        int in = Math.toIntExact(shape[1]);
-        SplittableRandom random = new SplittableRandom(seed * 31 + name.hashCode());
-        float[] a = new float[settings.r() * in];
-        float[] b = new float[out * settings.r()];
-        switch (settings.init()) {
-            case DEFAULT -> uniform(a, 1 / Math.sqrt(in), random);
-            case GAUSSIAN -> normal(a, 1.0 / settings.r(), random);
-            case RANDOM -> {
-                uniform(a, 1 / Math.sqrt(in), random);
-                uniform(b, 1 / Math.sqrt(settings.r()), random);
-            }
-        }
-        return new Adapted(
-                parameter(name + ".lora_A.weight", a, source, settings.r(), in),
-                parameter(name + ".lora_B.weight", b, source, out, settings.r()),
-                settings.scale());
-    }
-
-    private static Parameter parameter(String name, float[] values, NamedTensors source, long rows, long columns) {
-        Device device = source.device();
-        DType type = source.computeType();
-        try (Scope scope = Scope.open()) {
-            return new Parameter(name, Tensor.of(values, rows, columns).to(device), type);
-        }
-    }
-
-    private static void uniform(float[] values, double bound, SplittableRandom random) {
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) random.nextDouble(-bound, bound);
-        }
-    }
-
-    private static void normal(float[] values, double deviation, SplittableRandom random) {
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) (random.nextGaussian() * deviation);
-        }
-    }
-
-    private void requireEveryTargetMatched() {
-        List<String> lost = new ArrayList<>();
-        if (settings.targets() instanceof Targets.Names names) {
-            names.names().stream()
-                    .filter(name -> seen.stream().noneMatch(Targets.names(name)::matches))
-                    .forEach(lost::add);
-        } else if (adapted.isEmpty()) {
-            lost.add(settings.targets().toString());
-        }
-        if (!lost.isEmpty() || (adapted.isEmpty() && saved.isEmpty())) {
-            throw new IllegalArgumentException(
-                    "target_modules: no linear layer of this model is named %s. Its linear layers end in %s; \"all-linear\" means all of them."
-                            .formatted(String.join(", ", lost), String.join(", ", shortNames())));
-        }
-        settings.modulesToSave().stream()
-                .filter(name -> saved.keySet().stream()
-                        .noneMatch(tensor ->
-                                tensor.replaceFirst("\\.(weight|bias)$", "").endsWith(name)))
-                .findFirst()
-                .ifPresent(name -> {
-                    throw new IllegalArgumentException(
-                            "modules_to_save: no module of this model ends in \"%s\"".formatted(name));
-                });
-    }
-
-    private List<String> shortNames() {
-        return seen.stream()
-                .map(name -> name.substring(name.lastIndexOf('.') + 1))
-                .distinct()
-                .toList();
+        AdapterFiles.load(directory, model);
     }
 }

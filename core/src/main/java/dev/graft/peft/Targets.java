@@ -1,10 +1,8 @@
 package dev.graft.peft;
 
 import java.util.List;
-import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
 
-/// Which linear layers get an adapter, by PEFT's rules for `target_modules` and `exclude_modules`.
+/// Which layers get an adapter, by PEFT's rules for `target_modules` and `exclude_modules`.
 public sealed interface Targets {
     /// Whether the layer of this full dotted name is meant.
     boolean matches(String module);
@@ -21,6 +19,9 @@ public sealed interface Targets {
     record Names(List<String> names) implements Targets {
         public Names {
             names = List.copyOf(names);
+            if (names.stream().anyMatch(String::isBlank)) {
+                throw new IllegalArgumentException("a list of modules holds a blank name: " + names);
+            }
         }
 
         @Override
@@ -29,20 +30,15 @@ public sealed interface Targets {
         }
     }
 
-    /// Layers whose full name matches a regular expression from beginning to end.
+    /// Layers whose full name matches a regular expression of Python's from beginning to end.
     record Regex(String pattern) implements Targets {
         public Regex {
-            try {
-                Pattern.compile(pattern);
-            } catch (PatternSyntaxException e) {
-                throw new IllegalArgumentException(
-                        "target_modules \"%s\" is no regular expression: %s".formatted(pattern, e.getDescription()), e);
-            }
+            PythonRegex.translate(pattern);
         }
 
         @Override
         public boolean matches(String module) {
-            return module.matches(pattern);
+            return PythonRegex.compile(pattern).matcher(module).matches();
         }
     }
 

@@ -432,6 +432,10 @@ public final class Tensor {
         return new Tensor(torch.silu(handle));
     }
 
+    public Tensor relu() {
+        return new Tensor(handle.relu());
+    }
+
     /// Gaussian error unit `x · Φ(x)`.
     ///
     /// @param tanh whether Φ is approximated by a hyperbolic tangent

@@ -21,9 +21,9 @@ import java.util.Set;
 
 /// Text to token ids and back, by the rules in a model's `tokenizer.json`.
 ///
-/// The work is done by the Hugging Face tokenizers library itself, so ids are the ones the model was trained
-/// with. Texts are never cut or padded, whatever the file says. Safe for use by several threads until it is
-/// closed.
+/// The work is done by the Hugging Face tokenizers library itself, so ids are the ones the model was
+/// trained with. Texts are never cut or padded, whatever the file says. Safe for use by several threads
+/// until it is closed.
 ///
 /// {@snippet :
 /// try (var tokenizer = Tokenizer.load(Path.of("models/qwen"))) {
@@ -50,7 +50,11 @@ public final class Tokenizer implements AutoCloseable {
     private final Optional<ChatTemplate> chatTemplate;
 
     private Tokenizer(
-            HuggingFaceTokenizer library, Map<String, Integer> vocabulary, String canonical, TokenizerFiles files) {
+            HuggingFaceTokenizer library,
+            Map<String, Integer> vocabulary,
+            String canonical,
+            TokenizerFiles files,
+            Optional<ChatTemplate> otherTemplate) {
         this.library = library;
         this.vocabulary = vocabulary;
         this.canonical = canonical;
@@ -59,15 +63,24 @@ public final class Tokenizer implements AutoCloseable {
         Set<Integer> ends = files.ids("eos", vocabulary);
         eosId = first(ends);
         stopIds = Collections.unmodifiableSet(new LinkedHashSet<>(ends));
-        chatTemplate = files.chatTemplate();
+        chatTemplate = otherTemplate
+                .map(other -> other.withSpecialTokens(files.specialTokens()))
+                .or(files::chatTemplate);
     }
 
     /// Reads the tokenizer of a model.
     ///
-    /// @param path  a model directory holding `tokenizer.json` or SentencePiece's `tokenizer.model`, or one of these
-    ///              files itself (`tokenizer_config.json` and the other small files are read from beside it); or a
+    /// @param path  a model directory holding `tokenizer.json` or SentencePiece's `tokenizer.model`, or one of
+    ///              these files itself (`tokenizer_config.json` and the other small files are read from beside it); or a
     ///              model in a `.gguf` file, or a llama2.c `.bin` with its `tok*.bin` beside it
     public static Tokenizer load(Path path) {
+        return load(path, Optional.empty());
+    }
+
+    /// As [#load(Path)].
+    ///
+    /// @param chatTemplate  the template to use in place of the model's own
+    public static Tokenizer load(Path path, Optional<ChatTemplate> chatTemplate) {
         TokenizerTexts texts = TokenizerTexts.of(path);
         Path file = texts.where("tokenizer.json");
         String json = texts.text("tokenizer.json").orElseThrow(() -> new IllegalArgumentException(missing(file)));
@@ -80,7 +93,8 @@ public final class Tokenizer implements AutoCloseable {
         }
         HuggingFaceTokenizer library = open(file, json);
         try {
-            return new Tokenizer(library, vocabulary, TokenizerFiles.canonical(parsed), new TokenizerFiles(texts));
+            return new Tokenizer(
+                    library, vocabulary, TokenizerFiles.canonical(parsed), new TokenizerFiles(texts), chatTemplate);
         } catch (RuntimeException e) {
             library.close();
             throw e;
@@ -108,8 +122,9 @@ public final class Tokenizer implements AutoCloseable {
 
     /// The ids of a text.
     ///
-    /// @param addSpecialTokens  whether the tokenizer's post-processor adds what it puts around a text (such as
-    ///                          `<s>`); special tokens written in the text itself are recognised either way
+    /// @param addSpecialTokens  whether the tokenizer's post-processor adds what it puts around a text
+    ///                          (such as `<s>`); special tokens written in the text itself are recognised
+    /// either way
     public int[] encode(String text, boolean addSpecialTokens) {
         return ints(library.encode(text, addSpecialTokens, false).getIds());
     }
@@ -206,7 +221,8 @@ public final class Tokenizer implements AutoCloseable {
         return result;
     }
 
-    /// `result[k]` is the index of the `char` at which code point `k` begins: the library counts code points.
+    /// `result[k]` is the index of the `char` at which code point `k` begins: the library counts code
+    /// points.
     private static int[] charIndices(String text) {
         int[] result = new int[text.codePointCount(0, text.length()) + 1];
         for (int k = 0, at = 0; k < result.length; k++) {

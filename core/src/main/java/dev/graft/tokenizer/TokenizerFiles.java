@@ -23,8 +23,9 @@ import java.util.Set;
 /// its text), then `generation_config.json` and `config.json` (by its id).
 final class TokenizerFiles {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final ObjectMapper SORTED =
-            JsonMapper.builder().enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS).build();
+    private static final ObjectMapper SORTED = JsonMapper.builder()
+            .enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS)
+            .build();
 
     private final TokenizerTexts texts;
     private final JsonNode tokenizerConfig;
@@ -79,30 +80,28 @@ final class TokenizerFiles {
         return ids;
     }
 
-    /// `chat_template.jinja`, or the `chat_template` of `chat_template.json` or `tokenizer_config.json`.
+    /// The templates in `chat_template.jinja` and `additional_chat_templates/`; where there are none, the
+    /// `chat_template` of `chat_template.json` or `tokenizer_config.json`.
     Optional<ChatTemplate> chatTemplate() {
-        Optional<String> own = texts.text("chat_template.jinja");
-        if (own.isPresent()) {
-            return Optional.of(new ChatTemplate(own.get(), specialTokens()));
+        Map<String, String> sources = new LinkedHashMap<>(texts.folder("additional_chat_templates", ".jinja"));
+        texts.text("chat_template.jinja").ifPresent(own -> sources.put("default", own));
+        if (sources.isEmpty()) {
+            JsonNode template = readIfPresent("chat_template.json").path("chat_template");
+            addNamed(template.isMissingNode() ? tokenizerConfig.path("chat_template") : template, sources);
         }
-        JsonNode template = readIfPresent("chat_template.json").path("chat_template");
-        if (template.isMissingNode()) {
-            template = tokenizerConfig.path("chat_template");
-        }
-        return templateText(template).map(source -> new ChatTemplate(source, specialTokens()));
+        return sources.isEmpty() ? Optional.empty() : Optional.of(new ChatTemplate(sources, specialTokens()));
     }
 
-    /// One template, or a list of `{"name", "template"}` of which `default` is for plain conversations.
-    private static Optional<String> templateText(JsonNode template) {
+    /// One template, or a list of `{"name", "template"}`.
+    private static void addNamed(JsonNode template, Map<String, String> sources) {
         if (template.isTextual()) {
-            return Optional.of(template.textValue());
+            sources.put("default", template.textValue());
         }
         for (JsonNode named : template) {
-            if (named.path("name").asText().equals("default")) {
-                return Optional.of(named.path("template").asText());
+            if (named.path("template").isTextual()) {
+                sources.put(named.path("name").asText(), named.path("template").textValue());
             }
         }
-        return Optional.empty();
     }
 
     /// A token is written as `"<s>"` or as `{"content": "<s>", …}`.
@@ -111,7 +110,8 @@ final class TokenizerFiles {
         return text.isTextual() ? Optional.of(text.textValue()) : Optional.empty();
     }
 
-    /// Every token of a parsed `tokenizer.json` with its id: the model's vocabulary and the tokens added to it.
+    /// Every token of a parsed `tokenizer.json` with its id: the model's vocabulary and the tokens added
+    /// to it.
     static Map<String, Integer> vocabulary(JsonNode tokenizer) {
         Map<String, Integer> vocabulary = new HashMap<>();
         JsonNode vocab = tokenizer.path("model").path("vocab");
@@ -132,8 +132,8 @@ final class TokenizerFiles {
         return vocabulary;
     }
 
-    /// A parsed `tokenizer.json` as text that says what it does to texts, however its writer laid it out: keys sorted,
-    /// without what it says about cutting and padding.
+    /// A parsed `tokenizer.json` as text that says what it does to texts, however its writer laid it out:
+    /// keys sorted, without what it says about cutting and padding.
     static String canonical(JsonNode tokenizer) {
         ObjectNode plain = ((ObjectNode) tokenizer).deepCopy();
         plain.remove(List.of("truncation", "padding"));
@@ -157,8 +157,6 @@ final class TokenizerFiles {
     }
 
     private JsonNode readIfPresent(String name) {
-        return texts.text(name)
-                .map(text -> parse(texts.where(name), text))
-                .orElseGet(JSON::createObjectNode);
+        return texts.text(name).map(text -> parse(texts.where(name), text)).orElseGet(JSON::createObjectNode);
     }
 }

@@ -46,8 +46,8 @@ public final class Checkpoints {
 
     /// @param directory of all checkpoints of the run
     /// @param identity  what the run is, by name; compared on resuming
-    /// @param extras    writes more files into each checkpoint, such as the adapter in its shipping format; gets the
-    ///                  folder and the step
+    /// @param extras    writes more files into each checkpoint, such as the adapter in its shipping format; gets
+    ///                  the folder and the step
     public Checkpoints(Path directory, Map<String, String> identity, ObjIntConsumer<Path> extras) {
         this.directory = directory;
         this.identity = new LinkedHashMap<>(identity);
@@ -112,7 +112,7 @@ public final class Checkpoints {
         });
         List<Path> all = all();
         if (keep > 0 && all.size() > keep) {
-            all.subList(0, all.size() - keep).forEach(Checkpoints::delete);
+            all.subList(0, all.size() - keep).forEach(AtomicFiles::delete);
         }
         return target;
     }
@@ -199,15 +199,5 @@ public final class Checkpoints {
         Tensor tensor = Tensor.empty(dtype, Device.cpu(), entry.shape());
         tensor.memory().copyFrom(files.data(name));
         return tensor;
-    }
-
-    private static void delete(Path folder) {
-        try (Stream<Path> inside = Files.walk(folder)) {
-            for (Path path : inside.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(path);
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot delete the old checkpoint " + folder, e);
-        }
     }
 }

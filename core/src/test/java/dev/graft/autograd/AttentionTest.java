@@ -110,6 +110,43 @@ class AttentionTest extends ScopedTest {
 
     @ParameterizedTest
     @MethodSource("kernels")
+    void softCapsAreCarriedThroughForwardAndBackward(Kernels kernels) {
+        for (Sight sight : sightsOf(70)) {
+            GradientCheck.of(
+                            kernels,
+                            on -> Attention.apply(
+                                    on.tape(),
+                                    on.value(0),
+                                    on.value(1),
+                                    on.value(2),
+                                    sight.ranges,
+                                    new Scoring(SCALE, 0.8)))
+                    .value(true, 4, sight.ranges.rows(), HEAD_DIM)
+                    .value(true, 2, sight.keys, HEAD_DIM)
+                    .value(true, 2, sight.keys, HEAD_DIM)
+                    .against(5e-5, oracle(sight, 2, 0.8));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("kernels")
+    void sequencesFarApartInACacheAreComputedApart(Kernels kernels) {
+        // 40 sequences of 1,000 slots each: together their scores would be 40 · 40,000, apart they are 40 · 1,000.
+        int sequences = 40;
+        int slots = 1000;
+        Ranges ranges = ranges(sequences, i -> i * slots, i -> (i + 1) * slots - i % 7);
+        Sight sight = new Sight("one token each", sequences * slots, ranges);
+        check(kernels, sight, 1, 2, DType.F32).against(5e-5, oracle(sight, 2));
+        assertThat(Attention.scores(ranges))
+                .isEqualTo(IntStream.range(0, sequences)
+                        .mapToLong(i -> slots - i % 7)
+                        .sum());
+        Ranges documents = ranges(200, i -> i / 10 * 10, i -> i + 1); // ten tokens each: not worth twenty blocks
+        assertThat(Attention.scores(documents)).isLessThan(200 * 74);
+    }
+
+    @ParameterizedTest
+    @MethodSource("kernels")
     void hugeScoresStayFinite(Kernels kernels) {
         // Scores of ±10⁴ and more: their exponentials exist only after the largest has been taken away.
         Ranges causal = ranges(70, i -> 0, i -> i + 1);
@@ -159,6 +196,10 @@ class AttentionTest extends ScopedTest {
     }
 
     private static Function<List<Tensor>, Tensor> oracle(Sight sight, int group) {
+        return oracle(sight, group, 0);
+    }
+
+    private static Function<List<Tensor>, Tensor> oracle(Sight sight, int group, double softCap) {
         return t -> {
             Tensor q = t.get(0);
             int heads = (int) q.size(0);
@@ -167,9 +208,11 @@ class AttentionTest extends ScopedTest {
             Tensor k = t.get(1).indexSelect(0, share);
             Tensor v = t.get(2).indexSelect(0, share);
             Tensor column = Tensor.arange(sight.keys, Device.cpu());
-            Tensor scores = q.bmm(k.transpose(1, 2))
-                    .mul(SCALE)
-                    .maskedFill(column.lt(Tensor.of(sight.ranges.first()).unsqueeze(1)), Double.NEGATIVE_INFINITY)
+            Tensor scaled = q.bmm(k.transpose(1, 2)).mul(SCALE);
+            Tensor capped =
+                    softCap == 0 ? scaled : scaled.mul(1 / softCap).tanh().mul(softCap);
+            Tensor scores = capped.maskedFill(
+                            column.lt(Tensor.of(sight.ranges.first()).unsqueeze(1)), Double.NEGATIVE_INFINITY)
                     .maskedFill(column.ge(Tensor.of(sight.ranges.end()).unsqueeze(1)), Double.NEGATIVE_INFINITY);
             return scores.softmax(2).bmm(v).transpose(0, 1).reshape(sight.ranges.rows(), (long) heads * HEAD_DIM);
         };

@@ -1,6 +1,7 @@
 package dev.graft.autograd;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.graft.kernel.Kernels;
@@ -82,6 +83,72 @@ class OperationsTest extends ScopedTest {
                             t -> silu(t.get(0)).mul(t.get(1)));
                 }
             }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("kernels")
+    void geGluMatches(Kernels kernels) {
+        for (int learns = 1; learns < 4; learns++) {
+            check(
+                    kernels,
+                    (learns & 1) != 0,
+                    (learns & 2) != 0,
+                    on -> Operations.geGlu(on.tape(), on.value(0), on.value(1)),
+                    t -> {
+                        Tensor x = t.get(0);
+                        Tensor inner = x.add(x.mul(x).mul(x).mul(0.044715)).mul(Math.sqrt(2 / Math.PI));
+                        return x.mul(0.5).mul(inner.tanh().add(1)).mul(t.get(1));
+                    });
+        }
+        GradientCheck.of(kernels, on -> Operations.geGlu(on.tape(), on.value(0), on.value(1)))
+                .value(true, 3, 8)
+                .value(true, 3, 8)
+                .slopes(1e-2, 2e-3);
+    }
+
+    @ParameterizedTest
+    @MethodSource("kernels")
+    void aGainWithAnOffsetNormalisesEachHead(Kernels kernels) {
+        for (int heads : new int[] {1, 3}) {
+            for (int width : new int[] {1, 5, 64}) {
+                GradientCheck.of(kernels, on -> Operations.rmsNorm(on.tape(), on.value(0), on.weight(1), 0.1, 1))
+                        .value(true, 7, (long) heads * width)
+                        .weight(true, width)
+                        .against(
+                                TOLERANCE,
+                                t -> rmsNorm(List.of(
+                                                t.get(0).view(-1, width),
+                                                t.get(1).add(1)))
+                                        .view(7, (long) heads * width));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("kernels")
+    void splittingCutsColumnsAndJoinsTheirGradients(Kernels kernels) {
+        List<Integer> widths = List.of(3, 1, 5);
+        for (int used = 0; used < 3; used++) {
+            int part = used;
+            int start = widths.subList(0, part).stream().mapToInt(i -> i).sum();
+            GradientCheck.of(
+                            kernels,
+                            on -> Operations.scale(
+                                    on.tape(),
+                                    Operations.split(on.tape(), on.value(0), widths)
+                                            .get(part),
+                                    2))
+                    .value(true, 4, 9)
+                    .against(
+                            TOLERANCE,
+                            t -> t.get(0).narrow(1, start, widths.get(part)).mul(2));
+        }
+        try (Tape tape = Tape.over(kernels, 0)) {
+            Value x = tape.constant(GradientCheck.random(1, 2, 9));
+            assertThatThrownBy(() -> Operations.split(tape, x, List.of(4, 4)))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContainingAll("[4, 4]", "8", "[2, 9]");
         }
     }
 

@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import dev.graft.cli.Recipe.Modules;
+import dev.graft.cli.Sources.Source;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
@@ -24,6 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class RecipeTest {
@@ -57,9 +60,9 @@ class RecipeTest {
                 """);
 
         assertThat(recipe.model()).isEqualTo(FOLDER.resolveSibling("base"));
-        assertThat(recipe.data().train()).isEqualTo(FOLDER.resolve("rows.jsonl"));
+        assertThat(recipe.data().train()).isEqualTo(source(FOLDER.resolve("rows.jsonl")));
         assertThat(recipe.data().eval())
-                .contains(Path.of("/elsewhere/held-out.jsonl").toAbsolutePath());
+                .contains(source(Path.of("/elsewhere/held-out.jsonl").toAbsolutePath()));
         assertThat(recipe.outputDir()).isEqualTo(Path.of("out").toAbsolutePath());
     }
 
@@ -96,7 +99,7 @@ class RecipeTest {
     void aFileOfHeldOutRowsReplacesTheDefaultShare() {
         Recipe recipe = read(SMALLEST + "  eval: held-out.jsonl\n");
 
-        assertThat(recipe.data().eval()).contains(FOLDER.resolve("held-out.jsonl"));
+        assertThat(recipe.data().eval()).contains(source(FOLDER.resolve("held-out.jsonl")));
         assertThat(recipe.data().evalFraction()).isEmpty();
     }
 
@@ -152,11 +155,31 @@ class RecipeTest {
                         new Modules.Matching(".*layers\\.[0-3]\\..*: #"),
                         true,
                         modules,
-                        Recipe.LoraInit.GAUSSIAN),
+                        length % 2 == 0 ? Recipe.LoraInit.GAUSSIAN : Recipe.LoraInit.ORTHOGONAL,
+                        true,
+                        Recipe.Bias.LORA_ONLY,
+                        true,
+                        Map.of(modules.getFirst(), length),
+                        Map.of(".*_proj", rate),
+                        List.of(0, length),
+                        modules,
+                        length % 2 == 0
+                                ? new Recipe.Tokens.OfEmbedding(List.of(length))
+                                : new Recipe.Tokens.ByModule(Map.of(modules.getFirst(), List.of(1, 2))),
+                        true),
                 new Recipe.Data(
-                        FOLDER.resolve("a b: c"),
-                        Optional.of(FOLDER.resolve("true")),
+                        new Sources.Of(List.of(
+                                Source.of(FOLDER.resolve("a b: c") + "/*.jsonl"),
+                                new Source(
+                                        FOLDER.resolve("b").toString(),
+                                        OptionalDouble.empty(),
+                                        Map.of("text", "a: b"),
+                                        Optional.of("text")))),
+                        Optional.of(source(FOLDER.resolve("true"))),
                         OptionalDouble.empty(),
+                        Map.of("prompt", "yes"),
+                        "prompt_completion",
+                        Recipe.StoppingStrategy.ALL_EXHAUSTED,
                         OptionalInt.of(Math.min(length, base.training().perDeviceBatchTokens())),
                         Recipe.Overlong.DROP,
                         Recipe.TrainOn.ALL),
@@ -166,6 +189,55 @@ class RecipeTest {
         assertThat(adapter).isNotEqualTo(recipe.adapter());
         assertThat(RecipeReader.parse(recipe.toYaml(), "recipe.yaml", Path.of("/other"), List.of()))
                 .isEqualTo(recipe);
+    }
+
+    @Test
+    void sourcesMayHaveWeightsColumnsAndShapesOfTheirOwn() {
+        Recipe recipe = read("""
+                model: base
+                output_dir: out
+                data:
+                  train:
+                    - {path: a.jsonl, weight: 3}
+                    - {path: b/*.csv, weight: 0.5, columns: {prompt: q, completion: a}, shape: prompt_completion}
+                  columns: {text: body}
+                """);
+        assertThat(recipe.data().train().list())
+                .containsExactly(
+                        new Source(
+                                FOLDER.resolve("a.jsonl").toString(), OptionalDouble.of(3), Map.of(), Optional.empty()),
+                        new Source(
+                                FOLDER + "/b/*.csv",
+                                OptionalDouble.of(0.5),
+                                Map.of("prompt", "q", "completion", "a"),
+                                Optional.of("prompt_completion")));
+        assertThat(recipe.data().columns()).isEqualTo(Map.of("text", "body"));
+        assertThat(RecipeReader.parse(recipe.toYaml(), "recipe.yaml", Path.of("/other"), List.of()))
+                .isEqualTo(recipe);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+            data: {train: [a.jsonl, {path: b.jsonl, weight: 1}]} | data.train gives 1 of 2 sources a weight
+            data: {train: [{path: b.jsonl, weight: 0}]} | the weight 0.0; it must be above 0
+            data: {train: [{path: b.jsonl, weight: much}]} | data.train.weight must be a number; found "much"
+            data: {train: [{paht: b.jsonl}]} | a source of data.train has no key paht; it has path, weight
+            data: {train: [{weight: 1}]} | data.train must be a path, or a list of paths
+            data: {train: []} | data.train names no file
+            data: {train: a, columns: [b]} | data.columns must be a section such as
+            data: {train: a, columns: {answer: b}} | data.columns gives "answer" a new place; expected one of
+            data: {train: a, shape: chatml} | data.shape gives rows the shape chatml; it must be auto, text
+            data: {train: a, eval: [{path: b, weight: 1}]} | data.eval is a list with weights
+            """)
+    void faultySourcesAreNamed(String data, String words) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> read("model: base\noutput_dir: out\n" + data + "\n"))
+                .withMessageContaining("recipe.yaml:3:")
+                .withMessageContaining(words);
+    }
+
+    private static Sources source(Path path) {
+        return new Sources.Of(List.of(Source.of(path.toString())));
     }
 
     @Test

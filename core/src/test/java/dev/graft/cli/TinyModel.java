@@ -49,7 +49,7 @@ final class TinyModel {
     /// An adapter for it that changes what it says.
     static Path adapterIn(Path parent, Path model) {
         Path folder = parent.resolve("tiny-adapter");
-        var settings = new Lora(2, 8, 0, Targets.allLinear(), Targets.none(), false, Lora.Init.RANDOM, List.of());
+        var settings = new Lora(2, 8, 0, Targets.allLinear()).with(Lora.Init.RANDOM);
         var adapters = new Adapters(settings, 3);
         try (LanguageModel built =
                 Architectures.load(model, adapters.over(LinearFactory.frozen()), Device.cpu(), DType.F32)) {

@@ -5,11 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.graft.Models;
+import dev.graft.data.DataHash;
 import dev.graft.format.Json;
 import dev.graft.format.WeightHash;
-import dev.graft.peft.Origin;
 import dev.graft.model.LanguageModel;
 import dev.graft.nn.LinearFactory;
+import dev.graft.peft.Origin;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
@@ -17,6 +18,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.UUID;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -56,7 +58,13 @@ class TrainCommandTest {
         assertThat(ran.exitCode()).isZero();
         assertThat(entries(run))
                 .containsExactly(
-                        "adapter", "checkpoints", "metrics.jsonl", "recipe.yaml", "report.html", "report.json");
+                        "adapter",
+                        "checkpoints",
+                        "data_report.json",
+                        "metrics.jsonl",
+                        "recipe.yaml",
+                        "report.html",
+                        "report.json");
         assertThat(entries(run.resolve("checkpoints"))).containsExactly("step-4", "step-6");
         assertThat(entries(run.resolve("checkpoints/step-6/adapter")))
                 .containsExactly("adapter_config.json", "adapter_model.safetensors", "graft.json");
@@ -85,6 +93,43 @@ class TrainCommandTest {
                 .contains("</html>");
         requireMetrics();
         assertThat(Files.readString(run.resolve("recipe.yaml"))).contains("learning_rate", model.toString());
+    }
+
+    @Test
+    void saysWhatItWasFed() throws IOException {
+        Files.writeString(
+                folder.resolve("rows.jsonl"),
+                TrainRuns.rows(22)
+                        + "{\"prompt\": \"%s\", \"completion\": \" no\"}\n"
+                                .formatted(UUID.randomUUID()) // not in the cache
+                        + "{\"prompt\": \"x\", \"completion\": \"%s\", \"source\": \"web\"}\n"
+                                .formatted("z ".repeat(60)));
+        Ran ran = Ran.graft("train", recipe, "--set", "data.overlong=drop", "--set", "data.eval_fraction=0");
+        assertThat(ran.err()).isEmpty();
+        Path rows = folder.resolve("rows.jsonl");
+        JsonNode report =
+                Json.readObject(run.resolve("data_report.json"), "a report").path("train");
+        assertThat(report.path("files").path(0).path("path").asText()).isEqualTo(rows.toString());
+        assertThat(report.path("files").path(0).path("sha256").asText()).isEqualTo(DataHash.of(rows));
+        assertThat(report.path("rows").asInt()).isEqualTo(24);
+        assertThat(report.path("examples").asInt()).isEqualTo(23);
+        assertThat(report.path("packing_fill_rate").asDouble()).isBetween(0.3, 1.0);
+        assertThat(report.path("changed_rows").toString())
+                .isEqualTo(("[{\"file\":\"%s\",\"row\":24,\"what\":\"dropped\",\"tokens\":%d,\"kept\":0,"
+                                + "\"reason\":\"longer than max_length = 64\"}]")
+                        .formatted(
+                                rows,
+                                report.path("changed_rows")
+                                        .path(0)
+                                        .path("tokens")
+                                        .asInt()));
+        assertThat(Files.readString(run.resolve("report.html"))).contains("1 rows dropped as too long");
+        assertThat(report.path("files").path(0).path("token_cache").asText()).isEqualTo("miss");
+        assertThat(Ran.graft("train", recipe, "--overwrite", "--set", "data.overlong=drop")
+                        .exitCode())
+                .isZero();
+        assertThat(Files.readString(run.resolve("data_report.json")))
+                .contains("\"token_cache\": \"hit\"", "\"held_out\"");
     }
 
     private void requireOrigin(Path adapter, int step) {
@@ -173,7 +218,8 @@ class TrainCommandTest {
         Path own = TinyModel.in(folder);
         recipe = TrainRuns.recipe(folder, own);
         assertThat(Ran.graft("train", recipe).exitCode()).isZero();
-        try (RandomAccessFile file = new RandomAccessFile(own.resolve("model.safetensors").toFile(), "rw")) {
+        try (RandomAccessFile file =
+                new RandomAccessFile(own.resolve("model.safetensors").toFile(), "rw")) {
             file.seek(file.length() - 1);
             file.write(0);
         }
@@ -258,7 +304,7 @@ class TrainCommandTest {
         Files.writeString(
                 folder.resolve("rows.jsonl"),
                 TrainRuns.rows(3) + "{\"prompt\": \"x\", \"completion\": \"%s\"}\n".formatted("z ".repeat(60)));
-        requireFault(null, "row 4", "longer than max_length = " + TinyModel.CONTEXT, "truncate_end or drop");
+        requireFault(null, "row 4", "longer than max_length = " + TinyModel.CONTEXT, "truncate_end, split or drop");
         requireFault("data.max_length=128", "data.max_length is 128", "at most " + TinyModel.CONTEXT);
         Ran cut = Ran.graft("train", recipe, "--set", "data.max_length=64", "--set", "data.overlong=truncate_end");
         assertThat(cut.err()).isEmpty();

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.graft.SharedData;
 import dev.graft.data.TokenizationOptions.Overlong;
+import dev.graft.data.TokenizationOptions.TrainOn;
 import dev.graft.tokenizer.Message;
 import dev.graft.tokenizer.TinyTokenizer;
 import dev.graft.tokenizer.Tokenizer;
@@ -167,7 +168,7 @@ class ExampleTokenizerTest {
         Tokenization cut = apply(upTo4.withOverlong(Overlong.TRUNCATE_END), rows);
         assertThat(marked(cut.examples().get(1))).containsExactly("<s>", "hello", "[ yes]", "[ yes]");
         assertThat(cut.truncated()).containsExactly(2);
-        assertThat(cut.summary()).endsWith("; 1 rows cut at the end");
+        assertThat(cut.summary()).endsWith("; 1 rows cut");
     }
 
     @Test
@@ -198,6 +199,71 @@ class ExampleTokenizerTest {
         assertThat(apply(options, new Example.Text("hello world yes no yes", true))
                         .examples())
                 .hasSize(2);
+    }
+
+    @Test
+    void overlongRowsCanLoseTheirBeginningOrBecomeSeveral() {
+        var upTo4 = TokenizationOptions.upTo(4);
+        Example long7 = pair("hello hello", " yes yes"); // <s> hello ' ' hello [yes] [yes] [</s>]
+
+        Tokenization end = apply(upTo4.withOverlong(Overlong.TRUNCATE_START), long7);
+        assertThat(marked(end.examples().getFirst())).containsExactly("hello", "[ yes]", "[ yes]", "[</s>]");
+        assertThat(end.changes())
+                .containsExactly(
+                        new RowChange(Path.of("rows.jsonl"), 1, RowChange.What.CUT, 7, 4, "lost its beginning"));
+
+        Tokenization split = apply(upTo4.withOverlong(Overlong.SPLIT), long7, pair("hello", " yes"));
+        assertThat(split.examples()).extracting(Tokenized::row).containsExactly(1, 2);
+        // the first piece is all prompt; of the second, its first token has nothing before it to be predicted from
+        assertThat(marked(split.examples().getFirst())).containsExactly(" yes", "[ yes]", "[</s>]");
+        assertThat(split.changes())
+                .containsExactly(new RowChange(
+                        Path.of("rows.jsonl"),
+                        1,
+                        RowChange.What.SPLIT,
+                        7,
+                        3,
+                        "split into 1 examples; 1 pieces in which nothing is learnt were left out"));
+        assertThat(split.summary()).contains("; 1 rows split");
+    }
+
+    @Test
+    void rowCutToItsPromptIsAFault() {
+        assertThatThrownBy(() -> apply(
+                        TokenizationOptions.upTo(3).withOverlong(Overlong.TRUNCATE_END),
+                        pair("hello hello hello", " yes"),
+                        pair("", "yes")))
+                .hasMessageContaining("rows.jsonl: 1 of 2 rows have nothing to train on")
+                .hasMessageContaining("row 1: its first 3 tokens hold nothing that is learnt");
+    }
+
+    @Test
+    void trainOnChoosesTheTurns() {
+        Example chat = new Example.Chat(
+                List.of(
+                        new Message("assistant", "hello"),
+                        new Message("user", "no"),
+                        new Message("assistant", "yes"),
+                        new Message("assistant", "no")),
+                List.of(),
+                2);
+        assertThat(learnt(TrainOn.COMPLETION, chat)).isEqualTo("yes<|im_end|>no<|im_end|>");
+        assertThat(learnt(TrainOn.ASSISTANT, chat)).isEqualTo("hello<|im_end|>yes<|im_end|>no<|im_end|>");
+        assertThat(learnt(TrainOn.LAST_ASSISTANT, chat)).isEqualTo("no<|im_end|>");
+        assertThat(learnt(TrainOn.ALL, chat)).startsWith("assistant\nhello<|im_end|>\n<|im_start|>user\nno");
+        assertThat(learnt(TrainOn.LAST_ASSISTANT, pair("hello", " yes"))).isEqualTo(" yes</s>");
+        assertThatThrownBy(() -> learnt(TrainOn.ASSISTANT, new Example.Text("hello")))
+                .hasMessageContaining("row 1: it is text, in which no assistant speaks; set train_on to completion");
+    }
+
+    private String learnt(TrainOn trainOn, Example example) {
+        Tokenized row = apply(TokenizationOptions.upTo(200).withTrainOn(trainOn), example)
+                .examples()
+                .getFirst();
+        var ids = java.util.stream.IntStream.range(0, row.tokens())
+                .filter(i -> row.labels()[i])
+                .map(i -> row.ids()[i]);
+        return tokenizer.decode(ids.toArray(), false);
     }
 
     @Test

@@ -24,7 +24,10 @@ final class GgufBytes {
     }
 
     GgufBytes start(int version, long tensors, long pairs) {
-        return raw("GGUF".getBytes(StandardCharsets.US_ASCII)).u32(version).u64(tensors).u64(pairs);
+        return raw("GGUF".getBytes(StandardCharsets.US_ASCII))
+                .u32(version)
+                .u64(tensors)
+                .u64(pairs);
     }
 
     GgufBytes raw(byte[] raw) {

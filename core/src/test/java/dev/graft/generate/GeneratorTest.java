@@ -22,6 +22,8 @@ import java.util.Set;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class GeneratorTest {
     private static final GenerationSettings GREEDY =
@@ -59,6 +61,23 @@ class GeneratorTest {
             assertThat(generator.generate(PROMPTS.get(i), GREEDY, id -> {}).ids())
                     .as("prompt %d, alone", i)
                     .isEqualTo(expected);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"phi3-tiny", "llama-tiny-dynamic", "gemma3-tiny"})
+    void whereLongDocumentsAreTurnedOtherwiseTheyAreReadAgain(String name) throws URISyntaxException {
+        // Two of these turn documents of more than 16 tokens otherwise than shorter ones; all have vocabularies of 64.
+        Path files = Path.of(GeneratorTest.class.getResource("/goldens/" + name).toURI());
+        List<int[]> prompts =
+                List.of(new int[] {35}, new int[] {39, 12, 21, 8, 0, 6, 33, 3, 5, 7, 9, 11, 13, 15}, new int[20]);
+        try (LanguageModel other = Architectures.load(files, LinearFactory.frozen(), Device.cpu(), DType.F32)) {
+            List<int[]> together = ids(new Generator(other, Set.of()).generate(prompts, GREEDY));
+            for (int i = 0; i < prompts.size(); i++) {
+                assertThat(together.get(i))
+                        .as("prompt %d", i)
+                        .isEqualTo(withoutCache(other, prompts.get(i), GREEDY.maxNewTokens()));
+            }
         }
     }
 
@@ -187,6 +206,10 @@ class GeneratorTest {
 
     /// The likeliest token after all tokens so far, each time from the beginning.
     private static int[] withoutCache(int[] prompt, int tokens) {
+        return withoutCache(model, prompt, tokens);
+    }
+
+    private static int[] withoutCache(LanguageModel model, int[] prompt, int tokens) {
         int[] ids = Arrays.copyOf(prompt, prompt.length + tokens);
         for (int at = prompt.length; at < ids.length; at++) {
             try (Scope scope = Scope.open();

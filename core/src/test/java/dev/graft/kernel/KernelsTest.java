@@ -17,6 +17,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// Both bodies against double-precision arithmetic, or libtorch's autograd where a gradient is asked for.
@@ -120,7 +121,61 @@ class KernelsTest {
         assertClose(y, i -> g[i] > 0 ? g[i] : 0, 10); // silu(−80) is about −1e−33
     }
 
+    @ParameterizedTest
+    @MethodSource("cases")
+    void geGluAndItsGradientsMatchLibtorch(Case c) {
+        Tensor gate = normal(c.type, 3, c.size).mulInPlace(3);
+        Tensor up = normal(c.type, 3, c.size);
+        Tensor dY = normal(c.type, 3, c.size);
+        Tensor gateLeaf = gate.to(DType.F64).copy().leaf();
+        Tensor upLeaf = up.to(DType.F64).copy().leaf();
+        Tensor inner = gateLeaf.add(gateLeaf.mul(gateLeaf).mul(gateLeaf).mul(0.044715));
+        Tensor gelu =
+                gateLeaf.mul(0.5).mul(inner.mul(Math.sqrt(2 / Math.PI)).tanh().add(1));
+        Tensor y = gelu.mul(upLeaf);
+        y.backward(dY.to(DType.F64));
+
+        assertClose(c.kernels.geGlu(gate, up), y.detach(), 20);
+        var gradients = c.kernels.geGluBackward(dY, gate, up);
+        assertClose(gradients.dGate(), gateLeaf.grad().orElseThrow(), 50);
+        assertClose(gradients.dUp(), upLeaf.grad().orElseThrow(), 20);
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void geGluSurvivesExtremeGates(Case c) {
+        Tensor gate = Tensor.of(new float[] {-1e4f, -90, -20, 20, 90, 1e4f}).to(c.type);
+        Tensor one = Tensor.full(1, c.type, Device.cpu(), 6);
+        float[] g = gate.toFloats();
+        assertClose(c.kernels.geGlu(gate, one), i -> Math.max(g[i], 0), 10);
+        assertClose(c.kernels.geGluBackward(one, gate, one).dGate(), i -> g[i] > 0 ? 1 : 0, 10);
+    }
+
     // ---------------------------------------------------------------- rotary positions
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void whatLiesBehindThePairsIsNotTurned(Case c) {
+        int pairs = c.size;
+        int rest = c.size % 7 + 1;
+        int headDim = 2 * pairs + rest;
+        int heads = 2;
+        int tokens = 3;
+        Tensor x = normal(c.type, tokens, (long) heads * headDim);
+        Tensor angles = normal(DType.F32, tokens, pairs);
+        Tensor y = c.kernels.rope(x, heads, angles.cos(), angles.sin());
+        Tensor byHead = x.view(tokens, heads, headDim).transpose(0, 1).contiguous();
+        Tensor turned = byHead.narrow(2, 0, 2L * pairs).transpose(0, 1).reshape(tokens, 2L * heads * pairs);
+        assertClose(
+                y.narrow(2, 0, 2L * pairs).contiguous(), c.kernels.rope(turned, heads, angles.cos(), angles.sin()), 10);
+        assertClose(
+                y.narrow(2, 2L * pairs, rest).contiguous(),
+                byHead.narrow(2, 2L * pairs, rest).contiguous(),
+                0);
+        float[] in = x.toFloats();
+        assertClose(
+                c.kernels.ropeBackward(y, angles.cos(), angles.sin()), i -> in[i], c.type == DType.BF16 ? 200_000 : 10);
+    }
 
     @ParameterizedTest
     @MethodSource("cases")
@@ -198,6 +253,56 @@ class KernelsTest {
                 scores, dP, ranges, Kernels.Scoring.scaled(0.25), Tensor.of(sums, 2, rows), delta);
         assertClose(scores, expected::probability, 20);
         assertClose(dP, i -> expected.probability(i) * (d[i] - shift[i / c.size]) * 0.25, 20);
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void softCapsBendScoresAndTheirGradients(Case c) {
+        var ranges = extremes(c.size);
+        int rows = ranges.rows();
+        double scale = 0.5;
+        double cap = 3;
+        Tensor scores = normal(c.type, 2, rows, c.size).mulInPlace(8); // up to about ±16 after scaling, capped at 3
+        Tensor raw = scores.copy();
+        Tensor dP = normal(c.type, 2, rows, c.size);
+        Tensor delta = normal(DType.F32, 2, rows);
+        float[] d = dP.toFloats();
+        float[] shift = delta.toFloats();
+        float[] products = scores.toFloats();
+        float[] capped = new float[products.length];
+        for (int i = 0; i < capped.length; i++) {
+            capped[i] = (float) (cap * Math.tanh(scale * products[i] / cap));
+        }
+        Attention expected = new Attention(capped, c.size, rows, ranges, 1);
+        Tensor sums = Tensor.empty(DType.F32, Device.cpu(), 2, rows);
+        c.kernels.rangeSoftmaxInPlace(scores, ranges, new Kernels.Scoring(scale, cap), sums);
+        assertClose(scores, expected::probability, 50);
+        assertClose(sums, expected::logSumExp, 20);
+        c.kernels.rangeSoftmaxBackwardInPlace(raw, dP, ranges, new Kernels.Scoring(scale, cap), sums, delta);
+        assertClose(raw, expected::probability, 50);
+        assertClose(
+                dP,
+                i -> {
+                    double tanh = Math.tanh(scale * products[i] / cap);
+                    return expected.probability(i) * (d[i] - shift[i / c.size]) * scale * (1 - tanh * tanh);
+                },
+                50);
+    }
+
+    @Test
+    void aWindowLeavesTheLastColumns() {
+        Kernels.Ranges all = new Kernels.Ranges(new int[] {0, 0, 4, 5}, new int[] {1, 4, 9, 6});
+        Kernels.Ranges last = all.last(3);
+        assertThat(last.first()).containsExactly(0, 1, 6, 5);
+        assertThat(last.end()).containsExactly(all.end());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0, 0", "-1, 0", "NaN, 0", "1, -1", "1, NaN", "1, Infinity"})
+    void aScoringThatIsNoneIsRefused(double scale, double softCap) {
+        assertThatThrownBy(() -> new Kernels.Scoring(scale, softCap))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContainingAll(String.valueOf(scale), String.valueOf(softCap));
     }
 
     @ParameterizedTest

@@ -125,6 +125,22 @@ class LlamaTest extends ArchitectureContract {
     }
 
     @Test
+    void aConfigurationAsSmolLmPublishesItIsALlama() {
+        Golden published = UNTIED.withConfig(temporary.resolve("smol"), config -> {
+            config.remove("rope_parameters");
+            config.put("rope_theta", 10_000).putNull("rope_scaling").put("rope_interleaved", false);
+            config.put("is_llama_config", true).put("pretraining_tp", 1).put("torch_dtype", "bfloat16");
+            config.put("attention_dropout", 0.0).put("attention_bias", false);
+            config.remove("mlp_bias");
+            config.remove("dtype");
+        });
+        try (LanguageModel model = published.frozen()) {
+            TokenRun run = TokenRun.document(UNTIED.sequences().get(1));
+            assertThat(Golden.logits(model, run)).containsExactly(UNTIED.logits(1), within(2e-5f));
+        }
+    }
+
+    @Test
     void longerDocumentsComeAfterShorterOnes() {
         try (LanguageModel model = UNTIED.frozen()) {
             for (int i : new int[] {0, 1, 2, 1}) {

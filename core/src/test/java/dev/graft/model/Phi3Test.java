@@ -1,11 +1,16 @@
 package dev.graft.model;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.graft.nn.TokenRun;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class Phi3Test extends ArchitectureContract {
     private static final Golden LONG = Golden.named("phi3-tiny");
@@ -14,6 +19,17 @@ class Phi3Test extends ArchitectureContract {
     @Override
     Stream<Golden> goldens() {
         return Stream.of(LONG, PLAIN);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"su", "yarn"})
+    void longRopeUnderItsOlderNamesIsLongRope(String name) {
+        Golden renamed = LONG.withConfig(
+                temporary.resolve(name), c -> c.withObject("/rope_scaling").put("type", name));
+        try (LanguageModel model = renamed.frozen()) {
+            TokenRun run = TokenRun.document(LONG.sequences().get(2));
+            assertThat(Golden.logits(model, run)).containsExactly(LONG.logits(2), within(2e-5f));
+        }
     }
 
     static Stream<Arguments> unsupported() {

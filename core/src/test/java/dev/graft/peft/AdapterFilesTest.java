@@ -97,15 +97,10 @@ class AdapterFilesTest {
 
     @Test
     void settingsOutliveTheirFile() {
-        Lora settings = new Lora(
-                3,
-                4.5,
-                0.05,
-                Targets.names("q_proj", "v_proj"),
-                new Targets.Regex(".*layers\\.0\\..*"),
-                true,
-                Lora.Init.DEFAULT,
-                List.of("lm_head"));
+        Lora settings = new Lora(3, 4.5, 0.05, Targets.names("q_proj", "v_proj"))
+                .withExcluded(new Targets.Regex(".*layers\\.0\\..*"))
+                .withRslora()
+                .withModulesToSave("lm_head");
         Adapters adapters = new Adapters(settings, 1);
         try (LanguageModel model = Models.load(Models.TINY, adapters.over(LinearFactory.frozen()))) {
             adapters.save(folder, "llama-tiny");
@@ -129,15 +124,8 @@ class AdapterFilesTest {
     @CsvSource(
             delimiter = ';',
             value = {
-                "use_dora; true; use_dora is true",
-                "rank_pattern; {\"q_proj\": 8}; rank_pattern is {\"q_proj\":8}",
-                "alpha_pattern; {\"q_proj\": 8}; alpha_pattern",
-                "bias; \"all\"; bias is \"all\"",
                 "peft_type; \"IA3\"; peft_type is \"IA3\"",
                 "task_type; \"SEQ_CLS\"; task_type is \"SEQ_CLS\"",
-                "layers_to_transform; [0, 1]; layers_to_transform is [0,1]",
-                "fan_in_fan_out; true; fan_in_fan_out is true",
-                "lora_bias; true; lora_bias is true",
                 "a_setting_of_tomorrow; 3; a_setting_of_tomorrow is 3",
                 "init_lora_weights; \"pissa\"; init_lora_weights is \"pissa\"",
                 "init_lora_weights; \"pissa_niter_16\"; init_lora_weights is \"pissa_niter_16\"",
@@ -228,7 +216,67 @@ class AdapterFilesTest {
     void pickleIsRefusedWithAWayOut() throws IOException {
         Path adapter = golden(config -> {}, parts -> parts);
         Files.move(adapter.resolve(AdapterFiles.WEIGHTS), adapter.resolve("adapter_model.bin"));
-        requireRefused(adapter, "adapter_model.bin", "safetensors");
+        requireRefused(adapter, "adapter_model.bin", "pickle", "torch.load", "safetensors");
+    }
+
+    @Test
+    void anAdapterUnderAnotherNameLiesInAFolderOfThatName() throws IOException {
+        Path adapter = golden(config -> {}, parts -> parts);
+        Files.createDirectories(folder.resolve("several"));
+        Files.move(adapter, folder.resolve("several/mine"));
+        assertThatThrownBy(() -> Adapters.read(folder.resolve("several")))
+                .isInstanceOf(FormatException.class)
+                .hasMessageContaining("several/mine");
+    }
+
+    @Test
+    void aByteOrderMarkAndWindowsLinesAreReadOver() throws IOException {
+        Path adapter = golden(config -> {}, parts -> parts);
+        Path file = adapter.resolve(AdapterConfigReader.FILE);
+        String windows = "\uFEFF" + Files.readString(file).replace(",", ",\r\n");
+        Files.writeString(file, windows);
+        assertThat(Adapters.read(adapter).settings().r()).isEqualTo(4);
+    }
+
+    /// PEFT stores copies of embeddings beside their factors; a copy says nothing new, anything else would.
+    @Test
+    void copiesOfTheBasesEmbeddingAreTakenAndOthersRefused() throws IOException {
+        String name = "base_model.model.model.embed_tokens.weight";
+        try (WeightFiles base = WeightFiles.open(Models.TINY)) {
+            Part copy = new Part(
+                    name,
+                    DType.F32,
+                    base.entry("model.embed_tokens.weight").shape(),
+                    base.data("model.embed_tokens.weight"));
+            Path adapter = golden(config -> {}, parts -> {
+                parts.add(copy);
+                return parts;
+            });
+            Adapters adapters = Adapters.read(adapter);
+            try (LanguageModel model = Models.load(Models.TINY, adapters.over(LinearFactory.frozen()))) {
+                adapters.load(adapter);
+            }
+            Path other = golden(config -> {}, parts -> {
+                parts.add(zeros(name, DType.F32, copy.shape()[0], copy.shape()[1]));
+                return parts;
+            });
+            requireRefused(other, name, "another embedding than this model's");
+        }
+    }
+
+    @Test
+    void factorsInHalfTheBytesAreRaisedToFloat32() throws IOException {
+        Path adapter = golden(config -> {}, parts -> {
+            parts.replaceAll(part -> part.name().equals(Q) ? zeros(Q, DType.BF16, 4, 48) : part);
+            return parts;
+        });
+        Adapters adapters = Adapters.read(adapter);
+        try (LanguageModel model = Models.load(Models.TINY, adapters.over(LinearFactory.frozen()))) {
+            adapters.load(adapter);
+            var a = adapters.adapted().get("model.layers.0.self_attn.q_proj").a();
+            assertThat(a.master().dtype()).isEqualTo(DType.F32);
+            assertThat(a.master().norm()).isZero();
+        }
     }
 
     @Test
@@ -260,7 +308,7 @@ class AdapterFilesTest {
         Path copy = Files.createTempDirectory(folder, "adapter");
         ObjectNode config = config(golden);
         change.accept(config);
-        JSON.writeValue(copy.resolve(AdapterConfig.FILE).toFile(), config);
+        JSON.writeValue(copy.resolve(AdapterConfigReader.FILE).toFile(), config);
         try (WeightFiles files = WeightFiles.openFile(golden.resolve(AdapterFiles.WEIGHTS))) {
             List<Part> parts = new ArrayList<>();
             for (String name : files.names()) {
@@ -281,7 +329,7 @@ class AdapterFilesTest {
     }
 
     private static ObjectNode config(Path adapter) {
-        return ((ObjectNode) Json.readObject(adapter.resolve(AdapterConfig.FILE), "a config")).deepCopy();
+        return ((ObjectNode) Json.readObject(adapter.resolve(AdapterConfigReader.FILE), "a config")).deepCopy();
     }
 
     private static JsonNode tree(String json) {

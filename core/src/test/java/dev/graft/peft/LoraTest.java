@@ -4,12 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.graft.Goldens;
 import dev.graft.Models;
 import dev.graft.model.LanguageModel;
 import dev.graft.nn.LinearFactory;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -17,7 +18,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class LoraTest {
     private static Lora with(Lora.Init init, boolean stabilised, String... saved) {
-        return new Lora(4, 8, 0.1, Targets.allLinear(), Targets.none(), stabilised, init, List.of(saved));
+        Lora settings = new Lora(4, 8, 0.1, Targets.allLinear()).with(init).withModulesToSave(saved);
+        return stabilised ? settings.withRslora() : settings;
     }
 
     @Nested
@@ -61,7 +63,7 @@ class LoraTest {
                 assertThat(adapters.saved()).containsKeys("lm_head.weight", "model.layers.2.mlp.down_proj.weight");
                 assertThatThrownBy(() -> adapters.enable(false))
                         .isInstanceOf(IllegalStateException.class)
-                        .hasMessageContaining("lm_head.weight");
+                        .hasMessageContaining("lm_head");
             }
         }
     }
@@ -70,15 +72,15 @@ class LoraTest {
     @ParameterizedTest
     @CsvSource({"false, 2", "true, 4"})
     void scaleIsAlphaByRankOrItsRoot(boolean stabilised, double scale) {
-        assertThat(with(Lora.Init.DEFAULT, stabilised).scale()).isEqualTo(scale);
+        assertThat(with(Lora.Init.DEFAULT, stabilised).scaleOf("model.layers.0.self_attn.q_proj"))
+                .isEqualTo(scale);
     }
 
     /// Of 48 inputs: `A` uniform in ±1/√48, whose deviation is 1/√(3·48); or normal with deviation 1/4.
     @ParameterizedTest
     @CsvSource({"DEFAULT, 0.0833333, 0", "GAUSSIAN, 0.25, 0", "RANDOM, 0.0833333, 0.288675"})
     void initialFactorsAreDistributedAsPeftDoes(Lora.Init init, double deviationOfA, double deviationOfB) {
-        Adapters adapters =
-                new Adapters(new Lora(4, 8, 0, Targets.names("q_proj"), Targets.none(), false, init, List.of()), 9);
+        Adapters adapters = new Adapters(new Lora(4, 8, 0, Targets.names("q_proj")).with(init), 9);
         try (LanguageModel model = Models.load(Models.TINY, adapters.over(LinearFactory.frozen()))) {
             assertThat(deviation(model, "lora_A")).isCloseTo(deviationOfA, within(0.1 * deviationOfA));
             assertThat(deviation(model, "lora_B")).isCloseTo(deviationOfB, within(0.1 * deviationOfB));
@@ -127,12 +129,41 @@ class LoraTest {
     }
 
     @Test
-    void embeddingSharedWithTheHeadIsNotTrainedAlone() {
-        Lora settings = with(Lora.Init.DEFAULT, false, "embed_tokens");
-        assertThatThrownBy(() -> Models.load(
-                        Goldens.path("llama-tiny-tied"), new Adapters(settings, 1).over(LinearFactory.frozen())))
-                .hasMessageContaining("embed_tokens")
-                .hasMessageContaining("shares with its head");
+    void settingsThatExcludeEachOtherAreSentences() {
+        Lora lora = new Lora(3, 8, 0, Targets.names("q_proj"));
+        assertThatThrownBy(() -> lora.withDora().withLoraBias()).hasMessageContaining("lora_bias and use_dora");
+        assertThatThrownBy(() -> lora.with(Lora.Init.ORTHOGONAL)).hasMessageContaining("r is 3");
+        assertThatThrownBy(() -> lora.with(Lora.Init.GAUSSIAN).withLoraBias()).hasMessageContaining("gaussian");
+        assertThatThrownBy(() -> new Selection(Targets.allLinear(), Targets.none(), List.of(1), List.of()))
+                .hasMessageContaining("layers_to_transform is [1]");
+        assertThatThrownBy(() -> new Selection(Targets.names("q"), Targets.none(), List.of(), List.of("h")))
+                .hasMessageContaining("layers_pattern");
+        assertThatThrownBy(() -> TrainableTokens.of(3, 3)).hasMessageContaining("3 twice");
+    }
+
+    @Test
+    void settingsThatDoNotFitTheModelAreNamed() {
+        Lora q = new Lora(4, 8, 0, Targets.names("q_proj"));
+        requireRefused(q.with(Extras.ofTokens(TrainableTokens.of(97))), "holds 97", "the last is 96");
+        requireRefused(q.withModulesToSave("q_proj"), "target_modules", "q_proj");
+        requireRefused(q.withModulesToSave("layers"), "layers");
+        requireRefused(q.withExcluded(Targets.names("c_attn")), "exclude_modules", "c_attn");
+        requireRefused(q.withPatterns(Map.of("v_proj", 2), Map.of()), "rank_pattern \"v_proj\"");
+        requireRefused(
+                q.with(new Selection(Targets.names("q_proj"), Targets.none(), List.of(0, 9), List.of())), "holds 9");
+        requireRefused(
+                new Lora(4, 8, 0, Targets.names("embed_tokens")).withLoraBias(), "lora_bias", "model.embed_tokens");
+        requireRefused(new Lora(4, 8, 0, new Targets.Regex(".*layers.*")), "model.layers.0", "PEFT would not load");
+        Map<String, Integer> unsorted = new LinkedHashMap<>();
+        unsorted.put("self_attn.q_proj", 2);
+        unsorted.put("q_proj", 3);
+        requireRefused(q.withPatterns(unsorted, Map.of()), "rank_pattern", "sorted");
+    }
+
+    private static void requireRefused(Lora settings, String... words) {
+        assertThatThrownBy(() -> Models.load(Models.TINY, new Adapters(settings, 1).over(LinearFactory.frozen())))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContainingAll(words);
     }
 
     private static void over(Targets targets) {
@@ -142,17 +173,8 @@ class LoraTest {
 
     @Test
     void excludedModulesStayAsTheyAre() {
-        Adapters adapters = new Adapters(
-                new Lora(
-                        4,
-                        8,
-                        0,
-                        Targets.allLinear(),
-                        new Targets.Regex(".*layers\\.[01]\\..*"),
-                        false,
-                        Lora.Init.DEFAULT,
-                        List.of()),
-                1);
+        Lora settings = new Lora(4, 8, 0, Targets.allLinear()).withExcluded(new Targets.Regex(".*layers\\.[01]\\..*"));
+        Adapters adapters = new Adapters(settings, 1);
         try (LanguageModel model = Models.load(Models.TINY, adapters.over(LinearFactory.frozen()))) {
             assertThat(adapters.adapted()).hasSize(7);
             assertThat(adapters.adapted().keySet()).allMatch(name -> name.startsWith("model.layers.2."));

@@ -3,7 +3,6 @@ package dev.graft.peft;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -64,18 +63,20 @@ class TargetsTest {
     @Test
     void modulesToSaveAreTheBareEndOfTheNameAndGetNoAdapter() {
         Lora lora = with(Targets.allLinear(), Targets.none(), "head", "mlp", "q_proj");
-        assertThat(lora.saves("lm_head")).as("PEFT asks for no dot here").isTrue();
-        assertThat(lora.saves("model.layers.0.mlp")).isTrue();
-        assertThat(lora.saves("model.layers.0.mlp.up_proj")).isFalse();
+        assertThat(lora.extras().saves("lm_head"))
+                .as("PEFT asks for no dot here")
+                .isTrue();
+        assertThat(lora.extras().saves("model.layers.0.mlp")).isTrue();
+        assertThat(lora.extras().saves("model.layers.0.mlp.up_proj")).isTrue();
         assertThat(lora.adapts("model.layers.0.mlp.up_proj"))
                 .as("lies within one")
                 .isFalse();
-        assertThat(lora.saves(Q)).isTrue();
+        assertThat(lora.extras().saves(Q)).isTrue();
         assertThat(lora.adapts(Q)).isFalse();
         assertThat(lora.adapts("model.layers.1.self_attn.k_proj")).isTrue();
     }
 
     private static Lora with(Targets targets, Targets excluded, String... saved) {
-        return new Lora(4, 8, 0, targets, excluded, false, Lora.Init.DEFAULT, List.of(saved));
+        return new Lora(4, 8, 0, targets).withExcluded(excluded).withModulesToSave(saved);
     }
 }

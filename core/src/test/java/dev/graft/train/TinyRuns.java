@@ -28,8 +28,7 @@ final class TinyRuns {
 
     /// With an adapter on every linear layer, both factors random, so that every gradient is there from the start.
     static LanguageModel lora(double dropout) {
-        Lora settings =
-                new Lora(4, 8, dropout, Targets.allLinear(), Targets.none(), false, Lora.Init.RANDOM, List.of());
+        Lora settings = new Lora(4, 8, dropout, Targets.allLinear()).with(Lora.Init.RANDOM);
         return Models.load(Models.TINY, new Adapters(settings, 1).over(LinearFactory.frozen()));
     }
 

@@ -24,6 +24,12 @@ final class Columns {
         return used;
     }
 
+    static void require(ObjectNode row, String column) {
+        if (!row.has(column)) {
+            throw new IllegalArgumentException("has no \"%s\"".formatted(column));
+        }
+    }
+
     static String text(ObjectNode row, String column) {
         JsonNode value = row.path(column);
         if (value.isTextual()) {

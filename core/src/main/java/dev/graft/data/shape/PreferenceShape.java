@@ -50,6 +50,8 @@ public final class PreferenceShape implements RowShape {
 
     @Override
     public Example example(ObjectNode row) {
+        Columns.require(row, "chosen");
+        Columns.require(row, "rejected");
         boolean chats = Turns.areIn(row.path("chosen"));
         if (chats != Turns.areIn(row.path("rejected"))) {
             throw new IllegalArgumentException("\"chosen\" is %s and \"rejected\" %s; expected both of one kind"

@@ -44,6 +44,8 @@ public final class PromptCompletionShape implements RowShape {
 
     /// `prompt` and the text or messages of another column, which follow it.
     static Example.Answered answered(ObjectNode row, String answer) {
+        Columns.require(row, "prompt");
+        Columns.require(row, answer);
         JsonNode prompt = row.path("prompt");
         JsonNode completion = row.path(answer);
         if (Turns.areIn(prompt) && Turns.areIn(completion)) {

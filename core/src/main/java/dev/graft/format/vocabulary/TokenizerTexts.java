@@ -11,11 +11,12 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 
 /// The small text files of a model that concern its tokenizer (`tokenizer.json`, `tokenizer_config.json`,
-/// `generation_config.json`, `chat_template.jinja` …), whatever kind of file the model came in: read from a Hugging
-/// Face folder, or made from a GGUF file, from the `tok*.bin` beside a llama2.c checkpoint, or from a folder's
-/// `tokenizer.model`.
+/// `generation_config.json`, `chat_template.jinja` …), whatever kind of file the model came in: read from
+/// a Hugging Face folder, or made from a GGUF file, from the `tok*.bin` beside a llama2.c checkpoint, or
+/// from a folder's `tokenizer.model`.
 public final class TokenizerTexts {
     private final Path model;
     private final Path folder;
@@ -29,7 +30,8 @@ public final class TokenizerTexts {
         this.readsFolder = readsFolder;
     }
 
-    /// @param model a model folder, its `tokenizer.json` or `tokenizer.model`, a `.gguf` or a llama2.c `.bin` file
+    /// @param model a model folder, its `tokenizer.json` or `tokenizer.model`, a `.gguf` or a llama2.c
+    ///              `.bin` file
     public static TokenizerTexts of(Path model) {
         if (Files.isDirectory(model)) {
             return ofFolder(model, model);
@@ -51,8 +53,15 @@ public final class TokenizerTexts {
 
     private static TokenizerTexts ofFolder(Path model, Path folder) {
         Path sentencePiece = folder.resolve("tokenizer.model");
-        boolean convert = !Files.exists(folder.resolve("tokenizer.json")) && Files.isRegularFile(sentencePiece);
-        return new TokenizerTexts(model, folder, convert ? fromSentencePiece(folder, sentencePiece) : Map.of(), true);
+        if (Files.exists(folder.resolve("tokenizer.json"))) {
+            return new TokenizerTexts(model, folder, Map.of(), true);
+        }
+        Map<String, String> made = Files.isRegularFile(sentencePiece)
+                ? fromSentencePiece(folder, sentencePiece)
+                : PlainVocabularies.tokenizerJson(folder)
+                        .map(json -> Map.of("tokenizer.json", json))
+                        .orElse(Map.of());
+        return new TokenizerTexts(model, folder, made, true);
     }
 
     /// `tokenizer_config.json` beside it says whether texts get a begin and an end; Llama's do get a begin.
@@ -94,6 +103,24 @@ public final class TokenizerTexts {
         } catch (IOException e) {
             throw new UncheckedIOException("cannot read %s: %s".formatted(file, e.getMessage()), e);
         }
+    }
+
+    /// The files in a folder beside the tokenizer, by their names without `ending`.
+    public Map<String, String> folder(String name, String ending) {
+        Path inner = place(name);
+        if (!readsFolder || !Files.isDirectory(inner)) {
+            return Map.of();
+        }
+        Map<String, String> texts = new TreeMap<>();
+        try (var files = Files.newDirectoryStream(inner, "*" + ending)) {
+            for (Path file : files) {
+                String fileName = file.getFileName().toString();
+                texts.put(fileName.substring(0, fileName.length() - ending.length()), Files.readString(file));
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read %s: %s".formatted(inner, e.getMessage()), e);
+        }
+        return texts;
     }
 
     /// The file of this name; a tokenizer file that was named itself may be called as it likes.

@@ -10,12 +10,10 @@ import dev.graft.model.ModelSource;
 import dev.graft.model.RotaryRows;
 import dev.graft.model.gguf.GgufNames.Change;
 import dev.graft.model.gguf.GgufNames.Place;
-import dev.graft.quant.BlockCodec;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collections;
@@ -25,14 +23,12 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
-import java.util.stream.IntStream;
 
 /// A GGUF file as a model: packed weights are decoded when they are asked for, into the type they are asked for in.
 public final class GgufModel implements ModelSource {
     /// What a file may hold beside the model's own tensors; read with the configuration, or not needed.
     private static final Set<String> BESIDE = Set.of(GgufRope.FACTORS);
 
-    private static final int ROWS_AT_ONCE = 64;
 
     private final Gguf gguf;
     private final ModelConfig config;
@@ -45,7 +41,8 @@ public final class GgufModel implements ModelSource {
         Set<String> unused = new HashSet<>(gguf.entries().keySet());
         unused.removeAll(BESIDE);
         for (String name : Architectures.of(config).tensors(config).keySet()) {
-            Optional<Place> place = family.names().of(name).filter(at -> gguf.entries().containsKey(at.tensor()));
+            Optional<Place> place =
+                    family.names().of(name).filter(at -> gguf.entries().containsKey(at.tensor()));
             place.ifPresent(at -> {
                 places.put(name, at);
                 unused.remove(at.tensor());
@@ -140,7 +137,7 @@ public final class GgufModel implements ModelSource {
         long bytes = stored.bytes(elements(shape));
         data = data.asSlice(place.expert().orElse(0) * bytes, bytes);
         if (stored.codec().isPresent()) {
-            return decoded(stored.codec().get(), data, shape, type);
+            return stored.decoded(data, shape, type);
         }
         DType plain = stored.dtype().filter(DType::isFloating).orElseThrow(() -> unreadable(name));
         if (data.address() % plain.bytes() == 0) {
@@ -153,41 +150,11 @@ public final class GgufModel implements ModelSource {
 
     private FormatException unreadable(String name) {
         return gguf.refusal(
-                "tensor %s is of type %s".formatted(place(name).tensor(), entry(name).dtypeName()),
+                "tensor %s is of type %s"
+                        .formatted(place(name).tensor(), entry(name).dtypeName()),
                 "a type Graft can read (F32, F16, BF16, F64, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K)");
     }
 
-    /// Some rows at a time, so that no float32 copy of the whole is made on the way to bfloat16.
-    private static Tensor decoded(BlockCodec codec, MemorySegment packed, long[] shape, DType type) {
-        DType target = type == DType.BF16 ? DType.BF16 : DType.F32;
-        Tensor result = Tensor.empty(target, Device.cpu(), shape);
-        MemorySegment memory = result.memory();
-        long columns = shape[shape.length - 1];
-        long rows = elements(shape) / Math.max(1, columns);
-        long rowBytes = columns / codec.elements() * codec.bytes();
-        IntStream.range(0, (int) Math.ceilDiv(rows, ROWS_AT_ONCE)).parallel().forEach(part -> {
-            float[] row = new float[(int) columns];
-            for (long i = (long) part * ROWS_AT_ONCE; i < Math.min(rows, (part + 1L) * ROWS_AT_ONCE); i++) {
-                for (int block = 0; block < columns / codec.elements(); block++) {
-                    codec.decode(packed, i * rowBytes + (long) block * codec.bytes(), row, block * codec.elements());
-                }
-                write(row, memory, i * columns, target);
-            }
-        });
-        return result.to(type);
-    }
-
-    private static void write(float[] row, MemorySegment memory, long at, DType type) {
-        if (type == DType.F32) {
-            MemorySegment.copy(row, 0, memory, ValueLayout.JAVA_FLOAT, 4 * at, row.length);
-            return;
-        }
-        for (int i = 0; i < row.length; i++) {
-            int bits = Float.floatToRawIntBits(row[i]);
-            int rounded = bits + 0x7fff + (bits >>> 16 & 1); // to the nearest, ties to even
-            memory.setAtIndex(ValueLayout.JAVA_SHORT, at + i, (short) (rounded >>> 16));
-        }
-    }
 
     @Override
     public void close() {

@@ -1,0 +1,82 @@
+package dev.graft.cli;
+
+import dev.graft.peft.Extras;
+import dev.graft.peft.Lora;
+import dev.graft.peft.Selection;
+import dev.graft.peft.Targets;
+import dev.graft.peft.TrainableTokens;
+import java.util.ArrayList;
+import java.util.List;
+
+/// The section `adapter` of a recipe as settings of LoRA, and those settings in a few words.
+final class LoraSettings {
+    private LoraSettings() {}
+
+    static Lora of(Recipe.Adapter adapter) {
+        Lora.Init init = switch (adapter.initLoraWeights()) {
+            case TRUE -> Lora.Init.DEFAULT;
+            case GAUSSIAN -> Lora.Init.GAUSSIAN;
+            case ORTHOGONAL -> Lora.Init.ORTHOGONAL;
+            case FALSE -> Lora.Init.RANDOM;
+        };
+        return new Lora(
+                adapter.rank(),
+                adapter.loraAlpha(),
+                adapter.loraDropout(),
+                new Selection(
+                        targets(adapter.targetModules()),
+                        targets(adapter.excludeModules()),
+                        adapter.layersToTransform(),
+                        adapter.layersPattern()),
+                adapter.rankPattern(),
+                adapter.alphaPattern(),
+                adapter.useRslora(),
+                adapter.useDora(),
+                adapter.loraBias(),
+                Lora.Bias.valueOf(adapter.bias().name()),
+                init,
+                new Extras(
+                        adapter.modulesToSave(), tokens(adapter.trainableTokenIndices()), adapter.ensureWeightTying()));
+    }
+
+    private static Targets targets(Recipe.Modules modules) {
+        return switch (modules) {
+            case Recipe.Modules.AllLinear() -> Targets.allLinear();
+            case Recipe.Modules.Named(var names) when names.isEmpty() -> Targets.none();
+            case Recipe.Modules.Named(var names) -> new Targets.Names(names);
+            case Recipe.Modules.Matching(var regex) -> new Targets.Regex(regex);
+        };
+    }
+
+    private static TrainableTokens tokens(Recipe.Tokens tokens) {
+        return switch (tokens) {
+            case Recipe.Tokens.OfEmbedding(var list) when list.isEmpty() -> TrainableTokens.NONE;
+            case Recipe.Tokens.OfEmbedding(var list) -> TrainableTokens.of(list.toArray(Integer[]::new));
+            case Recipe.Tokens.ByModule(var modules) -> TrainableTokens.of(modules);
+        };
+    }
+
+    /// `DoRA r=16 alpha=32 on 28 layers, lm_head whole`.
+    static String described(Lora settings, int layers) {
+        List<String> words = new ArrayList<>();
+        words.add("%s r=%d%s alpha=%s%s on %d layers"
+                .formatted(
+                        settings.useDora() ? "DoRA" : settings.useRslora() ? "rsLoRA" : "LoRA",
+                        settings.r(),
+                        settings.rankPattern().isEmpty() ? "" : "…",
+                        RunSummary.number(settings.alpha()),
+                        settings.alphaPattern().isEmpty() ? "" : "…",
+                        layers));
+        Extras extras = settings.extras();
+        if (!extras.modulesToSave().isEmpty()) {
+            words.add(String.join(" and ", extras.modulesToSave()) + " whole");
+        }
+        if (!extras.tokens().equals(TrainableTokens.NONE)) {
+            words.add("single tokens");
+        }
+        if (settings.bias() != Lora.Bias.NONE) {
+            words.add(settings.bias() == Lora.Bias.ALL ? "every bias" : "their biases");
+        }
+        return String.join(", ", words);
+    }
+}

@@ -1,0 +1,127 @@
+package dev.graft.data;
+
+import dev.graft.data.shape.RowShape.Kind;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/// The rows of several inputs as tokens, not yet cut, in files that need not fit into memory.
+///
+/// Rows are counted through, over all files of all inputs; what is trained on and what is held out are sets of them.
+public final class Dataset {
+    private final List<Input> inputs;
+    private final List<TokenizedFile> files;
+    private final int[] starts;
+    private final int[] inputStarts;
+    private final ExampleTokenizer tokenizer;
+
+    private Dataset(List<Input> inputs, List<TokenizedFile> files, int[] inputStarts, ExampleTokenizer tokenizer) {
+        this.inputs = inputs;
+        this.files = files;
+        this.inputStarts = inputStarts;
+        this.tokenizer = tokenizer;
+        this.starts = new int[files.size() + 1];
+        for (int i = 0; i < files.size(); i++) {
+            starts[i + 1] = Math.addExact(starts[i], files.get(i).tokens().size());
+        }
+    }
+
+    /// Tokenises the files of the inputs, or takes their tokens from the cache.
+    ///
+    /// @throws IllegalArgumentException naming every row that cannot be used
+    public static Dataset load(List<Input> inputs, ExampleTokenizer tokenizer, TokenCache cache) {
+        List<TokenizedFile> files = new ArrayList<>();
+        int[] inputStarts = new int[inputs.size() + 1];
+        for (int i = 0; i < inputs.size(); i++) {
+            files.addAll(TokenizedFile.all(inputs.get(i), tokenizer, cache));
+            inputStarts[i + 1] = files.size();
+        }
+        return new Dataset(List.copyOf(inputs), List.copyOf(files), inputStarts, tokenizer);
+    }
+
+    public List<TokenizedFile> files() {
+        return files;
+    }
+
+    /// How many rows there are.
+    public int rows() {
+        return starts[files.size()];
+    }
+
+    /// Whether all there is, is one long text.
+    public boolean isOneText() {
+        return rows() == 1 && files.getFirst().tokens().windowed(0);
+    }
+
+    /// All rows.
+    public Tokenization all() {
+        return tokenization(IntStream.range(0, rows()).toArray());
+    }
+
+    /// Rows drawn from all but those held out, as the mixture says.
+    public Tokenization train(BitSet heldOut, Mixture mixture, long seed) {
+        int[][] rows = new int[inputs.size()][];
+        for (int i = 0; i < rows.length; i++) {
+            rows[i] = IntStream.range(starts[inputStarts[i]], starts[inputStarts[i + 1]])
+                    .filter(row -> !heldOut.get(row))
+                    .toArray();
+        }
+        int[] order =
+                mixture.sources(Arrays.stream(rows).mapToInt(r -> r.length).toArray(), seed);
+        int[] next = new int[rows.length];
+        for (int i = 0; i < order.length; i++) {
+            int source = order[i];
+            order[i] = rows[source][next[source]++ % rows[source].length];
+        }
+        return tokenization(order);
+    }
+
+    /// The rows of a set.
+    public Tokenization heldOut(BitSet rows) {
+        return tokenization(rows.stream().toArray());
+    }
+
+    /// A share of the rows, chosen by a seed.
+    public BitSet heldOut(double fraction, long seed) {
+        return Split.chosen(rows(), Split.count(rows(), fraction), seed);
+    }
+
+    /// What the first of these rows ask and expect, those that can be asked.
+    ///
+    /// @param most  questions; the search for them ends after ten times as many rows
+    public List<Question> questions(BitSet rows, int most) {
+        List<Question> questions = new ArrayList<>();
+        int seen = 0;
+        for (int i = 0; i < inputs.size() && questions.size() < most; i++) {
+            int row = starts[inputStarts[i]];
+            try (var reader = new ExampleReader(inputs.get(i), Kind.COMPLETION)) {
+                for (; questions.size() < most && seen < 10L * most && rows.nextSetBit(row) >= 0; row++) {
+                    if (!reader.hasNext()) {
+                        break;
+                    }
+                    Row example = reader.next();
+                    if (rows.get(row)) {
+                        seen++;
+                        tokenizer.question(example).ifPresent(questions::add);
+                    }
+                }
+            }
+        }
+        return questions;
+    }
+
+    private Tokenization tokenization(int[] rows) {
+        var cutting = new Cutting(files.stream().map(TokenizedFile::tokens).toList(), tokenizer.options());
+        for (int row : rows) {
+            int file = Arrays.binarySearch(starts, row);
+            file = file < 0 ? -file - 2 : file;
+            while (starts[file + 1] <= row) {
+                file++; // files without rows begin where the next one does
+            }
+            cutting.add(file, row - starts[file]);
+        }
+        return cutting.finish();
+    }
+}
