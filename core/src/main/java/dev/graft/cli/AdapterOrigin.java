@@ -24,7 +24,8 @@ final class AdapterOrigin {
     /// A model as adapters know it.
     static Origin.Base base(Path model) {
         Optional<String> weights = Optional.of(WeightHash.of(model));
-        if (Files.isDirectory(model) && TokenizerTexts.of(model).text("tokenizer.json").isEmpty()) {
+        if (Files.isDirectory(model)
+                && TokenizerTexts.of(model).text("tokenizer.json").isEmpty()) {
             return base(model, weights, Optional.empty());
         }
         try (Tokenizer tokenizer = Tokenizer.load(model)) {

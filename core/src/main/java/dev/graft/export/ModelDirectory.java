@@ -86,8 +86,8 @@ public final class ModelDirectory {
             BESIDE_THE_WEIGHTS.forEach(name -> copy(source.resolve(name), folder.resolve(name)));
         } else {
             TokenizerTexts texts = TokenizerTexts.of(source);
-            BESIDE_THE_WEIGHTS.forEach(name ->
-                    texts.text(name).ifPresent(text -> AtomicFiles.writeString(folder.resolve(name), text)));
+            BESIDE_THE_WEIGHTS.forEach(
+                    name -> texts.text(name).ifPresent(text -> AtomicFiles.writeString(folder.resolve(name), text)));
         }
         writeWeights(folder, weights, SHARD_BYTES);
     }
