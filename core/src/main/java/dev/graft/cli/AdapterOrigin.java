@@ -7,7 +7,6 @@ import dev.graft.peft.Origin;
 import dev.graft.tensor.Torch;
 import dev.graft.tokenizer.ChatTemplate;
 import dev.graft.tokenizer.Tokenizer;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -24,8 +23,7 @@ final class AdapterOrigin {
     /// A model as adapters know it.
     static Origin.Base base(Path model) {
         Optional<String> weights = Optional.of(WeightHash.of(model));
-        if (Files.isDirectory(model)
-                && TokenizerTexts.of(model).text("tokenizer.json").isEmpty()) {
+        if (TokenizerTexts.of(model).text("tokenizer.json").isEmpty()) {
             return base(model, weights, Optional.empty());
         }
         try (Tokenizer tokenizer = Tokenizer.load(model)) {

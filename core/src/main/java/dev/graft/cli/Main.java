@@ -25,7 +25,6 @@ import picocli.CommandLine.Spec;
             GenerateCommand.class,
             ChatCommand.class,
             ScoreCommand.class,
-            DataCommand.class,
             MergeCommand.class,
             UnmergeCommand.class,
             ExportCommand.class,

@@ -9,19 +9,24 @@ import dev.graft.format.AtomicFiles;
 import dev.graft.format.Json;
 import dev.graft.model.LanguageModel;
 import dev.graft.peft.Origin;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 
 /// `graft merge`.
 @Command(
@@ -54,14 +59,47 @@ final class MergeCommand implements Runnable {
     @Spec
     private CommandSpec spec;
 
-    @Parameters(index = "0", paramLabel = "MODEL", description = "Folder of the base model.")
+    @Parameters(
+            index = "0",
+            paramLabel = "MODEL",
+            description = "The base model: a folder, a .gguf or a llama2.c .bin file.")
     private Path model;
 
     @Parameters(index = "1..*", arity = "1..*", paramLabel = "ADAPTER", description = "Folders of adapters.")
     private List<Path> adapters;
 
-    @Option(names = "--output", required = true, paramLabel = "DIR", description = "Folder to create.")
+    @Option(
+            names = "--output",
+            required = true,
+            paramLabel = "DIR",
+            description = "Folder to create, or with --format gguf the file.")
     private Path output;
+
+    /// What a merged model is written as.
+    enum Format {
+        HF,
+        GGUF
+    }
+
+    @Option(
+            names = "--format",
+            paramLabel = "F",
+            defaultValue = "hf",
+            converter = FormatName.class,
+            description = "hf, a folder as Hugging Face's, or gguf, a file for llama.cpp (default: ${DEFAULT-VALUE})."
+                    + " To quantise, merge into a folder and use graft export.")
+    private Format format;
+
+    static final class FormatName implements ITypeConverter<Format> {
+        @Override
+        public Format convert(String name) {
+            return switch (name) {
+                case "hf" -> Format.HF;
+                case "gguf" -> Format.GGUF;
+                default -> throw new TypeConversionException("\"%s\" is not one of hf | gguf".formatted(name));
+            };
+        }
+    }
 
     @Option(names = "--overwrite", description = "Replace DIR if an earlier merge made it.")
     private boolean overwrite;
@@ -113,6 +151,10 @@ final class MergeCommand implements Runnable {
     @Override
     public void run() {
         MergeSettings settings = options.settings(adapters.size(), spec.commandLine());
+        require(
+                format == Format.HF || !options.method().asAdapter(),
+                "--format gguf is for models; graft export writes adapters as GGUF");
+        require(format == Format.HF || !keepDelta, "--keep-delta goes with --format hf");
         require(!keepDelta || !options.method().asAdapter(), "--keep-delta is for models; an adapter changes no base");
         require(probeRows >= 1, "--probe-rows is %d; expected 1 or more".formatted(probeRows));
         require(maxKl >= 0, "--max-kl is %s; expected 0 or more".formatted(maxKl));
@@ -120,6 +162,10 @@ final class MergeCommand implements Runnable {
         requirePlace();
         adapters.forEach(adapter -> AdapterOrigin.require(adapter, model, force));
         try (Merge merge = Merge.open(model, adapters, settings)) {
+            if (format == Format.GGUF) {
+                intoGguf(merge, settings);
+                return;
+            }
             AtomicFiles.directory(output, overwrite, folder -> {
                 if (options.method().asAdapter()) {
                     intoAdapter(merge, settings, folder);
@@ -166,21 +212,60 @@ final class MergeCommand implements Runnable {
                     "%s exists already; name a folder that does not, or replace an earlier merge with --overwrite"
                             .formatted(output));
         }
-        if (Files.exists(output) && !Files.exists(output.resolve(REPORT_JSON))) {
+        Path report = format == Format.GGUF ? reportBeside() : output.resolve(REPORT_JSON);
+        if (Files.exists(output) && !Files.exists(report)) {
             throw new IllegalArgumentException(
-                    "%s was not made by graft merge (it has no %s), so --overwrite does not replace it"
-                            .formatted(output, REPORT_JSON));
+                    "%s was not made by graft merge (there is no %s), so --overwrite does not replace it"
+                            .formatted(output, report));
         }
     }
 
     private void intoModel(Merge merge, MergeSettings settings, Path folder) {
-        Console console = Console.stderr();
-        say(console, "merging %s into %s …".formatted(Facts.count(adapters.size(), "adapter"), model));
+        sayMerging();
         MergeReport report = keepDelta ? merge.writeWithDelta(folder) : merge.write(folder);
+        MergeVerdict verdict = verdict(merge, settings, report, folder);
+        requirePassed(verdict);
+        AtomicFiles.writeString(folder.resolve(REPORT_JSON), Json.pretty(verdict.json()) + "\n");
+        AtomicFiles.writeString(folder.resolve(REPORT_TEXT), verdict.text());
+    }
+
+    /// Merges beside the output and compares what is in the file before it gets its name.
+    private void intoGguf(Merge merge, MergeSettings settings) {
+        Path scratch = output.toAbsolutePath().resolveSibling(".%s.merge".formatted(output.getFileName()));
+        try {
+            AtomicFiles.directory(scratch, true, folder -> {
+                Path file = folder.resolve("model.gguf");
+                sayMerging();
+                MergeReport report = merge.writeGguf(folder.resolve("model"), file);
+                MergeVerdict verdict = verdict(merge, settings, report, file);
+                requirePassed(verdict);
+                AtomicFiles.writeString(reportBeside(), Json.pretty(verdict.json()) + "\n");
+                move(file, output);
+            });
+        } finally {
+            AtomicFiles.delete(scratch);
+        }
+    }
+
+    private static void move(Path from, Path to) {
+        try {
+            Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot move %s to %s".formatted(from, to), e);
+        }
+    }
+
+    private void sayMerging() {
+        say(Console.stderr(), "merging %s into %s …".formatted(Facts.count(adapters.size(), "adapter"), model));
+    }
+
+    /// Compares what was written with what it stands for, and prints what came of it.
+    private MergeVerdict verdict(Merge merge, MergeSettings settings, MergeReport report, Path written) {
+        Console console = Console.stderr();
         Optional<MergeProbe> compared = probe(merge);
         Optional<Agreement> agreement = compared.map(tokens -> {
             say(console, "comparing with base + adapter on %s …".formatted(tokens.what()));
-            try (LanguageModel merged = Merge.streamed(folder)) {
+            try (LanguageModel merged = Merge.streamed(written)) {
                 return Agreement.of(merged, merge.reference(), tokens.batches());
             }
         });
@@ -193,9 +278,7 @@ final class MergeCommand implements Runnable {
                 new MergeVerdict.Limits(maxKl, maxRounding));
         verdict.print(spec.commandLine().getOut(), Console.stdout().style());
         spec.commandLine().getOut().flush();
-        requirePassed(verdict);
-        AtomicFiles.writeString(folder.resolve(REPORT_JSON), Json.pretty(verdict.json()) + "\n");
-        AtomicFiles.writeString(folder.resolve(REPORT_TEXT), verdict.text());
+        return verdict;
     }
 
     private static void say(Console console, String doing) {
@@ -232,10 +315,13 @@ final class MergeCommand implements Runnable {
         if (verdict.faults().isEmpty()) {
             return;
         }
-        Path report = output.toAbsolutePath().resolveSibling(output.getFileName() + "." + REPORT_JSON);
-        AtomicFiles.writeString(report, Json.pretty(verdict.json()) + "\n");
+        AtomicFiles.writeString(reportBeside(), Json.pretty(verdict.json()) + "\n");
         throw new IllegalStateException(
                 "%s was not written: %s. Save with --dtype float32, keep the adapter beside its base (--adapter), or raise the limit if this is good enough. The report is %s."
-                        .formatted(output, String.join("; ", verdict.faults()), report));
+                        .formatted(output, String.join("; ", verdict.faults()), reportBeside()));
+    }
+
+    private Path reportBeside() {
+        return output.toAbsolutePath().resolveSibling(output.getFileName() + "." + REPORT_JSON);
     }
 }

@@ -8,13 +8,13 @@ import dev.graft.data.Rows;
 import dev.graft.data.TokenizationOptions;
 import dev.graft.data.TokenizationOptions.Overlong;
 import dev.graft.data.Tokenized;
+import dev.graft.format.vocabulary.TokenizerTexts;
 import dev.graft.model.LanguageModel;
 import dev.graft.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -48,7 +48,7 @@ record MergeProbe(String what, List<PackedBatch> batches) {
 
     /// Short texts of many kinds that come with Graft, or random ids for a model without a tokenizer.
     static MergeProbe builtIn(Path model, LanguageModel shape) {
-        if (!Files.exists(model.resolve("tokenizer.json"))) {
+        if (TokenizerTexts.of(model).text("tokenizer.json").isEmpty()) {
             return packed("random token ids (the model has no tokenizer)", random(shape), shape);
         }
         try (Tokenizer tokenizer = Tokenizer.load(model)) {

@@ -31,8 +31,9 @@ import java.util.Set;
 /// Folds adapters into their base: `W' = W + ΔW`, computed in float32 and rounded once to the type it is saved in.
 ///
 /// The base stays in its files and is read tensor by tensor. Of a tensor that an adapter changes, the result is in
-/// memory in the type it is saved in, and some rows at a time in float32; methods and changes that need a whole matrix
-/// at once hold a few copies of that one matrix.
+/// memory in the type it is saved in, and some rows at a time in float32; methods that look at whole changes hold one
+/// per
+/// adapter.
 ///
 /// ```java
 /// try (Merge merge = Merge.open(base, List.of(adapter), MergeSettings.plain(Optional.empty()))) {
@@ -170,7 +171,7 @@ public final class Merge implements AutoCloseable {
     public MergeReport writeWithDelta(Path folder) {
         if (!Files.isDirectory(model)) {
             throw new IllegalArgumentException(
-                    "%s is a single file; what gives a base back is kept for model folders. Merge without it."
+                    "%s is a single file, and what unmerging gives back is a folder; keep the file instead"
                             .formatted(model));
         }
         try (KeptDelta.Writer kept = new KeptDelta.Writer(folder)) {
@@ -178,6 +179,23 @@ public final class Merge implements AutoCloseable {
             kept.finish(WeightHash.of(model), model.resolve("config.json"));
             return report;
         }
+    }
+
+    /// Writes the merged model as a GGUF file.
+    ///
+    /// @param folder of the merged model that the file is made from
+    public MergeReport writeGguf(Path folder, Path file) {
+        List<MergeReport> report = new ArrayList<>();
+        AtomicFiles.directory(folder, into -> report.add(write(into)));
+        GgufExport.run(
+                folder,
+                file,
+                switch (settings.saveType().orElse(storedType(files))) {
+                    case BF16 -> GgufExport.Type.BF16;
+                    case F16 -> GgufExport.Type.F16;
+                    default -> GgufExport.Type.F32;
+                });
+        return report.getFirst();
     }
 
     private MergeReport write(Path folder, Optional<KeptDelta.Writer> kept) {
@@ -214,14 +232,19 @@ public final class Merge implements AutoCloseable {
     /// Changed tensors whose change is something else than a product that was added.
     List<String> notProducts() {
         return adapters.stream()
-                .flatMap(adapter -> adapter.changes().keySet().stream().filter(tensor -> !isProduct(adapter, tensor)))
+                .flatMap(adapter ->
+                        adapter.changes().keySet().stream().filter(tensor -> !isProduct(adapter.change(tensor))))
                 .distinct()
                 .toList();
     }
 
-    private static boolean isProduct(OpenedAdapter adapter, String tensor) {
-        return adapter.change(tensor) instanceof TensorChange.Factors factors
-                && factors.change().magnitude().isEmpty();
+    private static boolean isProduct(TensorChange change) {
+        return switch (change) {
+            case TensorChange.Factors factors -> factors.change().magnitude().isEmpty();
+            case TensorChange.Transposed turned -> isProduct(turned.change());
+            case TensorChange.Added _ -> true;
+            default -> false;
+        };
     }
 
     /// Writes the change of all adapters together as one adapter: for each layer the best factors of some rank.

@@ -42,11 +42,6 @@ public record MergeSettings(
         return new MergeSettings(MergeMethod.LINEAR, weights, 1, MergeMethod.Signs.TOTAL, 0, saveType);
     }
 
-    /// The same adapters and weights, nothing dropped.
-    MergeSettings asLinear() {
-        return linear(weights, saveType);
-    }
-
     /// Whether the result is what one adapter does, no more and no less.
     boolean isPlain() {
         return method == MergeMethod.LINEAR && weights.equals(List.of(1.0));

@@ -1,6 +1,5 @@
 package dev.graft.export;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.Json;
@@ -104,8 +103,7 @@ public final class ModelDirectory {
         if (untied) {
             config.put("tie_word_embeddings", false);
         }
-        JsonNode ordered = config;
-        return Json.pretty(ordered) + "\n";
+        return Json.pretty(config) + "\n";
     }
 
     private static void copy(Path from, Path to) {

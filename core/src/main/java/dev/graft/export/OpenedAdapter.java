@@ -4,7 +4,6 @@ import dev.graft.model.Architectures;
 import dev.graft.model.LanguageModel;
 import dev.graft.nn.LinearFactory;
 import dev.graft.peft.Adapters;
-import dev.graft.peft.Adapters.Adapted;
 import dev.graft.peft.Adapters.ChangedTensor;
 import dev.graft.peft.TensorChange;
 import dev.graft.tensor.DType;
@@ -14,7 +13,6 @@ import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Optional;
 
 /// An adapter on its base model, which stays in its files; computes in float32.
 final class OpenedAdapter implements AutoCloseable {
@@ -74,33 +72,19 @@ final class OpenedAdapter implements AutoCloseable {
         };
     }
 
-    /// The factors of a change that is their product and nothing else, so that some rows of it can be had alone.
-    Optional<Adapted> product(String tensor) {
-        return change(tensor) instanceof TensorChange.Factors factors
-                        && factors.change().magnitude().isEmpty()
-                        && !factors.change().embedding()
-                ? Optional.of(factors.change())
-                : Optional.empty();
+    /// Whether some rows of the tensor can be asked for without computing all of them.
+    boolean goesByRows(String tensor) {
+        return !(change(tensor) instanceof TensorChange.Transposed) && !(change(tensor) instanceof TensorChange.Added);
     }
 
-    /// `ΔW` of some rows of a tensor whose change is a [#product].
-    ///
-    /// @return float32; may be changed
-    Tensor rows(String tensor, long from, long count) {
-        Adapted factors = product(tensor).orElseThrow();
-        return factors.b()
-                .master()
-                .narrow(0, from, count)
-                .mm(factors.a().master())
-                .mulInPlace(factors.scale());
-    }
-
-    /// `ΔW` of a tensor.
+    /// `ΔW` of some rows of a tensor.
     ///
     /// @param base the base's, float32
+    /// @param from number of the first row
     /// @return     float32 and contiguous; may be changed
-    Tensor delta(String tensor, Tensor base) {
-        return change(tensor).delta(base, 0).contiguous();
+    Tensor delta(String tensor, Tensor base, long from) {
+        Tensor delta = change(tensor).delta(base, from);
+        return change(tensor) instanceof TensorChange.Added ? delta.copy() : delta.contiguous();
     }
 
     @Override

@@ -1,6 +1,5 @@
 package dev.graft.export;
 
-import dev.graft.peft.TensorChange;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
@@ -10,8 +9,8 @@ import java.util.List;
 
 /// One tensor of the base and what all adapters together make of it.
 ///
-/// Where every change is a product of factors and they only add up, some rows are computed at a time; otherwise the
-/// change is held whole.
+/// Where the changes add up, some rows are computed at a time; methods that look at a whole change hold one per
+/// adapter.
 final class TensorMerge {
     /// Elements that are in memory in float32 at a time.
     private static final long BLOCK = 1 << 22;
@@ -60,7 +59,8 @@ final class TensorMerge {
                     Tensor base = stored.narrow(0, from, count).to(DType.F32);
                     Rows rows = source.rows(base, from);
                     Tensor saved = rows.sum.to(type);
-                    sums.add(base, rows.delta, saved.to(DType.F32), base.to(type).to(DType.F32));
+                    sums.add(
+                            base, rows.delta, saved.to(DType.F32), base.to(type).to(DType.F32));
                     result.narrow(0, from, count).copyInPlace(saved);
                 }
             }
@@ -76,46 +76,57 @@ final class TensorMerge {
     }
 
     private Source source(Tensor stored) {
-        boolean byRows = settings.method() == MergeMethod.LINEAR
-                && changing.stream().allMatch(i -> adapters.get(i).product(name).isPresent());
-        if (byRows) {
-            return this::product;
+        boolean whole =
+                !addsUp() || changing.stream().anyMatch(i -> !adapters.get(i).goesByRows(name));
+        if (!whole) {
+            return this::rows;
         }
         Tensor base = stored.to(DType.F32);
-        Tensor sum = settings.isPlain() ? change(0).merged(base, 0) : null;
-        Tensor delta = sum != null ? sum.sub(base) : combined(base);
-        return (rows, from) -> {
-            Tensor part = delta.narrow(0, from, rows.size(0));
-            return new Rows(part, sum != null ? sum.narrow(0, from, rows.size(0)).contiguous() : rows.add(part));
-        };
+        Rows all = addsUp() ? rows(base, 0) : added(base, combined(base));
+        return (rows, from) -> new Rows(all.delta.narrow(0, from, rows.size(0)), all.sum.narrow(0, from, rows.size(0)));
     }
 
-    private Rows product(Tensor base, long from) {
-        Tensor delta = null;
-        for (int i : changing) {
-            Tensor own = adapters.get(i).rows(name, from, base.size(0)).mulInPlace(weight(i));
-            delta = delta == null ? own : delta.addInPlace(own);
+    private Rows rows(Tensor base, long from) {
+        if (settings.isPlain()) {
+            // what replaces a tensor is taken as it is: W + (new − W) would round it
+            OpenedAdapter only = adapters.getFirst();
+            return new Rows(
+                    only.delta(name, base, from),
+                    only.change(name).merged(base, from).contiguous());
         }
+        return added(base, sum(base, from));
+    }
+
+    private static Rows added(Tensor base, Tensor delta) {
         return new Rows(delta, base.add(delta));
+    }
+
+    /// Whether the weighted changes are added; values that are brought whole, such as a head's, are not thinned out.
+    private boolean addsUp() {
+        return settings.method() == MergeMethod.LINEAR
+                || changing.stream().anyMatch(i -> adapters.get(i).replaces(name));
+    }
+
+    private Tensor sum(Tensor base, long from) {
+        Tensor sum = null;
+        for (int i : changing) {
+            Tensor delta = adapters.get(i)
+                    .delta(name, base, from)
+                    .mulInPlace(settings.weights().get(i));
+            sum = sum == null ? delta : sum.addInPlace(delta);
+        }
+        return sum;
     }
 
     /// `ΔW` of all adapters together, whole.
     Tensor combined(Tensor base) {
-        List<Combination.Change> changes = new ArrayList<>();
-        boolean replaced = false;
-        for (int i : changing) {
-            changes.add(new Combination.Change(i, adapters.get(i).delta(name, base)));
-            replaced |= adapters.get(i).replaces(name);
+        if (addsUp()) {
+            return sum(base, 0);
         }
-        // values that are brought whole, such as a head's, are weighted but not thinned out
-        return new Combination(replaced ? settings.asLinear() : settings).of(name, changes);
-    }
-
-    private TensorChange change(int adapter) {
-        return adapters.get(adapter).change(name);
-    }
-
-    private double weight(int adapter) {
-        return settings.weights().get(adapter);
+        List<Combination.Change> changes = new ArrayList<>();
+        for (int i : changing) {
+            changes.add(new Combination.Change(i, adapters.get(i).delta(name, base, 0)));
+        }
+        return new Combination(settings).of(name, changes);
     }
 }

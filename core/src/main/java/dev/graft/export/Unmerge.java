@@ -3,12 +3,9 @@ package dev.graft.export;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.FormatException;
 import dev.graft.format.Safetensors.Entry;
-import dev.graft.model.ModelSource;
 import dev.graft.format.WeightHash;
-import dev.graft.model.FileTensors;
-import dev.graft.nn.NamedTensors;
+import dev.graft.model.ModelSource;
 import dev.graft.tensor.DType;
-import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
@@ -31,8 +28,8 @@ public final class Unmerge {
     /// What subtraction leaves uncertain.
     ///
     /// @param changed       tensors that were subtracted from
-    /// @param expectedError expected `‖restored − W‖ / ‖ΔW‖`, from the steps in which the type counts: what the
-    ///                      merge rounded away where `W + ΔW` is in coarser steps than `W`
+    /// @param expectedError expected `‖restored − W‖ / ‖ΔW‖`, from the steps of the type: what the merge
+    ///                      rounded away where `W + ΔW` is in coarser steps than `W`
     public record Report(int changed, double expectedError) {}
 
     /// Whether the folder holds what [#exactly] needs.
@@ -46,7 +43,6 @@ public final class Unmerge {
     public static void exactly(Path merged, Path output) {
         try (ModelSource files = ModelSource.open(merged);
                 KeptDelta.Reader kept = new KeptDelta.Reader(merged)) {
-            NamedTensors source = new FileTensors(files, Device.cpu(), DType.F32);
             Map<String, ModelDirectory.Weight> weights = new LinkedHashMap<>();
             for (String name : files.names()) {
                 if (!kept.isAdded(name)) {
@@ -55,7 +51,7 @@ public final class Unmerge {
                     weights.put(
                             name,
                             new ModelDirectory.Weight(
-                                    type, entry.shape(), () -> kept.restored(name, source.stored(name))));
+                                    type, entry.shape(), () -> kept.restored(name, files.stored(name))));
                 }
             }
             AtomicFiles.directory(output, folder -> {
@@ -100,16 +96,12 @@ public final class Unmerge {
                 ModelSource after = ModelSource.open(restored)) {
             for (MergedTensor layer : written.layers()) {
                 try (Scope scope = Scope.open()) {
-                    sum += expectedSquare(stored(before, layer.name()), stored(after, layer.name()));
+                    sum += expectedSquare(before.stored(layer.name()), after.stored(layer.name()));
                 }
             }
         }
         double delta = written.deltaNorm();
         return new Report(written.changed(), delta == 0 ? 0 : Math.hypot(Math.sqrt(sum) / delta, PRODUCT_ERROR));
-    }
-
-    private static Tensor stored(ModelSource files, String name) {
-        return new FileTensors(files, Device.cpu(), DType.F32).stored(name);
     }
 
     /// An element that the merge rounded in steps no larger than those it had before falls back into its place; one

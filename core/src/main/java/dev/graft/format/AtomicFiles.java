@@ -113,7 +113,7 @@ public final class AtomicFiles {
                 return false;
             }
             if (exists(target)) {
-                delete(aside);
+                deleteTree(aside);
                 return false;
             }
             Files.move(aside, target, StandardCopyOption.ATOMIC_MOVE);
@@ -140,7 +140,7 @@ public final class AtomicFiles {
         }
         flushDirectory(temporary.getParent());
         if (replacing) {
-            delete(aside);
+            deleteTree(aside);
         }
     }
 
@@ -194,7 +194,7 @@ public final class AtomicFiles {
     private static <E extends Throwable> E cleaned(Path temporary, E failure) {
         try {
             if (exists(temporary)) {
-                delete(temporary);
+                deleteTree(temporary);
             }
         } catch (IOException | UncheckedIOException e) {
             failure.addSuppressed(e);
@@ -202,7 +202,18 @@ public final class AtomicFiles {
         return failure;
     }
 
-    private static void delete(Path tree) throws IOException {
+    /// Deletes a file, or a directory with all that is in it; nothing when there is none.
+    public static void delete(Path tree) {
+        if (exists(tree)) {
+            try {
+                deleteTree(tree);
+            } catch (IOException e) {
+                throw new UncheckedIOException("%s: cannot be deleted (%s)".formatted(tree, e), e);
+            }
+        }
+    }
+
+    private static void deleteTree(Path tree) throws IOException {
         for (Path path : deepestFirst(tree)) {
             Files.delete(path);
         }

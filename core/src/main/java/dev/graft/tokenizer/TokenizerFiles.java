@@ -132,8 +132,8 @@ final class TokenizerFiles {
         return vocabulary;
     }
 
-    /// A parsed `tokenizer.json` as text that says what it does to texts, however its writer laid it out: keys sorted,
-    /// without what it says about cutting and padding.
+    /// A parsed `tokenizer.json` as text that says what it does to texts, however its writer laid it out:
+    /// keys sorted, without what it says about cutting and padding.
     static String canonical(JsonNode tokenizer) {
         ObjectNode plain = ((ObjectNode) tokenizer).deepCopy();
         plain.remove(List.of("truncation", "padding"));

@@ -112,7 +112,7 @@ public final class Checkpoints {
         });
         List<Path> all = all();
         if (keep > 0 && all.size() > keep) {
-            all.subList(0, all.size() - keep).forEach(Checkpoints::delete);
+            all.subList(0, all.size() - keep).forEach(AtomicFiles::delete);
         }
         return target;
     }
@@ -199,15 +199,5 @@ public final class Checkpoints {
         Tensor tensor = Tensor.empty(dtype, Device.cpu(), entry.shape());
         tensor.memory().copyFrom(files.data(name));
         return tensor;
-    }
-
-    private static void delete(Path folder) {
-        try (Stream<Path> inside = Files.walk(folder)) {
-            for (Path path : inside.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(path);
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot delete the old checkpoint " + folder, e);
-        }
     }
 }

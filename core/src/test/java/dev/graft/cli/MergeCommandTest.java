@@ -251,4 +251,27 @@ class MergeCommandTest {
         assertThat(ran.out()).contains("14 tensors", "expect them to be off by");
         assertThat(answer(folder.resolve("again"))).isEqualTo(answer(model));
     }
+
+    @Test
+    void ggufFileIsWhatIsComparedAndCarriesTheChange() {
+        Path file = folder.resolve("merged.gguf");
+        Ran ran = Ran.graft("merge", model, adapter, "--output", file, "--format", "gguf", "--max-kl", "1e-6");
+        assertThat(ran.err()).isEmpty();
+        assertThat(folder.toFile().list()).containsExactlyInAnyOrder("merged.gguf", "merged.gguf.merge_report.json");
+        assertThat(answer(file)).isEqualTo(answer(model, "--adapter", adapter));
+    }
+
+    @Test
+    void aGgufFileCanBeTheBase() {
+        Path base = folder.resolve("base.gguf");
+        assertThat(Ran.graft("export", model, "--type", "f32", "--output", base).err())
+                .isEmpty();
+        Path merged = folder.resolve("merged");
+        Ran ran = Ran.graft("merge", base, adapter, "--output", merged);
+        assertThat(ran.err()).isEmpty();
+        assertThat(answer(merged)).isEqualTo(answer(model, "--adapter", adapter));
+        assertThat(Ran.graft("merge", base, adapter, "--output", folder.resolve("other"), "--keep-delta")
+                        .err())
+                .contains("is a single file");
+    }
 }

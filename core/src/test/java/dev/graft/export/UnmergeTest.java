@@ -4,15 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.graft.Goldens;
-import dev.graft.StoredTensors;
 import dev.graft.Models;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.FormatException;
-import dev.graft.format.WeightFiles;
 import dev.graft.format.WeightHash;
-
+import dev.graft.model.ModelSource;
 import dev.graft.tensor.DType;
-import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.io.IOException;
@@ -108,9 +105,9 @@ class UnmergeTest {
         Unmerge.Report report = Unmerge.bySubtraction(merged, List.of(LORA), List.of(0.5), again);
         double lost = 0;
         double wanted = 0;
-        try (WeightFiles before = WeightFiles.open(base);
-                WeightFiles middle = WeightFiles.open(merged);
-                WeightFiles after = WeightFiles.open(again)) {
+        try (ModelSource before = ModelSource.open(base);
+                ModelSource middle = ModelSource.open(merged);
+                ModelSource after = ModelSource.open(again)) {
             for (String name : before.names()) {
                 try (Scope scope = Scope.open()) {
                     Tensor original = stored(before, name);
@@ -123,8 +120,8 @@ class UnmergeTest {
         assertThat(Math.sqrt(lost / wanted)).isBetween(0.5 * report.expectedError(), 1.5 * report.expectedError());
     }
 
-    private static Tensor stored(WeightFiles files, String name) {
-        return StoredTensors.of(files, name);
+    private static Tensor stored(ModelSource files, String name) {
+        return files.stored(name).to(DType.F32);
     }
 
     @Test
