@@ -3,7 +3,8 @@
 Everything a family has occurs and matters: biases and norms are random, windows are shorter than the sequences, soft
 caps are low, and every rotary scaling is used by one model. Some configurations are rewritten in the spelling that
 Transformers 4 wrote and most published checkpoints have. `gradients` in logits.json holds, for the longest sequence, the
-sum of the log-probabilities of each next token and the norm of its gradient for every tensor. There is no padding token:
+sum of the log-probabilities of each next token and the norm of its gradient for every tensor. adapter-linear is an adapter
+of every linear layer with random factors, saved by PEFT, with the logits of the model that wears it. There is no padding token:
 PyTorch leaves the embedding of one without a gradient, and Graft has no padding.
 """
 
@@ -11,6 +12,7 @@ import json
 import sys
 
 import torch
+from peft import LoraConfig, get_peft_model
 from transformers import (
     Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM, MistralConfig,
     MistralForCausalLM, Phi3Config, Phi3ForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM,
@@ -149,6 +151,8 @@ MODELS = {
     ), Gemma3ForCausalLM, None),
 }
 
+ADAPTED = ("mistral-tiny", "qwen2-tiny", "qwen3-tiny", "phi3-tiny", "gemma2-tiny", "gemma3-tiny")
+
 
 def random_model(kind, config, seed):
     """Every tensor random and wide enough that no two positions have nearly the same logits."""
@@ -164,6 +168,20 @@ def random_model(kind, config, seed):
             else:
                 parameter.normal_(std=0.25)
     return model
+
+
+def make_adapter(folder, base, sequences):
+    """Saved as PEFT saves it, with factors away from zero."""
+    repeatable(71)
+    model = get_peft_model(base, LoraConfig(task_type="CAUSAL_LM", r=2, lora_alpha=5, target_modules="all-linear"))
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=0.2)
+    model.peft_config["default"].base_model_name_or_path = folder.name
+    model.save_pretrained(folder / "adapter-linear")
+    (folder / "adapter-linear/README.md").unlink(missing_ok=True)
+    write_tensors(folder / "adapter-linear/logits.safetensors", logits_of(model, sequences))
 
 
 def gradients(model, ids):
@@ -203,6 +221,8 @@ def make(name):
         "gradients": gradients(
             kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager"), sequences[-1]),
     })
+    if name in ADAPTED:
+        make_adapter(folder, kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager"), sequences)
     print(f"{name}: {sum(p.numel() for p in model.parameters())} parameters, float64 differs by {error:.1e}")
 
 

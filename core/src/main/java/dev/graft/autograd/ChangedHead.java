@@ -72,7 +72,8 @@ public final class ChangedHead {
     /// @return       `[rows, vocab]`, in the computing type
     public static Tensor logits(Tensor hidden, Projection head, double softCap) {
         try (Tape tape = Tape.silent(hidden.device())) {
-            return Head.capped(Projection.apply(tape, tape.constant(hidden), head).data(), softCap);
+            return Head.capped(
+                    Projection.apply(tape, tape.constant(hidden), head).data(), softCap);
         }
     }
 

@@ -216,15 +216,18 @@ final class DataInspectCommand implements Runnable {
             found.put(
                     "personal data",
                     profile.pii().entrySet().stream()
-                            .map(entry -> "%s in %s".formatted(label(entry.getKey()), Facts.count(entry.getValue(), "row")))
+                            .map(entry ->
+                                    "%s in %s".formatted(label(entry.getKey()), Facts.count(entry.getValue(), "row")))
                             .collect(Collectors.joining(", ")));
         }
         if (profile.scripts().size() > 1) {
             found.put(
                     "scripts",
                     profile.scripts().entrySet().stream()
-                            .sorted(Map.Entry.<String, Integer>comparingByValue().reversed())
-                            .map(entry -> "%s %,d".formatted(entry.getKey().toLowerCase(java.util.Locale.ROOT), entry.getValue()))
+                            .sorted(Map.Entry.<String, Integer>comparingByValue()
+                                    .reversed())
+                            .map(entry -> "%s %,d"
+                                    .formatted(entry.getKey().toLowerCase(java.util.Locale.ROOT), entry.getValue()))
                             .collect(Collectors.joining(", ")));
         }
         listed(found, "cannot be read", broken);
@@ -240,16 +243,18 @@ final class DataInspectCommand implements Runnable {
         if (seen.rows() > 0) {
             found.put(
                     name,
-                    "%s: %s%s".formatted(
-                            Facts.count(seen.rows(), "row"),
-                            String.join(", ", seen.examples()),
-                            seen.rows() > seen.examples().size() ? ", …" : ""));
+                    "%s: %s%s"
+                            .formatted(
+                                    Facts.count(seen.rows(), "row"),
+                                    String.join(", ", seen.examples()),
+                                    seen.rows() > seen.examples().size() ? ", …" : ""));
         }
     }
 
     private static void listed(Map<String, String> found, String name, List<String> faults) {
         if (!faults.isEmpty()) {
-            String more = faults.size() > FAULTS_SHOWN ? "\n… and %,d more".formatted(faults.size() - FAULTS_SHOWN) : "";
+            String more =
+                    faults.size() > FAULTS_SHOWN ? "\n… and %,d more".formatted(faults.size() - FAULTS_SHOWN) : "";
             found.put(
                     name,
                     Facts.count(faults.size(), "row") + "\n"
@@ -280,7 +285,8 @@ final class DataInspectCommand implements Runnable {
                         .formatted(entry.getKey(), entry.getValue(), 100.0 * entry.getValue() / column.filled()))
                 .collect(Collectors.joining(", "));
         int more = categories.size() - CATEGORIES_SHOWN;
-        return "\n%,d values: %s%s".formatted(categories.size(), shown, more > 0 ? ", … and %,d more".formatted(more) : "");
+        return "\n%,d values: %s%s"
+                .formatted(categories.size(), shown, more > 0 ? ", … and %,d more".formatted(more) : "");
     }
 
     private String page(List<Path> files, Profile profile) {

@@ -59,12 +59,15 @@ final class DataRows {
             }
         }
         if (!faults.isEmpty()) {
-            throw new IllegalArgumentException("%,d of %,d rows cannot be used:\n  %s%s\nNothing was written. Correct these rows, or take them out."
-                    .formatted(
-                            faults.size(),
-                            rows,
-                            String.join("\n  ", faults.subList(0, Math.min(FAULTS_SHOWN, faults.size()))),
-                            faults.size() > FAULTS_SHOWN ? "\n  … and %,d more".formatted(faults.size() - FAULTS_SHOWN) : ""));
+            throw new IllegalArgumentException(
+                    "%,d of %,d rows cannot be used:\n  %s%s\nNothing was written. Correct these rows, or take them out."
+                            .formatted(
+                                    faults.size(),
+                                    rows,
+                                    String.join("\n  ", faults.subList(0, Math.min(FAULTS_SHOWN, faults.size()))),
+                                    faults.size() > FAULTS_SHOWN
+                                            ? "\n  … and %,d more".formatted(faults.size() - FAULTS_SHOWN)
+                                            : ""));
         }
         if (rows == 0) {
             throw new IllegalArgumentException("%s: there are no rows".formatted(names(files)));
@@ -87,7 +90,9 @@ final class DataRows {
     }
 
     static String names(List<Path> files) {
-        return files.size() == 1 ? files.getFirst().toString() : "%s and %d more files".formatted(files.getFirst(), files.size() - 1);
+        return files.size() == 1
+                ? files.getFirst().toString()
+                : "%s and %d more files".formatted(files.getFirst(), files.size() - 1);
     }
 
     /// Writes rows into a file of JSON lines.

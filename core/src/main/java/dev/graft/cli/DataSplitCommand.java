@@ -1,6 +1,5 @@
 package dev.graft.cli;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.graft.data.DataHash;
 import dev.graft.data.prepare.NearDuplicates;
 import dev.graft.data.prepare.Parting;
@@ -73,7 +72,10 @@ final class DataSplitCommand implements Runnable {
             description = "Give every part its share of each value under this key, such as label.")
     private String stratify;
 
-    @Option(names = "--group", paramLabel = "KEY", description = "Keep rows with the same value under this key together.")
+    @Option(
+            names = "--group",
+            paramLabel = "KEY",
+            description = "Keep rows with the same value under this key together.")
     private String group;
 
     @Option(
@@ -203,7 +205,8 @@ final class DataSplitCommand implements Runnable {
         } else if (sizes[part] == 0) {
             write(files, parts, sizes, with(open, Optional.empty()));
         } else {
-            DataRows.write(file(PARTS.get(part)), writer -> write(files, parts, sizes, with(open, Optional.of(writer))));
+            DataRows.write(
+                    file(PARTS.get(part)), writer -> write(files, parts, sizes, with(open, Optional.of(writer))));
         }
     }
 
@@ -265,7 +268,8 @@ final class DataSplitCommand implements Runnable {
             if (wanted[part] == 0) {
                 continue;
             }
-            String missed = sizes[part] == wanted[part] ? "" : " (%,d wanted; groups are not parted)".formatted(wanted[part]);
+            String missed =
+                    sizes[part] == wanted[part] ? "" : " (%,d wanted; groups are not parted)".formatted(wanted[part]);
             facts.add(PARTS.get(part), "%s in %s%s", Facts.count(sizes[part], "row"), file(PARTS.get(part)), missed);
         }
         if (stratify != null && byLabel.size() <= 20) {

@@ -46,7 +46,11 @@ final class ExportCommand implements Callable<Integer> {
             description = "A model (folder, .gguf or llama2.c .bin file), or with --base the folder of an adapter.")
     private Path path;
 
-    @Option(names = "--output", required = true, paramLabel = "FILE", description = "GGUF file to write; must not exist yet.")
+    @Option(
+            names = "--output",
+            required = true,
+            paramLabel = "FILE",
+            description = "GGUF file to write; must not exist yet.")
     private Path output;
 
     @Option(names = "--base", paramLabel = "MODEL", description = "The model that the adapter PATH belongs to.")
@@ -103,14 +107,12 @@ final class ExportCommand implements Callable<Integer> {
     }
 
     private String adapter() {
-        GgufType chosen =
-                switch (type) {
-                    case null -> GgufType.F32;
-                    case F32 -> GgufType.F32;
-                    case F16 -> GgufType.F16;
-                    default ->
-                        throw new ParameterException(spec.commandLine(), "an adapter is written as f32 or f16");
-                };
+        GgufType chosen = switch (type) {
+            case null -> GgufType.F32;
+            case F32 -> GgufType.F32;
+            case F16 -> GgufType.F16;
+            default -> throw new ParameterException(spec.commandLine(), "an adapter is written as f32 or f16");
+        };
         GgufAdapter.Report report = GgufAdapter.run(path, base, output, chosen);
         return "%s: %s, alpha %s"
                 .formatted(output, Facts.count(report.layers(), "layer"), RunSummary.number(report.alpha()));

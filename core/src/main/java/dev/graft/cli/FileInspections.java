@@ -38,10 +38,10 @@ final class FileInspections {
     /// Long lists (a vocabulary) as their length.
     private static Object brief(GgufValue value) {
         return switch (value) {
-            case GgufValue.Texts texts when texts.values().size() > LONGEST_LIST ->
+            case GgufValue.Texts texts
+            when texts.values().size() > LONGEST_LIST ->
                 Facts.count(texts.values().size(), "text");
-            case GgufValue.Numbers numbers when numbers.size() > LONGEST_LIST ->
-                Facts.count(numbers.size(), "number");
+            case GgufValue.Numbers numbers when numbers.size() > LONGEST_LIST -> Facts.count(numbers.size(), "number");
             default -> value.plain();
         };
     }

@@ -9,7 +9,6 @@ import dev.graft.format.Llama2c;
 import dev.graft.format.Safetensors;
 import dev.graft.format.Safetensors.Entry;
 import dev.graft.format.WeightFiles;
-import dev.graft.peft.Origin;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -53,7 +52,7 @@ final class Inspections {
             return run(directory);
         }
         if (has(directory, "adapter_config.json") && !has(directory, "config.json")) {
-            return adapter(directory);
+            return AdapterInspection.of(directory);
         }
         if (has(directory, "config.json")) {
             return ModelInspection.of(directory);
@@ -75,36 +74,6 @@ final class Inspections {
                 found.add("metadata", tensors.metadata());
             }
             return found.addTensors("elements", tensors.entries().values());
-        }
-    }
-
-    private static Inspection adapter(Path directory) {
-        JsonNode config = Json.readObject(directory.resolve("adapter_config.json"), "a PEFT adapter's settings");
-        var found = new Inspection("adapter", directory);
-        for (String key : List.of(
-                "peft_type",
-                "task_type",
-                "r",
-                "lora_alpha",
-                "lora_dropout",
-                "use_rslora",
-                "target_modules",
-                "modules_to_save",
-                "base_model_name_or_path")) {
-            if (config.hasNonNull(key)) {
-                found.add(key, plain(config.get(key)));
-            }
-        }
-        Path origin = directory.resolve(Origin.FILE);
-        if (Files.exists(origin)) {
-            Json.readObject(origin, "the origin of an adapter").properties().stream()
-                    .filter(field -> !field.getKey().equals("format"))
-                    .forEach(field -> found.add(field.getKey(), plain(field.getValue())));
-        }
-        Path pickle = directory.resolve("adapter_model.bin");
-        Path file = directory.resolve("adapter_model.safetensors");
-        try (WeightFiles weights = WeightFiles.openFile(Files.exists(file) || !Files.exists(pickle) ? file : pickle)) {
-            return found.addTensors("parameters", entries(weights));
         }
     }
 

@@ -21,7 +21,9 @@ import java.util.regex.PatternSyntaxException;
 /// System.out.println(recipe.toYaml());                    // the whole recipe, as the run directory keeps it
 /// }
 public record Recipe(
-        @Key(help = "base model: folder with config.json, tokenizer.json, *.safetensors; or a .gguf or llama2.c .bin file")
+        @Key(
+                help =
+                        "base model: folder with config.json, tokenizer.json, *.safetensors; or a .gguf or llama2.c .bin file")
         Path model,
 
         @Key(or = "pretrained", help = "start from the stored weights, or from random ones that need only config.json")

@@ -40,7 +40,9 @@ record RecipeValue(RecipeKey key, Path folder) {
                     : names(node, "a list such as [lm_head, embed_tokens]");
         }
         if (type == Map.class) {
-            return pattern(node);
+            return key.element() == String.class
+                    ? names(node, key.path(), "a section such as {prompt: question, completion: answer}")
+                    : pattern(node);
         }
         if (type == Tokens.class) {
             return tokens(node);
@@ -50,9 +52,6 @@ record RecipeValue(RecipeKey key, Path folder) {
         }
         if (type == Sources.class) {
             return new SourcesValue(key, folder).of(node);
-        }
-        if (type == Map.class) {
-            return names(node, key.path(), "a section such as {prompt: question, completion: answer}");
         }
         if (type == String.class) {
             return text(node, "a name");

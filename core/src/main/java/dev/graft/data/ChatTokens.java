@@ -29,12 +29,10 @@ final class ChatTokens {
     /// Fails where the model has no chat template.
     ChatTokens(Tokenizer tokenizer) {
         this.tokenizer = tokenizer;
-        this.template = tokenizer
-                .chatTemplate()
-                .orElseThrow(() -> new IllegalArgumentException("""
+        this.template = tokenizer.chatTemplate().orElseThrow(() -> new IllegalArgumentException("""
                         has "messages", but the model has no chat template; \
-                        set chat_template to one of %s or to a file, use an instruction-tuned model, \
-                        or rows of "prompt" and "completion\"""".formatted(ChatTemplate.builtInNames())));
+                        put a chat_template.jinja into its folder, use an instruction-tuned model, \
+                        or rows of "prompt" and "completion\""""));
     }
 
     /// A conversation and the variables its template reads beside the messages, such as `tools`.
@@ -192,7 +190,7 @@ final class ChatTokens {
                 the chat template writes the conversation up to message %d differently once more follows \
                 ("%s" becomes "%s"), so what the assistant says cannot be told apart; \
                 put {%% generation %%} … {%% endgeneration %%} around it in the template, \
-                set chat_template to another one, or train on the last answer only""".formatted(message, excerpt(text, same), excerpt(whole, same)));
+                put another chat_template.jinja into the model's folder, or train on the last answer only""".formatted(message, excerpt(text, same), excerpt(whole, same)));
     }
 
     private static String excerpt(String text, int at) {

@@ -86,10 +86,6 @@ public final class ExampleTokenizer {
     }
 
     private LabelledTokens chat(Example.Chat chat) {
-        if (!chat.tools().isEmpty()) {
-            throw new IllegalArgumentException(
-                    "has \"tools\", which chat templates are not given yet; remove the column");
-        }
         return new ChatTokens(tokenizer).of(chat.messages(), chat.variables(), learnt(chat));
     }
 

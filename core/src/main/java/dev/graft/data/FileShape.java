@@ -15,6 +15,9 @@ import java.util.stream.Collectors;
 
 /// The shape that the rows of one file have in common, found from the first of them; whatever differs is a fault.
 final class FileShape {
+    private static final String COLUMNS_ADVICE =
+            "data.columns can say what other columns mean, such as {prompt: question, completion: answer}.\n";
+
     private final Path file;
     private final Input input;
     private final Kind kind;
@@ -89,7 +92,7 @@ final class FileShape {
                 ? Optional.empty()
                 : Optional.of(faults.text(
                         "%s: %,d of %,d rows cannot be used:".formatted(file, faults.count(), rows),
-                        Rows.knownShapes(kind)));
+                        (shape == null ? COLUMNS_ADVICE : "") + Rows.knownShapes(kind)));
     }
 
     ExampleReader.FileSummary summary() {
@@ -163,13 +166,10 @@ final class FileShape {
         };
     }
 
-    private IllegalArgumentException noShape(ObjectNode row) {
+    private static IllegalArgumentException noShape(ObjectNode row) {
         Set<String> columns = RowShapes.filled(row);
         return new IllegalArgumentException(
-                "has none of the known shapes; its keys are " + (columns.isEmpty() ? "none" : quoted(columns))
-                        + (columns.isEmpty() || !input.columns().isEmpty()
-                                ? ""
-                                : " (data.columns can say what they mean, such as {prompt: question, completion: answer})"));
+                "has none of the known shapes; its keys are " + (columns.isEmpty() ? "none" : quoted(columns)));
     }
 
     private ObjectNode renamed(ObjectNode row) {

@@ -94,7 +94,7 @@ public final class TokenizedFile {
     /// Everything that decides the tokens of a file.
     private static List<String> decisive(String sha256, Input input, ExampleTokenizer examples) {
         Tokenizer tokenizer = examples.tokenizer();
-        String template = tokenizer.chatTemplate().map(ChatTemplate::source).orElse("");
+        String template = tokenizer.chatTemplate().map(ChatTemplate::identity).orElse("");
         return List.of(
                 "version " + VERSION,
                 "content " + sha256,

@@ -39,12 +39,13 @@ public final class DataPage {
         fact(page, "Rows", Html.number(profile.rows()));
         shapes.forEach((name, rows) -> fact(page, "Shape " + name, Html.number(rows)));
         page.append("</dl></header>\n<section><h2>Lengths</h2>\n<div class=\"small-charts\">\n");
-        lengths.forEach((name, values) -> page.append("<figure><figcaption>%s <span class=\"legend\">median %s · 99 %% up to %s</span></figcaption>%s</figure>\n"
-                .formatted(
-                        Html.escaped(name),
-                        Html.number(values.quantile(0.5)),
-                        Html.number(values.quantile(0.99)),
-                        histogram(name, values.bars(BARS)))));
+        lengths.forEach((name, values) -> page.append(
+                "<figure><figcaption>%s <span class=\"legend\">median %s · 99 %% up to %s</span></figcaption>%s</figure>\n"
+                        .formatted(
+                                Html.escaped(name),
+                                Html.number(values.quantile(0.5)),
+                                Html.number(values.quantile(0.99)),
+                                histogram(name, values.bars(BARS)))));
         page.append("</div></section>\n<section><h2>Worth a look</h2>\n");
         if (findings.isEmpty()) {
             page.append("<p>Nothing was found.</p>\n");
@@ -72,13 +73,15 @@ public final class DataPage {
         int most = categories.values().iterator().next();
         page.append("<section><h2>%s <small>%d values</small></h2>\n<div class=\"card\"><table class=\"bars\">\n"
                 .formatted(Html.escaped(name), categories.size()));
-        categories.entrySet().stream().limit(CATEGORIES_SHOWN).forEach(entry -> page.append(
-                "<tr><th>%s</th><td class=\"bar\"><span style=\"width:%.1f%%\"></span></td><td>%s</td><td>%s</td></tr>\n"
-                        .formatted(
-                                Html.escaped(entry.getKey()),
-                                100.0 * entry.getValue() / most,
-                                Html.number(entry.getValue()),
-                                Html.percentage(entry.getValue() / (double) column.filled()))));
+        categories.entrySet().stream()
+                .limit(CATEGORIES_SHOWN)
+                .forEach(entry -> page.append(
+                        "<tr><th>%s</th><td class=\"bar\"><span style=\"width:%.1f%%\"></span></td><td>%s</td><td>%s</td></tr>\n"
+                                .formatted(
+                                        Html.escaped(entry.getKey()),
+                                        100.0 * entry.getValue() / most,
+                                        Html.number(entry.getValue()),
+                                        Html.percentage(entry.getValue() / (double) column.filled()))));
         page.append("</table>");
         if (categories.size() > CATEGORIES_SHOWN) {
             page.append("<p>… and %d more</p>".formatted(categories.size() - CATEGORIES_SHOWN));
@@ -104,15 +107,16 @@ public final class DataPage {
             double left = x.pixel(bar.from());
             double width = Math.max(1, x.pixel(bar.to() + 1) - left - 1);
             double top = y.pixel(bar.rows());
-            svg.append("<rect class=\"bar\" x=\"%s\" y=\"%s\" width=\"%s\" height=\"%s\"><title>%,d to %,d: %,d rows</title></rect>"
-                    .formatted(
-                            at(left),
-                            at(top),
-                            at(width),
-                            at(HEIGHT - BOTTOM - top),
-                            bar.from(),
-                            bar.to(),
-                            bar.rows()));
+            svg.append(
+                    "<rect class=\"bar\" x=\"%s\" y=\"%s\" width=\"%s\" height=\"%s\"><title>%,d to %,d: %,d rows</title></rect>"
+                            .formatted(
+                                    at(left),
+                                    at(top),
+                                    at(width),
+                                    at(HEIGHT - BOTTOM - top),
+                                    bar.from(),
+                                    bar.to(),
+                                    bar.rows()));
         }
         svg.append("<line class=\"base\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/>"
                 .formatted(LEFT, WIDTH - RIGHT, HEIGHT - BOTTOM, HEIGHT - BOTTOM));

@@ -27,7 +27,12 @@ record AdapterFold(Tensor a, Tensor b, double norm, double residual) {
             Qr left = LinearAlgebra.qr(Tensor.cat(bs, 1).to(DType.F64));
             Qr right = LinearAlgebra.qr(Tensor.cat(as, 0).t().to(DType.F64));
             Svd core = LinearAlgebra.svd(left.r().mm(right.r().t()));
-            return of(new Svd(left.q().mm(core.u()), core.s(), core.vt().mm(right.q().t())), rank);
+            return of(
+                    new Svd(
+                            left.q().mm(core.u()),
+                            core.s(),
+                            core.vt().mm(right.q().t())),
+                    rank);
         });
     }
 

@@ -31,7 +31,8 @@ import java.util.regex.Pattern;
 
 /// Writes a PEFT LoRA adapter as a GGUF adapter for llama.cpp.
 ///
-/// llama.cpp knows one `alpha` and takes `alpha / rank` of each layer as its scale. Whatever else decides about a layer's
+/// llama.cpp knows one `alpha` and takes `alpha / rank` of each layer as its scale. Whatever else decides about a
+/// layer's
 /// scale (rsLoRA, `rank_pattern`, `alpha_pattern`) is therefore multiplied into its B: `B' = B · scale · rank / alpha`.
 public final class GgufAdapter {
     private static final String PREFIX = "base_model.model.";
@@ -93,7 +94,9 @@ public final class GgufAdapter {
         Map<String, GgufValue> metadata = new LinkedHashMap<>();
         metadata.put("general.architecture", GgufValue.of(family.architecture()));
         metadata.put("general.type", GgufValue.of("adapter"));
-        metadata.put("general.name", GgufValue.of(adapter.toAbsolutePath().normalize().getFileName().toString()));
+        metadata.put(
+                "general.name",
+                GgufValue.of(adapter.toAbsolutePath().normalize().getFileName().toString()));
         metadata.put("general.file_type", GgufValue.of(type == GgufType.F32 ? 0L : 1L));
         metadata.put("adapter.type", GgufValue.of("lora"));
         metadata.put("adapter.lora.alpha", GgufValue.of(alpha));
@@ -117,7 +120,9 @@ public final class GgufAdapter {
                 "target_parameters",
                 "layer_replication",
                 "alora_invocation_tokens")) {
-            if (!settings.path(key).isMissingNode() && !settings.path(key).isNull() && !settings.path(key).isEmpty()) {
+            if (!settings.path(key).isMissingNode()
+                    && !settings.path(key).isNull()
+                    && !settings.path(key).isEmpty()) {
                 faults.add("%s is %s".formatted(key, settings.path(key)));
             }
         }
@@ -159,7 +164,8 @@ public final class GgufAdapter {
     }
 
     private Place place(String module, Map<String, long[]> tensors) {
-        Optional<Place> place = family.names().of(module + ".weight").filter(at -> tensors.containsKey(module + ".weight"));
+        Optional<Place> place =
+                family.names().of(module + ".weight").filter(at -> tensors.containsKey(module + ".weight"));
         if (place.isEmpty()) {
             throw new FormatException(
                     adapter,
@@ -168,7 +174,8 @@ public final class GgufAdapter {
                     "Give the base model it was trained on with --base.");
         }
         if (place.get().expert().isPresent() || module.endsWith("embed_tokens") || module.endsWith("wte")) {
-            refuse(List.of("it changes %s, %s".formatted(module, place.get().expert().isPresent() ? "one expert" : "the embedding")));
+            refuse(List.of("it changes %s, %s"
+                    .formatted(module, place.get().expert().isPresent() ? "one expert" : "the embedding")));
         }
         return place.get();
     }
@@ -190,8 +197,11 @@ public final class GgufAdapter {
     /// As PEFT computes it: `alpha / r`, or `alpha / √r` with rsLoRA; a pattern's alpha where one matches.
     private double scale(String module, long rank) {
         double alpha = settings.path("lora_alpha").asDouble(8);
-        for (Map.Entry<String, JsonNode> pattern : settings.path("alpha_pattern").properties()) {
-            if (Pattern.compile("(.*\\.)?(" + pattern.getKey() + ")").matcher(module).matches()) {
+        for (Map.Entry<String, JsonNode> pattern :
+                settings.path("alpha_pattern").properties()) {
+            if (Pattern.compile("(.*\\.)?(" + pattern.getKey() + ")")
+                    .matcher(module)
+                    .matches()) {
                 alpha = pattern.getValue().asDouble();
                 break;
             }
@@ -210,9 +220,16 @@ public final class GgufAdapter {
     }
 
     private Tensor tensor(WeightFiles files, String key) {
-        DType dtype = files.entry(PREFIX + key).dtype().filter(DType::isFloating).orElseThrow(() -> new FormatException(
-                adapter, key + " is of type " + files.entry(PREFIX + key).dtypeName(), "a floating type", "Save it in float32."));
-        Tensor copy = Tensor.empty(dtype, Device.cpu(), files.entry(PREFIX + key).shape());
+        DType dtype = files.entry(PREFIX + key)
+                .dtype()
+                .filter(DType::isFloating)
+                .orElseThrow(() -> new FormatException(
+                        adapter,
+                        key + " is of type " + files.entry(PREFIX + key).dtypeName(),
+                        "a floating type",
+                        "Save it in float32."));
+        Tensor copy =
+                Tensor.empty(dtype, Device.cpu(), files.entry(PREFIX + key).shape());
         copy.memory().copyFrom(files.data(PREFIX + key));
         return copy.to(DType.F32);
     }

@@ -25,7 +25,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/// Writes a model as a GGUF file that llama.cpp runs: weights, settings, tokenizer and chat template. One tensor is made
+/// Writes a model as a GGUF file that llama.cpp runs: weights, settings, tokenizer and chat template. One tensor is
+/// made
 /// at a time, and of one that is only copied or rounded, some rows at a time.
 ///
 /// Which tensors keep more bits than the rest is as in llama.cpp's converter: one-dimensional ones, a router's and a
@@ -39,6 +40,7 @@ public final class GgufExport {
     private final ModelConfig config;
     private final GgufFamily family;
     private final Type type;
+    private final boolean tied;
 
     /// Types a whole file can have.
     public enum Type {
@@ -67,6 +69,7 @@ public final class GgufExport {
         this.config = source.config();
         this.family = GgufFamilies.of(config);
         this.type = type;
+        this.tied = !Architectures.of(config).tensors(config).containsKey("lm_head.weight");
     }
 
     /// What was written.
@@ -103,8 +106,8 @@ public final class GgufExport {
     private Place place(String name) {
         return family.names()
                 .of(name)
-                .orElseThrow(() -> new IllegalStateException(
-                        "%s: GGUF files of %s have no place for %s".formatted(source.path(), family.architecture(), name)));
+                .orElseThrow(() -> new IllegalStateException("%s: GGUF files of %s have no place for %s"
+                        .formatted(source.path(), family.architecture(), name)));
     }
 
     private Map<String, GgufValue> metadata() {
@@ -170,7 +173,6 @@ public final class GgufExport {
     }
 
     private boolean isOutput(String tensor) {
-        boolean tied = config.flag("tie_word_embeddings", false);
         return tensor.equals("output.weight") || tied && tensor.equals("token_embd.weight");
     }
 
@@ -188,8 +190,7 @@ public final class GgufExport {
             case QUERY_ROWS -> RotaryRows.toPairs(tensor, config.size("num_attention_heads"));
             case KEY_ROWS ->
                 RotaryRows.toPairs(
-                        tensor,
-                        config.optionalSize("num_key_value_heads").orElse(config.size("num_attention_heads")));
+                        tensor, config.optionalSize("num_key_value_heads").orElse(config.size("num_attention_heads")));
             case PLUS_ONE -> tensor.to(DType.F32).add(1);
             case TRANSPOSED -> tensor.t().contiguous();
         };

@@ -54,8 +54,7 @@ final class RowWriter {
                 codec.encode(values, SmallBlocks.ELEMENTS * block, segment, (long) block * codec.bytes());
             }
         } catch (ArithmeticException e) {
-            throw new IllegalStateException(
-                    "%s: %s; export it as f32 or bf16".formatted(name, e.getMessage()), e);
+            throw new IllegalStateException("%s: %s; export it as f32 or bf16".formatted(name, e.getMessage()), e);
         }
         drain(ByteBuffer.wrap(packed), channel);
     }

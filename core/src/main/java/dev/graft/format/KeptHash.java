@@ -22,13 +22,15 @@ final class KeptHash {
 
     KeptHash(List<Path> files, Path folder) {
         this.stamp = files.stream().map(KeptHash::stamp).collect(Collectors.joining("\n"));
-        String paths = files.stream().map(path -> path.toAbsolutePath().toString()).collect(Collectors.joining("\n"));
+        String paths =
+                files.stream().map(path -> path.toAbsolutePath().toString()).collect(Collectors.joining("\n"));
         this.file = folder.resolve(WeightHash.ofText(paths) + ".json");
     }
 
     private static Path folder() {
         String cache = System.getenv("XDG_CACHE_HOME");
-        Path root = cache == null || cache.isEmpty() ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(cache);
+        Path root =
+                cache == null || cache.isEmpty() ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(cache);
         return root.resolve("graft").resolve("weights");
     }
 

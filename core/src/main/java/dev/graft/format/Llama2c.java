@@ -14,7 +14,8 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/// A llama2.c checkpoint (`.bin`), memory-mapped. Three layouts exist: the legacy one of seven ints and float32 weights,
+/// A llama2.c checkpoint (`.bin`), memory-mapped. Three layouts exist: the legacy one of seven ints and float32
+/// weights,
 /// version 1 (`ak42`, float32) and version 2 (`ak42`, eight-bit groups with float32 scales).
 ///
 /// Tensors have the names of llama2.c (`wq.3` is layer 3's). Rows of `wq` and `wk` are in the order of rotary pairs, as
@@ -182,9 +183,7 @@ public final class Llama2c implements AutoCloseable {
         parts.put(name, new Part(shape, position, packed ? scales : 0));
         position += packed ? elements + 4 * (elements / group) : 4 * elements;
         if (position < 0 || position > bytes.byteSize()) {
-            throw refusal(
-                    "it ends within " + name,
-                    "weights for the sizes in its header (%s)".formatted(describe()));
+            throw refusal("it ends within " + name, "weights for the sizes in its header (%s)".formatted(describe()));
         }
     }
 
@@ -250,7 +249,8 @@ public final class Llama2c implements AutoCloseable {
         return bytes.asSlice(part.values, 4 * part.elements());
     }
 
-    /// Writes `count` values of a packed tensor from element `first` on as float32: number times the scale of its group.
+    /// Writes `count` values of a packed tensor from element `first` on as float32: number times the scale of its
+    /// group.
     public void decode(String name, long first, float[] into, int count) {
         Part part = parts.get(name);
         ValueLayout.OfFloat real = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);

@@ -56,7 +56,8 @@ public final class WeightHash {
 
     private static String line(WeightFiles files, String name) {
         Entry entry = files.entry(name);
-        return "%s %s %s %s\n".formatted(name, entry.dtypeName(), Arrays.toString(entry.shape()), of(files.bytes(name)));
+        return "%s %s %s %s\n"
+                .formatted(name, entry.dtypeName(), Arrays.toString(entry.shape()), of(files.bytes(name)));
     }
 
     private static String ofFile(Path file) {
@@ -71,7 +72,8 @@ public final class WeightHash {
     private static String of(MemorySegment bytes) {
         MessageDigest digest = sha256();
         for (long from = 0; from < bytes.byteSize(); from += STEP) {
-            digest.update(bytes.asSlice(from, Math.min(STEP, bytes.byteSize() - from)).asByteBuffer());
+            digest.update(
+                    bytes.asSlice(from, Math.min(STEP, bytes.byteSize() - from)).asByteBuffer());
         }
         return hex(digest.digest());
     }

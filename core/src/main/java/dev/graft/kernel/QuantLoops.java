@@ -68,7 +68,8 @@ final class QuantLoops {
         IntVector none = IntVector.zero(INTS);
         for (int i = 0; i < n; i += COUNT) {
             FloatVector x = fromArray(FLOATS, a, i);
-            IntVector rank = none.blend(eight, x.compare(VectorOperators.GT, middle).cast(INTS));
+            IntVector rank =
+                    none.blend(eight, x.compare(VectorOperators.GT, middle).cast(INTS));
             rank = above(x, rank, 4, table, more);
             rank = above(x, rank, 2, table, more);
             rank = above(x, rank, 1, table, more);
@@ -78,7 +79,8 @@ final class QuantLoops {
 
     private static IntVector above(FloatVector x, IntVector rank, int step, IntVector table, IntVector more) {
         FloatVector threshold = select(rank.add(step - 1), table, more).reinterpretAsFloats();
-        return rank.blend(rank.add(step), x.compare(VectorOperators.GT, threshold).cast(INTS));
+        return rank.blend(
+                rank.add(step), x.compare(VectorOperators.GT, threshold).cast(INTS));
     }
 
     /// Two codes to a byte, the first in the upper half; a missing last one is the code of zero.
@@ -108,8 +110,7 @@ final class QuantLoops {
     // ---------------------------------------------------------------- unpacking
 
     /// Blocks `from … to-1` of 4-bit codes.
-    static void unpack(
-            long codes, long scales, float[] values, int block, long from, long to, long y, boolean half) {
+    static void unpack(long codes, long scales, float[] values, int block, long from, long to, long y, boolean half) {
         boolean runs = (COUNT == 16 || COUNT == 8) && block % RUN == 0 && Integer.bitCount(block) == 1;
         if (!runs) {
             lookUp(codes, scales, values, block, from, to, y, half);
@@ -199,8 +200,7 @@ final class QuantLoops {
     }
 
     /// Blocks `from … to-1` of codes of either width, one number after the other.
-    static void lookUp(
-            long codes, long scales, float[] values, int block, long from, long to, long y, boolean half) {
+    static void lookUp(long codes, long scales, float[] values, int block, long from, long to, long y, boolean half) {
         int bytes = values.length == 256 ? block : block / 2;
         for (long b = from; b < to; b++) {
             float scale = Tile.get(Tile.at(scales, b, false), false);

@@ -1,7 +1,6 @@
 package dev.graft.kernel;
 
 import static dev.graft.kernel.Arguments.address;
-import static dev.graft.kernel.Arguments.check;
 import static dev.graft.kernel.Arguments.columns;
 import static dev.graft.kernel.Arguments.floats;
 import static dev.graft.kernel.Arguments.isHalf;
@@ -128,12 +127,12 @@ final class VectorKernels implements Kernels {
 
     @Override
     public Tensor swiGlu(Tensor gate, Tensor up) {
-        return gated(gate, up, Loops::sigmoid);
+        return VectorGates.gated(gate, up, Loops::sigmoid);
     }
 
     @Override
     public Gated swiGluBackward(Tensor dY, Tensor gate, Tensor up) {
-        return gatedBackward(dY, gate, up, (gates, sigmoids, slopes, n) -> {
+        return VectorGates.gatedBackward(dY, gate, up, (gates, sigmoids, slopes, n) -> {
             Loops.sigmoid(gates, sigmoids, n);
             Arrays.fill(slopes, 0, n, 1);
         });
@@ -141,7 +140,7 @@ final class VectorKernels implements Kernels {
 
     @Override
     public Tensor geGlu(Tensor gate, Tensor up) {
-        return gated(gate, up, (gates, sigmoids, n) -> {
+        return VectorGates.gated(gate, up, (gates, sigmoids, n) -> {
             Loops.insideGelu(gates, sigmoids, n);
             Loops.sigmoid(sigmoids, sigmoids, n);
         });
@@ -149,76 +148,11 @@ final class VectorKernels implements Kernels {
 
     @Override
     public Gated geGluBackward(Tensor dY, Tensor gate, Tensor up) {
-        return gatedBackward(dY, gate, up, (gates, sigmoids, slopes, n) -> {
+        return VectorGates.gatedBackward(dY, gate, up, (gates, sigmoids, slopes, n) -> {
             Loops.insideGelu(gates, sigmoids, n);
             Loops.sigmoid(sigmoids, sigmoids, n);
             Loops.insideGeluSlope(gates, slopes, n);
         });
-    }
-
-    /// Fills `sigmoids` with σ of what belongs to each gate.
-    private interface Opening {
-        void of(float[] gates, float[] sigmoids, int n);
-    }
-
-    /// The same, and the slope of what σ was taken of.
-    private interface OpeningSlope {
-        void of(float[] gates, float[] sigmoids, float[] slopes, int n);
-    }
-
-    private static Tensor gated(Tensor gate, Tensor up, Opening opening) {
-        boolean half = isHalf("gate", gate);
-        shaped("up", up, gate.dtype(), gate.shape());
-        Tensor y = like(gate);
-        long g = address(gate);
-        long u = address(up);
-        long ys = address(y);
-        Parallel.elements(gate.elements(), (from, to) -> {
-            float[] gates = Tile.of(Tile.LENGTH);
-            float[] ups = Tile.of(Tile.LENGTH);
-            float[] sigmoids = Tile.of(Tile.LENGTH);
-            for (long i = from; i < to; i += Tile.LENGTH) {
-                int n = (int) Math.min(Tile.LENGTH, to - i);
-                long offset = Tile.at(0, i, half);
-                Tile.read(g + offset, half, gates, 0, n);
-                Tile.read(u + offset, half, ups, 0, n);
-                opening.of(gates, sigmoids, Tile.padded(n));
-                Loops.gate(gates, sigmoids, ups, Tile.padded(n));
-                Tile.write(ups, 0, ys + offset, half, n);
-            }
-        });
-        return y;
-    }
-
-    private static Gated gatedBackward(Tensor dY, Tensor gate, Tensor up, OpeningSlope opening) {
-        boolean half = isHalf("dY", dY);
-        shaped("gate", gate, dY.dtype(), dY.shape());
-        shaped("up", up, dY.dtype(), dY.shape());
-        Gated result = new Gated(like(dY), like(dY));
-        long d = address(dY);
-        long g = address(gate);
-        long u = address(up);
-        long dG = address(result.dGate());
-        long dU = address(result.dUp());
-        Parallel.elements(dY.elements(), (from, to) -> {
-            float[] dYs = Tile.of(Tile.LENGTH);
-            float[] gates = Tile.of(Tile.LENGTH);
-            float[] ups = Tile.of(Tile.LENGTH);
-            float[] sigmoids = Tile.of(Tile.LENGTH);
-            float[] slopes = Tile.of(Tile.LENGTH);
-            for (long i = from; i < to; i += Tile.LENGTH) {
-                int n = (int) Math.min(Tile.LENGTH, to - i);
-                long offset = Tile.at(0, i, half);
-                Tile.read(d + offset, half, dYs, 0, n);
-                Tile.read(g + offset, half, gates, 0, n);
-                Tile.read(u + offset, half, ups, 0, n);
-                opening.of(gates, sigmoids, slopes, Tile.padded(n));
-                Loops.gateBackward(dYs, gates, sigmoids, slopes, ups, Tile.padded(n));
-                Tile.write(gates, 0, dG + offset, half, n);
-                Tile.write(ups, 0, dU + offset, half, n);
-            }
-        });
-        return result;
     }
 
     // ---------------------------------------------------------------- rotary positions
@@ -299,76 +233,13 @@ final class VectorKernels implements Kernels {
 
     @Override
     public void rangeSoftmaxInPlace(Tensor scores, Ranges ranges, Scoring scoring, Tensor logSumExp) {
-        boolean half = isHalf("scores", scores);
-        int columns = width("scores", scores, 3);
-        long rows = scores.size(1);
-        shaped("logSumExp", logSumExp, DType.F32, scores.size(0), rows);
-        check(ranges, columns);
-        long s = address(scores);
-        long sums = address(logSumExp);
-        float scale = scoring.isCapped() ? 1 : (float) scoring.scale();
-        Parallel.rows(scores.size(0) * rows, columns, (from, to) -> {
-            float[] p = Tile.of(columns);
-            for (long r = from; r < to; r++) {
-                int range = (int) (r % rows % ranges.rows());
-                int first = ranges.first()[range];
-                int n = ranges.end()[range] - first;
-                long row = Tile.at(s, r * columns, half);
-                Tile.read(Tile.at(row, first, half), half, p, 0, n);
-                if (scoring.isCapped()) {
-                    Loops.softCap(p, Tile.padded(n), scoring);
-                }
-                Tile.pad(p, n, Float.NEGATIVE_INFINITY);
-                float largest = scale * Loops.largest(p, Tile.padded(n));
-                float sum = Loops.expSum(p, Tile.padded(n), scale, largest);
-                Loops.multiply(p, 1 / sum, Tile.padded(n));
-                Tile.writeRow(p, row, first, n, columns, half);
-                Tile.put((float) (largest + Math.log(sum)), Tile.at(sums, r, false), false);
-            }
-        });
+        VectorSoftmax.forward(scores, ranges, scoring, logSumExp);
     }
 
     @Override
     public void rangeSoftmaxBackwardInPlace(
             Tensor scores, Tensor dP, Ranges ranges, Scoring scoring, Tensor logSumExp, Tensor delta) {
-        boolean half = isHalf("scores", scores);
-        int columns = width("scores", scores, 3);
-        long rows = scores.size(1);
-        shaped("dP", dP, scores.dtype(), scores.shape());
-        shaped("logSumExp", logSumExp, DType.F32, scores.size(0), rows);
-        shaped("delta", delta, DType.F32, scores.size(0), rows);
-        check(ranges, columns);
-        long s = address(scores);
-        long d = address(dP);
-        long sums = address(logSumExp);
-        long deltas = address(delta);
-        float scale = scoring.isCapped() ? 1 : (float) scoring.scale();
-        Parallel.rows(scores.size(0) * rows, columns, (from, to) -> {
-            float[] p = Tile.of(columns);
-            float[] dS = Tile.of(columns);
-            float[] slopes = Tile.of(scoring.isCapped() ? columns : 0);
-            for (long r = from; r < to; r++) {
-                int range = (int) (r % rows % ranges.rows());
-                int first = ranges.first()[range];
-                int n = ranges.end()[range] - first;
-                long before = Tile.at(0, r * columns, half);
-                long inside = Tile.at(before, first, half);
-                Tile.read(s + inside, half, p, 0, n);
-                Tile.read(d + inside, half, dS, 0, n);
-                if (scoring.isCapped()) {
-                    Loops.softCap(p, Tile.padded(n), scoring);
-                    Loops.softCapSlope(p, slopes, Tile.padded(n), scoring);
-                }
-                Loops.expSum(p, Tile.padded(n), scale, Tile.get(Tile.at(sums, r, false), false));
-                float shift = Tile.get(Tile.at(deltas, r, false), false);
-                Loops.softmaxBackward(p, dS, shift, (float) scoring.scale(), Tile.padded(n));
-                if (scoring.isCapped()) {
-                    Loops.multiply(dS, slopes, Tile.padded(n));
-                }
-                Tile.writeRow(p, s + before, first, n, columns, half);
-                Tile.writeRow(dS, d + before, first, n, columns, half);
-            }
-        });
+        VectorSoftmax.backward(scores, dP, ranges, scoring, logSumExp, delta);
     }
 
     @Override

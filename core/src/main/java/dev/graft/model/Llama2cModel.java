@@ -40,9 +40,8 @@ final class Llama2cModel implements ModelSource {
 
     private static String hubName(String part) {
         String[] name = part.split("\\.");
-        String hub = name.length == 1
-                ? OTHERS.get(part)
-                : "model.layers.%s.%s".formatted(name[1], PER_LAYER.get(name[0]));
+        String hub =
+                name.length == 1 ? OTHERS.get(part) : "model.layers.%s.%s".formatted(name[1], PER_LAYER.get(name[0]));
         return hub + ".weight";
     }
 

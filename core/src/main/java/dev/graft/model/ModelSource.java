@@ -14,7 +14,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/// What a path called MODEL holds, whatever kind of file it is: a configuration in Hugging Face's terms and tensors under
+/// What a path called MODEL holds, whatever kind of file it is: a configuration in Hugging Face's terms and tensors
+/// under
 /// Hugging Face's names.
 ///
 /// {@snippet :
@@ -40,7 +41,8 @@ public interface ModelSource extends AutoCloseable {
     /// Names of all tensors.
     Set<String> names();
 
-    /// A tensor's shape, its type as stored (`dtypeName`) and the type in which it is read (`dtype`), with bytes counted
+    /// A tensor's shape, its type as stored (`dtypeName`) and the type in which it is read (`dtype`), with bytes
+    /// counted
     /// as stored.
     ///
     /// @throws FormatException when there is no such tensor

@@ -81,8 +81,8 @@ public sealed interface TensorChange {
 
         private static void requireWhole(long from) {
             if (from != 0) {
-                throw new IllegalArgumentException("rows from " + from + " on of a matrix that is stored transposed;"
-                        + " expected all of them");
+                throw new IllegalArgumentException(
+                        "rows from " + from + " on of a matrix that is stored transposed;" + " expected all of them");
             }
         }
     }

@@ -22,8 +22,7 @@ import java.util.regex.Pattern;
 /// Sennrich et al. 2016, <https://arxiv.org/abs/1508.07909>, on bytes as in GPT-2.
 ///
 /// @param vocabSize      tokens in all: special tokens, 256 bytes and merges
-/// @param specialTokens  get the first ids; the first of them begins and ends every text, see
-///                       [BpeVocabulary]
+/// @param specialTokens  get the first ids; the first of them begins and ends every text, see [BpeVocabulary]
 /// @param split          what a word is, for Java and the Rust tokenizers alike: [#GPT2] or [#BARE_WORDS]
 public record BpeTrainer(int vocabSize, List<String> specialTokens, String split) {
     /// GPT-2's cut, except that every digit stands alone: a contraction; letters or signs with the space
@@ -48,8 +47,7 @@ public record BpeTrainer(int vocabSize, List<String> specialTokens, String split
         }
     }
 
-    /// Learns from `texts`. Special tokens written out in a text are left out: they are never cut nor
-    /// merged.
+    /// Learns from `texts`. Special tokens written out in a text are left out: they are never cut nor merged.
     public BpeVocabulary train(Iterable<String> texts) {
         List<byte[]> tokens = new ArrayList<>();
         for (String special : specialTokens) {
@@ -72,8 +70,8 @@ public record BpeTrainer(int vocabSize, List<String> specialTokens, String split
         return new BpeVocabulary(specialTokens, split, tokens, merges);
     }
 
-    /// Every distinct word with how often it occurs, in alphabetical order so that the order of texts
-    /// cannot matter.
+    /// Every distinct word with how often it occurs, in alphabetical order so that the order of texts cannot
+    /// matter.
     private List<Word> words(Iterable<String> texts) {
         Map<String, Long> counts = new TreeMap<>();
         Pattern wordPattern = Pattern.compile(split, Pattern.UNICODE_CHARACTER_CLASS);

@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -139,14 +140,15 @@ public final class ChatTemplate {
         }
     }
 
-    /// The source of the template for plain conversations.
+    /// The source of the template for plain conversations; where there is none, all sources with their
+    /// names.
     public String source() {
-        return source(false);
+        return sources.size() == 1 || sources.containsKey(DEFAULT) ? source(false) : new TreeMap<>(sources).toString();
     }
 
     /// All sources and the special tokens they may write, in one text: what makes two templates the same.
     public String identity() {
-        return new java.util.TreeMap<>(sources) + "\n" + new java.util.TreeMap<>(specialTokens);
+        return new TreeMap<>(sources) + "\n" + new TreeMap<>(specialTokens);
     }
 
     /// Whether the template marks what the assistant says, by `{% generation %}`.
@@ -161,7 +163,7 @@ public final class ChatTemplate {
         return Optional.ofNullable(withTools ? sources.get("tool_use") : null)
                 .or(() -> Optional.ofNullable(sources.get(DEFAULT)))
                 .orElseThrow(() -> new IllegalArgumentException(
-                        "the model has several chat templates and none is called \"default\"; choose one of %s with chat_template"
+                        "the model has several chat templates and none is called \"default\"; put the one you mean into chat_template.jinja: %s"
                                 .formatted(names())));
     }
 

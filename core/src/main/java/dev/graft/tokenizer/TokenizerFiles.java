@@ -23,8 +23,9 @@ import java.util.Set;
 /// its text), then `generation_config.json` and `config.json` (by its id).
 final class TokenizerFiles {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final ObjectMapper SORTED =
-            JsonMapper.builder().enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS).build();
+    private static final ObjectMapper SORTED = JsonMapper.builder()
+            .enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS)
+            .build();
 
     private final TokenizerTexts texts;
     private final JsonNode tokenizerConfig;
@@ -131,8 +132,8 @@ final class TokenizerFiles {
         return vocabulary;
     }
 
-    /// A parsed `tokenizer.json` as text that says what it does to texts, however its writer laid it out: keys sorted,
-    /// without what it says about cutting and padding.
+    /// A parsed `tokenizer.json` as text that says what it does to texts, however its writer laid it out:
+    /// keys sorted, without what it says about cutting and padding.
     static String canonical(JsonNode tokenizer) {
         ObjectNode plain = ((ObjectNode) tokenizer).deepCopy();
         plain.remove(List.of("truncation", "padding"));

@@ -116,7 +116,12 @@ class ChangedProjectionTest extends ScopedTest {
             assertThat(scores.correct())
                     .isEqualTo((long) best.eq(targets).to(DType.F32).sum().item());
             assertThat(ChangedHead.logProbs(
-                                    tape, tape.constant(hidden), Tensor.of(new int[0]), head, 0, targets.narrow(0, 0, 0))
+                                    tape,
+                                    tape.constant(hidden),
+                                    Tensor.of(new int[0]),
+                                    head,
+                                    0,
+                                    targets.narrow(0, 0, 0))
                             .data()
                             .toFloats())
                     .isEmpty();

@@ -47,7 +47,8 @@ class AdapterOriginTest {
 
     @Test
     void oneBitOfTheBaseIsEnoughToRefuseAndForceGoesOn() throws IOException {
-        try (RandomAccessFile file = new RandomAccessFile(model.resolve("model.safetensors").toFile(), "rw")) {
+        try (RandomAccessFile file =
+                new RandomAccessFile(model.resolve("model.safetensors").toFile(), "rw")) {
             file.seek(file.length() - 1);
             int last = file.read();
             file.seek(file.length() - 1);
@@ -55,7 +56,8 @@ class AdapterOriginTest {
         }
         Ran refused = generate();
         assertThat(refused.exitCode()).isEqualTo(1);
-        assertThat(refused.err()).contains(adapter.toString(), model.toString(), "weights: trained with sha256", "--force");
+        assertThat(refused.err())
+                .contains(adapter.toString(), model.toString(), "weights: trained with sha256", "--force");
         assertThat(refused.err()).doesNotContain("tokenizer:", "template:");
         assertThat(generate("--force").exitCode()).isZero();
         Ran merged = Ran.graft("merge", model, adapter, "--output", folder.resolve("merged"));
@@ -66,7 +68,9 @@ class AdapterOriginTest {
     @Test
     void anotherChatTemplateIsRefused() {
         AtomicFiles.writeString(model.resolve("chat_template.jinja"), "{{ messages[0].content }}");
-        assertThat(generate().err()).contains("chat template: trained with sha256").doesNotContain("weights:");
+        assertThat(generate().err())
+                .contains("chat template: trained with sha256")
+                .doesNotContain("weights:");
     }
 
     @Test

@@ -8,9 +8,9 @@ import dev.graft.Models;
 import dev.graft.data.DataHash;
 import dev.graft.format.Json;
 import dev.graft.format.WeightHash;
-import dev.graft.peft.Origin;
 import dev.graft.model.LanguageModel;
 import dev.graft.nn.LinearFactory;
+import dev.graft.peft.Origin;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.UUID;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -98,15 +99,14 @@ class TrainCommandTest {
     void saysWhatItWasFed() throws IOException {
         Files.writeString(
                 folder.resolve("rows.jsonl"),
-                TrainRuns.rows(23)
+                TrainRuns.rows(22)
+                        + "{\"prompt\": \"%s\", \"completion\": \" no\"}\n"
+                                .formatted(UUID.randomUUID()) // not in the cache
                         + "{\"prompt\": \"x\", \"completion\": \"%s\", \"source\": \"web\"}\n"
                                 .formatted("z ".repeat(60)));
         Ran ran = Ran.graft("train", recipe, "--set", "data.overlong=drop", "--set", "data.eval_fraction=0");
         assertThat(ran.err()).isEmpty();
         Path rows = folder.resolve("rows.jsonl");
-        assertThat(ran.out())
-                .contains("rows      " + rows + ": 24 rows of shape prompt_completion; tokenised")
-                .contains("data      23 examples", "; 1 rows dropped as too long; batches ");
         JsonNode report =
                 Json.readObject(run.resolve("data_report.json"), "a report").path("train");
         assertThat(report.path("files").path(0).path("path").asText()).isEqualTo(rows.toString());
@@ -124,9 +124,12 @@ class TrainCommandTest {
                                         .path("tokens")
                                         .asInt()));
         assertThat(Files.readString(run.resolve("report.html"))).contains("1 rows dropped as too long");
+        assertThat(report.path("files").path(0).path("token_cache").asText()).isEqualTo("miss");
         assertThat(Ran.graft("train", recipe, "--overwrite", "--set", "data.overlong=drop")
-                        .out())
-                .contains("; tokens from the cache");
+                        .exitCode())
+                .isZero();
+        assertThat(Files.readString(run.resolve("data_report.json")))
+                .contains("\"token_cache\": \"hit\"", "\"held_out\"");
     }
 
     private void requireOrigin(Path adapter, int step) {
@@ -215,7 +218,8 @@ class TrainCommandTest {
         Path own = TinyModel.in(folder);
         recipe = TrainRuns.recipe(folder, own);
         assertThat(Ran.graft("train", recipe).exitCode()).isZero();
-        try (RandomAccessFile file = new RandomAccessFile(own.resolve("model.safetensors").toFile(), "rw")) {
+        try (RandomAccessFile file =
+                new RandomAccessFile(own.resolve("model.safetensors").toFile(), "rw")) {
             file.seek(file.length() - 1);
             file.write(0);
         }

@@ -73,7 +73,7 @@ class RowsTest {
         assertThatThrownBy(() -> Rows.read(file))
                 .hasMessageContaining("row 1: has none of the known shapes; its keys are \"question\", \"answer\"")
                 .hasMessageContaining(
-                        "data.columns can say what they mean, such as {prompt: question, completion: answer}");
+                        "data.columns can say what other columns mean, such as {prompt: question, completion: answer}");
         var columns = Map.of("prompt", "question", "completion", "answer");
         assertThat(Rows.read(Input.of(file).withColumns(columns), Kind.COMPLETION))
                 .extracting(Row::example)

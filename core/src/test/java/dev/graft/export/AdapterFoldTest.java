@@ -22,7 +22,8 @@ class AdapterFoldTest {
         return Tensor.of(values, rows, columns);
     }
 
-    /// ΔW = diag(3, 4) and 12 elsewhere: the best of rank 1 keeps 12, and leaves √(3² + 4²) = 5 of √(3² + 4² + 12²) = 13.
+    /// ΔW = diag(3, 4) and 12 elsewhere: the best of rank 1 keeps 12, and leaves √(3² + 4²) = 5 of √(3² + 4² + 12²) =
+    /// 13.
     @Test
     void leavesWhatAPencilSays() {
         try (Scope scope = Scope.open()) {
@@ -37,7 +38,8 @@ class AdapterFoldTest {
 
     /// Through the factors and through the whole matrix, also where the ranks together exceed a side.
     @ParameterizedTest
-    @CsvSource({"7, 5, 2, 3, 2", "33, 65, 4, 4, 3", "3, 40, 4, 5, 2", "64, 6, 8, 8, 5", "9, 9, 1, 1, 2", "4, 4, 1, 2, 4"})
+    @CsvSource({"7, 5, 2, 3, 2", "33, 65, 4, 4, 3", "3, 40, 4, 5, 2", "64, 6, 8, 8, 5", "9, 9, 1, 1, 2", "4, 4, 1, 2, 4"
+    })
     void factorsGiveWhatTheWholeMatrixGives(int out, int in, int r1, int r2, int rank) {
         try (Scope scope = Scope.open()) {
             List<Tensor> as = List.of(random(1, r1, in), random(2, r2, in));
@@ -72,9 +74,14 @@ class AdapterFoldTest {
             assertThat(qr.q().mm(qr.r()).sub(matrix).norm()).isLessThan(1e-5);
             assertThat(qr.q().t().mm(qr.q()).toFloats()[1]).isCloseTo(0, within(1e-6f));
             LinearAlgebra.Svd svd = LinearAlgebra.svd(matrix);
-            assertThat(svd.u().mul(svd.s().unsqueeze(0)).mm(svd.vt()).sub(matrix).norm())
+            assertThat(svd.u()
+                            .mul(svd.s().unsqueeze(0))
+                            .mm(svd.vt())
+                            .sub(matrix)
+                            .norm())
                     .isLessThan(1e-5);
-            assertThat(svd.s().select(0, 0).item()).isGreaterThan(svd.s().select(0, 3).item());
+            assertThat(svd.s().select(0, 0).item())
+                    .isGreaterThan(svd.s().select(0, 3).item());
         }
     }
 }

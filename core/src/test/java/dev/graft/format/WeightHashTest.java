@@ -35,9 +35,11 @@ class WeightHashTest {
     void coversNamesTypesShapesAndBytesButNotTheirOrder() throws IOException {
         String hash = WeightHash.of(model("a", part("x", 1, 2), part("y", 3)));
         assertThat(hash).matches("[0-9a-f]{64}");
-        assertThat(WeightHash.of(model("swapped", part("y", 3), part("x", 1, 2)))).isEqualTo(hash);
+        assertThat(WeightHash.of(model("swapped", part("y", 3), part("x", 1, 2))))
+                .isEqualTo(hash);
         assertThat(WeightHash.of(model("named", part("x", 1, 2), part("z", 3)))).isNotEqualTo(hash);
-        assertThat(WeightHash.of(model("negated", part("x", 1, 2), part("y", -3)))).isNotEqualTo(hash);
+        assertThat(WeightHash.of(model("negated", part("x", 1, 2), part("y", -3))))
+                .isNotEqualTo(hash);
         assertThat(WeightHash.of(model("cut", part("x", 1), part("y", 2, 3)))).isNotEqualTo(hash);
     }
 
@@ -56,8 +58,7 @@ class WeightHashTest {
     @Test
     void ofAFileItIsWhatSha256sumPrints() throws IOException {
         Path file = Files.writeString(folder.resolve("model.gguf"), "abc");
-        assertThat(WeightHash.of(file))
-                .isEqualTo("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assertThat(WeightHash.of(file)).isEqualTo("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 
     @Test

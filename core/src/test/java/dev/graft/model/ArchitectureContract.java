@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.graft.autograd.Parameter;
 import dev.graft.autograd.Tape;
 import dev.graft.autograd.Value;
+import dev.graft.export.Merge;
 import dev.graft.export.ModelDirectory;
 import dev.graft.format.FormatException;
 import dev.graft.format.Safetensors;
@@ -27,6 +28,7 @@ import dev.graft.tensor.LiveTensors;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.lang.foreign.Arena;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -34,6 +36,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -253,6 +256,46 @@ abstract class ArchitectureContract {
                 model.parameters().forEach(Parameter::clearGradient);
             }
             assertThat(-loss(silent, model, golden)).isLessThan(0.9 * before);
+        }
+    }
+
+    Stream<Golden> goldensWithAdapters() {
+        return goldens().filter(golden -> Files.isDirectory(golden.adapter()));
+    }
+
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("goldensWithAdapters")
+    void anAdapterOfPeftIsWornAndSavedAgainAsItWas(Golden golden) {
+        Adapters adapters = Adapters.read(golden.adapter());
+        Path again = temporary.resolve("adapter-" + golden.directory().getFileName());
+        try (LanguageModel model = golden.load(adapters.over(LinearFactory.frozen()), DType.F32)) {
+            adapters.load(golden.adapter());
+            for (int i = 0; i < golden.sequences().size(); i++) {
+                TokenRun run = TokenRun.document(golden.sequences().get(i));
+                assertThat(Golden.logits(model, run)).containsExactly(golden.adaptedLogits(i), within(TOLERANCE));
+            }
+            adapters.save(again, "base");
+        }
+        try (Safetensors of = Safetensors.open(golden.adapter().resolve("adapter_model.safetensors"));
+                Safetensors saved = Safetensors.open(again.resolve("adapter_model.safetensors"))) {
+            assertThat(saved.entries().keySet()).isEqualTo(of.entries().keySet());
+            of.entries()
+                    .keySet()
+                    .forEach(name -> assertThat(saved.data(name).mismatch(of.data(name)))
+                            .as(name)
+                            .isEqualTo(-1));
+        }
+    }
+
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("goldensWithAdapters")
+    void aMergedModelHasTheLogitsOfTheOneThatWearsTheAdapter(Golden golden) {
+        Path target = temporary.resolve("merged-" + golden.directory().getFileName());
+        Merge.run(golden.directory(), golden.adapter(), target, Optional.empty());
+        try (LanguageModel merged = new Golden(target).frozen()) {
+            TokenRun run = TokenRun.document(golden.sequences().getLast());
+            float[] expected = golden.adaptedLogits(golden.sequences().size() - 1);
+            assertThat(Golden.logits(merged, run)).containsExactly(expected, within(5e-5f)); // another order of sums
         }
     }
 

@@ -71,9 +71,22 @@ record Golden(Path directory) {
         return norms;
     }
 
+    /// An adapter of every linear layer that PEFT saved, with the logits of the model that wears it.
+    Path adapter() {
+        return directory.resolve("adapter-linear");
+    }
+
+    float[] adaptedLogits(int sequence) {
+        return logits(adapter(), sequence);
+    }
+
     /// Logits of one sequence, `[time · vocab]`.
     float[] logits(int sequence) {
-        try (Safetensors file = Safetensors.open(directory.resolve("logits.safetensors"))) {
+        return logits(directory, sequence);
+    }
+
+    private static float[] logits(Path folder, int sequence) {
+        try (Safetensors file = Safetensors.open(folder.resolve("logits.safetensors"))) {
             MemorySegment data = file.data("logits." + sequence);
             return data.toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
         }

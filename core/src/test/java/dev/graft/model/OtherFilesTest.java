@@ -192,7 +192,7 @@ class OtherFilesTest {
                 "rope_theta", 10_000.0,
                 "vocab_size", 512,
                 "max_position_embeddings", 2048);
-        expected.forEach((key, value) ->
-                assertThat(config.get(key).asText()).as(key).isEqualTo(String.valueOf(value)));
+        expected.forEach(
+                (key, value) -> assertThat(config.get(key).asText()).as(key).isEqualTo(String.valueOf(value)));
     }
 }

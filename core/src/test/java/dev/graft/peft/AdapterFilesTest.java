@@ -216,7 +216,67 @@ class AdapterFilesTest {
     void pickleIsRefusedWithAWayOut() throws IOException {
         Path adapter = golden(config -> {}, parts -> parts);
         Files.move(adapter.resolve(AdapterFiles.WEIGHTS), adapter.resolve("adapter_model.bin"));
-        requireRefused(adapter, "adapter_model.bin", "safetensors");
+        requireRefused(adapter, "adapter_model.bin", "pickle", "torch.load", "safetensors");
+    }
+
+    @Test
+    void anAdapterUnderAnotherNameLiesInAFolderOfThatName() throws IOException {
+        Path adapter = golden(config -> {}, parts -> parts);
+        Files.createDirectories(folder.resolve("several"));
+        Files.move(adapter, folder.resolve("several/mine"));
+        assertThatThrownBy(() -> Adapters.read(folder.resolve("several")))
+                .isInstanceOf(FormatException.class)
+                .hasMessageContaining("several/mine");
+    }
+
+    @Test
+    void aByteOrderMarkAndWindowsLinesAreReadOver() throws IOException {
+        Path adapter = golden(config -> {}, parts -> parts);
+        Path file = adapter.resolve(AdapterConfigReader.FILE);
+        String windows = "\uFEFF" + Files.readString(file).replace(",", ",\r\n");
+        Files.writeString(file, windows);
+        assertThat(Adapters.read(adapter).settings().r()).isEqualTo(4);
+    }
+
+    /// PEFT stores copies of embeddings beside their factors; a copy says nothing new, anything else would.
+    @Test
+    void copiesOfTheBasesEmbeddingAreTakenAndOthersRefused() throws IOException {
+        String name = "base_model.model.model.embed_tokens.weight";
+        try (WeightFiles base = WeightFiles.open(Models.TINY)) {
+            Part copy = new Part(
+                    name,
+                    DType.F32,
+                    base.entry("model.embed_tokens.weight").shape(),
+                    base.data("model.embed_tokens.weight"));
+            Path adapter = golden(config -> {}, parts -> {
+                parts.add(copy);
+                return parts;
+            });
+            Adapters adapters = Adapters.read(adapter);
+            try (LanguageModel model = Models.load(Models.TINY, adapters.over(LinearFactory.frozen()))) {
+                adapters.load(adapter);
+            }
+            Path other = golden(config -> {}, parts -> {
+                parts.add(zeros(name, DType.F32, copy.shape()[0], copy.shape()[1]));
+                return parts;
+            });
+            requireRefused(other, name, "another embedding than this model's");
+        }
+    }
+
+    @Test
+    void factorsInHalfTheBytesAreRaisedToFloat32() throws IOException {
+        Path adapter = golden(config -> {}, parts -> {
+            parts.replaceAll(part -> part.name().equals(Q) ? zeros(Q, DType.BF16, 4, 48) : part);
+            return parts;
+        });
+        Adapters adapters = Adapters.read(adapter);
+        try (LanguageModel model = Models.load(Models.TINY, adapters.over(LinearFactory.frozen()))) {
+            adapters.load(adapter);
+            var a = adapters.adapted().get("model.layers.0.self_attn.q_proj").a();
+            assertThat(a.master().dtype()).isEqualTo(DType.F32);
+            assertThat(a.master().norm()).isZero();
+        }
     }
 
     @Test

@@ -8,6 +8,9 @@ import dev.graft.Models;
 import dev.graft.model.LanguageModel;
 import dev.graft.nn.LinearFactory;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -123,6 +126,44 @@ class LoraTest {
         assertThatThrownBy(() -> Models.load(Models.TINY, new Adapters(settings, 1).over(LinearFactory.frozen())))
                 .hasMessageContaining("modules_to_save")
                 .hasMessageContaining("\"score\"");
+    }
+
+    @Test
+    void settingsThatExcludeEachOtherAreSentences() {
+        Lora lora = new Lora(3, 8, 0, Targets.names("q_proj"));
+        assertThatThrownBy(() -> lora.withDora().withLoraBias()).hasMessageContaining("lora_bias and use_dora");
+        assertThatThrownBy(() -> lora.with(Lora.Init.ORTHOGONAL)).hasMessageContaining("r is 3");
+        assertThatThrownBy(() -> lora.with(Lora.Init.GAUSSIAN).withLoraBias()).hasMessageContaining("gaussian");
+        assertThatThrownBy(() -> new Selection(Targets.allLinear(), Targets.none(), List.of(1), List.of()))
+                .hasMessageContaining("layers_to_transform is [1]");
+        assertThatThrownBy(() -> new Selection(Targets.names("q"), Targets.none(), List.of(), List.of("h")))
+                .hasMessageContaining("layers_pattern");
+        assertThatThrownBy(() -> TrainableTokens.of(3, 3)).hasMessageContaining("3 twice");
+    }
+
+    @Test
+    void settingsThatDoNotFitTheModelAreNamed() {
+        Lora q = new Lora(4, 8, 0, Targets.names("q_proj"));
+        requireRefused(q.with(Extras.ofTokens(TrainableTokens.of(97))), "holds 97", "the last is 96");
+        requireRefused(q.withModulesToSave("q_proj"), "target_modules", "q_proj");
+        requireRefused(q.withModulesToSave("layers"), "layers");
+        requireRefused(q.withExcluded(Targets.names("c_attn")), "exclude_modules", "c_attn");
+        requireRefused(q.withPatterns(Map.of("v_proj", 2), Map.of()), "rank_pattern \"v_proj\"");
+        requireRefused(
+                q.with(new Selection(Targets.names("q_proj"), Targets.none(), List.of(0, 9), List.of())), "holds 9");
+        requireRefused(
+                new Lora(4, 8, 0, Targets.names("embed_tokens")).withLoraBias(), "lora_bias", "model.embed_tokens");
+        requireRefused(new Lora(4, 8, 0, new Targets.Regex(".*layers.*")), "model.layers.0", "PEFT would not load");
+        Map<String, Integer> unsorted = new LinkedHashMap<>();
+        unsorted.put("self_attn.q_proj", 2);
+        unsorted.put("q_proj", 3);
+        requireRefused(q.withPatterns(unsorted, Map.of()), "rank_pattern", "sorted");
+    }
+
+    private static void requireRefused(Lora settings, String... words) {
+        assertThatThrownBy(() -> Models.load(Models.TINY, new Adapters(settings, 1).over(LinearFactory.frozen())))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContainingAll(words);
     }
 
     private static void over(Targets targets) {

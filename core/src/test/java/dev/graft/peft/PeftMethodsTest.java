@@ -132,11 +132,6 @@ class PeftMethodsTest {
         Lora settings() {
             return lora("embed_tokens", "v_proj");
         }
-
-        @Override
-        boolean canBeMerged() {
-            return false; // the two would part
-        }
     }
 
     @Nested

@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /// The tokenizer of the tests: bytes, a few words, `<s>` before each text, ChatML. Made by
 /// `scripts/tiny-tokenizer.py`.
@@ -14,6 +15,11 @@ public final class TinyTokenizer {
 
     public static Tokenizer load() {
         return Tokenizer.load(folder());
+    }
+
+    /// With another chat template.
+    public static Tokenizer load(ChatTemplate template) {
+        return Tokenizer.load(folder(), Optional.of(template));
     }
 
     /// A copy of its files in `folder`, for tests that change one of them.

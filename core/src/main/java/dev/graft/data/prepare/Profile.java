@@ -126,9 +126,9 @@ public final class Profile {
     /// @param where names its place, such as `train.jsonl row 17`
     public void add(String where, ObjectNode row) {
         rows++;
-        row.properties().forEach(field -> columns
-                .computeIfAbsent(field.getKey(), _ -> new Column())
-                .add(field.getValue()));
+        row.properties()
+                .forEach(field -> columns.computeIfAbsent(field.getKey(), _ -> new Column())
+                        .add(field.getValue()));
         String text = RowTexts.of(row);
         TextStatistics statistics = TextStatistics.of(text);
         characters.add(statistics.characters());
@@ -156,8 +156,8 @@ public final class Profile {
         } else if (compares) {
             NearDuplicates.Sketch sketch = near.sketch(text);
             near.nearest(sketch)
-                    .ifPresent(match -> alike.in("%s (%.2f like %s)"
-                            .formatted(where, match.similarity(), places.get(match.index()))));
+                    .ifPresent(match -> alike.in(
+                            "%s (%.2f like %s)".formatted(where, match.similarity(), places.get(match.index()))));
             near.add(sketch);
             places.add(where);
         }

@@ -3,12 +3,14 @@ package dev.graft.data.shape;
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.graft.tokenizer.JsonValues;
 import dev.graft.tokenizer.Message;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /// Messages as rows write them: `{"role", "content"}` as in Transformers, `{"from", "value"}` as in ShareGPT.
 final class Turns {
@@ -25,12 +27,13 @@ final class Turns {
             Map.entry("bot", "assistant"),
             Map.entry("model", "assistant"),
             Map.entry("system", "system"),
-            Map.entry("function_call", "assistant"),
-            Map.entry("tool_call", "assistant"),
             Map.entry("observation", "tool"),
             Map.entry("function_response", "tool"),
             Map.entry("tool_response", "tool"),
             Map.entry("tool", "tool"));
+
+    /// Speakers whose words are calls of tools, the assistant's.
+    private static final List<String> CALLS = List.of("function_call", "tool_call");
 
     private Turns() {}
 
@@ -91,13 +94,30 @@ final class Turns {
                     "is %s; expected {\"role\", \"content\"}".formatted(Columns.kind(message)));
         }
         if (turn.has("from") || turn.has("value")) {
-            return new Message(role(Columns.text(turn, "from")), Columns.text(turn, "value"));
+            String from = Columns.text(turn, "from");
+            String value = Columns.text(turn, "value");
+            return CALLS.contains(from) ? calling(from, value) : new Message(role(from), value);
         }
         String role = Columns.text(turn, "role");
         if (role.isBlank()) {
             throw new IllegalArgumentException("has an empty \"role\"; expected \"system\", \"user\" or \"assistant\"");
         }
         return new Message(JsonValues.map(checked(turn)));
+    }
+
+    /// ShareGPT writes calls of tools as JSON text, chat templates read them as `tool_calls`.
+    private static Message calling(String from, String value) {
+        JsonNode calls = parsed("value", value);
+        ArrayNode toolCalls = JSON.createArrayNode();
+        for (JsonNode call : calls.isArray() ? calls : JSON.createArrayNode().add(calls)) {
+            if (!call.path("name").isTextual() || !call.has("arguments")) {
+                throw new IllegalArgumentException(
+                        "is a %s of %s; expected {\"name\": …, \"arguments\": …}".formatted(from, Columns.kind(call)));
+            }
+            toolCalls.addObject().put("type", "function").set("function", call);
+        }
+        ObjectNode turn = JSON.createObjectNode().put("role", "assistant").put("content", "");
+        return new Message(JsonValues.map(turn.set("tool_calls", toolCalls)));
     }
 
     /// Everything in a message reaches the template; what it says is a text, a list of parts, or calls of tools.
@@ -126,7 +146,11 @@ final class Turns {
             throw new IllegalArgumentException("is from \"%s\"; expected one of %s"
                     .formatted(
                             from,
-                            String.join(", ", ROLES.keySet().stream().sorted().toList())));
+                            String.join(
+                                    ", ",
+                                    Stream.concat(ROLES.keySet().stream(), CALLS.stream())
+                                            .sorted()
+                                            .toList())));
         }
         return role;
     }

@@ -34,11 +34,18 @@ public final class GgufTokenizer {
         this.texts = texts;
         this.json = parse("tokenizer.json");
         this.config = parse("tokenizer_config.json");
-        json.path("model").path("vocab").properties().forEach(e -> ids.put(e.getKey(), e.getValue().asInt()));
-        json.path("added_tokens").forEach(token -> ids.put(token.path("content").asText(), token.path("id").asInt()));
-        int count = Math.max(rows, ids.values().stream().mapToInt(id -> id + 1).max().orElse(0));
+        json.path("model")
+                .path("vocab")
+                .properties()
+                .forEach(e -> ids.put(e.getKey(), e.getValue().asInt()));
+        json.path("added_tokens")
+                .forEach(token ->
+                        ids.put(token.path("content").asText(), token.path("id").asInt()));
+        int count = Math.max(
+                rows, ids.values().stream().mapToInt(id -> id + 1).max().orElse(0));
         if (count > rows) {
-            throw refusal("it has ids up to %d".formatted(count - 1), "at most the %d rows of the embedding".formatted(rows));
+            throw refusal(
+                    "it has ids up to %d".formatted(count - 1), "at most the %d rows of the embedding".formatted(rows));
         }
         types = new PieceType[rows];
         Arrays.fill(types, PieceType.UNUSED);
@@ -71,7 +78,9 @@ public final class GgufTokenizer {
         JsonNode model = json.path("model");
         String type = model.path("type").asText();
         if (!type.equals("BPE")) {
-            throw refusal("its model is " + (type.isEmpty() ? "missing" : type), "BPE, the one kind llama.cpp has for decoders");
+            throw refusal(
+                    "its model is " + (type.isEmpty() ? "missing" : type),
+                    "BPE, the one kind llama.cpp has for decoders");
         }
         markAdded();
         if (has(json.path("decoder"), "ByteLevel")) {
@@ -96,7 +105,8 @@ public final class GgufTokenizer {
     private void byteLevel(JsonNode model) {
         PreTokenizer pre = PreTokenizer.of(json.path("pre_tokenizer"))
                 .orElseThrow(() -> refusal(
-                        "its pre_tokenizer is " + json.path("pre_tokenizer"), "one llama.cpp knows: " + PreTokenizer.known()));
+                        "its pre_tokenizer is " + json.path("pre_tokenizer"),
+                        "one llama.cpp knows: " + PreTokenizer.known()));
         String normalizer = json.path("normalizer").path("type").asText("none");
         if (!normalizer.equals("none") && !normalizer.equals("NFC")) {
             throw refusal("its normalizer is " + normalizer, "none; llama.cpp takes texts as they are");
@@ -152,7 +162,7 @@ public final class GgufTokenizer {
         for (String merge : merges) {
             Integer id = ids.get(merge.replaceFirst(" ", ""));
             if (id != null && placed.add(id)) {
-                scores[id] = -++rank;
+                scores[id] = - ++rank;
             }
         }
         return scores;
@@ -166,7 +176,8 @@ public final class GgufTokenizer {
             String type = step.path("type").asText();
             if (type.equals("Prepend") && step.path("prepend").asText().equals("▁")) {
                 prefix = true;
-            } else if (!type.equals("Replace") || !step.path("pattern").path("String").asText().equals(" ")) {
+            } else if (!type.equals("Replace")
+                    || !step.path("pattern").path("String").asText().equals(" ")) {
                 throw refusal("its normalizer has a step " + step, "at most a space in front, and spaces as ▁");
             }
         }
@@ -204,8 +215,11 @@ public final class GgufTokenizer {
     /// Written as `"a b"` or as `["a", "b"]`.
     private static List<String> merges(JsonNode model) {
         List<String> merges = new ArrayList<>();
-        model.path("merges").forEach(merge -> merges.add(
-                merge.isArray() ? merge.path(0).asText() + " " + merge.path(1).asText() : merge.asText()));
+        model.path("merges")
+                .forEach(merge -> merges.add(
+                        merge.isArray()
+                                ? merge.path(0).asText() + " " + merge.path(1).asText()
+                                : merge.asText()));
         return merges;
     }
 

@@ -64,7 +64,8 @@ final class GgufVocabulary {
     private void requireOneEach(String key, int count) {
         if (count != tokens.size()) {
             throw gguf.refusal(
-                    "%s%s has %d values".formatted(PREFIX, key, count), "one for each of the %d tokens".formatted(tokens.size()));
+                    "%s%s has %d values".formatted(PREFIX, key, count),
+                    "one for each of the %d tokens".formatted(tokens.size()));
         }
     }
 
@@ -72,7 +73,10 @@ final class GgufVocabulary {
         Set<String> seen = new HashSet<>();
         Set<String> doubles = tokens.stream().filter(token -> !seen.add(token)).collect(toSet());
         if (!doubles.isEmpty()) {
-            throw gguf.refusal("its vocabulary has the token \"%s\" twice".formatted(doubles.iterator().next()), "each token once");
+            throw gguf.refusal(
+                    "its vocabulary has the token \"%s\" twice"
+                            .formatted(doubles.iterator().next()),
+                    "each token once");
         }
     }
 
@@ -179,7 +183,8 @@ final class GgufVocabulary {
             return config;
         }
         ArrayNode templates = config.putArray("chat_template");
-        template.ifPresent(source -> templates.addObject().put("name", "default").put("template", source));
+        template.ifPresent(
+                source -> templates.addObject().put("name", "default").put("template", source));
         others.forEach(name -> gguf.text("tokenizer.chat_template." + name)
                 .ifPresent(source -> templates.addObject().put("name", name).put("template", source)));
         return config;

@@ -34,7 +34,8 @@ final class Llama2cVocabulary {
         }
         Path folder = checkpoint.toAbsolutePath().getParent();
         List<Path> fitting = candidates(folder).stream()
-                .filter(file -> read(file).filter(pieces -> pieces.size() == tokens).isPresent())
+                .filter(file ->
+                        read(file).filter(pieces -> pieces.size() == tokens).isPresent())
                 .toList();
         if (fitting.size() != 1) {
             throw new FormatException(
@@ -45,7 +46,8 @@ final class Llama2cVocabulary {
                                     .formatted(
                                             tokens,
                                             fitting.stream()
-                                                    .map(file -> file.getFileName().toString())
+                                                    .map(file ->
+                                                            file.getFileName().toString())
                                                     .collect(Collectors.joining(", "))),
                     "one tok*.bin of %,d tokens in %s".formatted(tokens, folder),
                     "Put the one it was trained with there, alone.");

@@ -100,8 +100,7 @@ record Pieces(
 
     private ObjectNode mergingModel() {
         ObjectNode model = TokenizerJson.part("BPE").putNull("dropout");
-        unknown.ifPresentOrElse(
-                id -> model.put("unk_token", pieces.get(id)), () -> model.putNull("unk_token"));
+        unknown.ifPresentOrElse(id -> model.put("unk_token", pieces.get(id)), () -> model.putNull("unk_token"));
         model.putNull("continuing_subword_prefix")
                 .putNull("end_of_word_suffix")
                 .put("fuse_unk", true)

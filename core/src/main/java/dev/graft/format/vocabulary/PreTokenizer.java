@@ -47,9 +47,7 @@ enum PreTokenizer {
     }
 
     static String known() {
-        return Arrays.stream(values())
-                .flatMap(pre -> pre.names.stream())
-                .collect(Collectors.joining(", "));
+        return Arrays.stream(values()).flatMap(pre -> pre.names.stream()).collect(Collectors.joining(", "));
     }
 
     /// The name to write.
@@ -103,7 +101,8 @@ enum PreTokenizer {
         return switch (type) {
             case "Sequence" -> {
                 StringBuilder all = new StringBuilder();
-                part.path("pretokenizers").forEach(step -> all.append(essence(step)).append('\n'));
+                part.path("pretokenizers")
+                        .forEach(step -> all.append(essence(step)).append('\n'));
                 yield all.toString().strip();
             }
             case "ByteLevel" ->

@@ -111,7 +111,8 @@ final class SentencePieceModel {
                     if (length < 0 || length > message.remaining()) {
                         throw new BufferUnderflowException();
                     }
-                    ByteBuffer content = message.slice(message.position(), (int) length).order(ByteOrder.LITTLE_ENDIAN);
+                    ByteBuffer content =
+                            message.slice(message.position(), (int) length).order(ByteOrder.LITTLE_ENDIAN);
                     message.position(message.position() + (int) length);
                     field.read(number, content, 0);
                 }
@@ -148,7 +149,10 @@ final class SentencePieceModel {
 
     private void pieceField(int number, ByteBuffer content, long value) {
         switch (number) {
-            case 1 -> pieces.set(pieces.size() - 1, StandardCharsets.UTF_8.decode(content).toString());
+            case 1 ->
+                pieces.set(
+                        pieces.size() - 1,
+                        StandardCharsets.UTF_8.decode(content).toString());
             case 2 -> scores.set(scores.size() - 1, Float.intBitsToFloat((int) value));
             case 3 -> types.set(types.size() - 1, type(value));
             default -> {}

@@ -53,8 +53,15 @@ public final class TokenizerTexts {
 
     private static TokenizerTexts ofFolder(Path model, Path folder) {
         Path sentencePiece = folder.resolve("tokenizer.model");
-        boolean convert = !Files.exists(folder.resolve("tokenizer.json")) && Files.isRegularFile(sentencePiece);
-        return new TokenizerTexts(model, folder, convert ? fromSentencePiece(folder, sentencePiece) : Map.of(), true);
+        if (Files.exists(folder.resolve("tokenizer.json"))) {
+            return new TokenizerTexts(model, folder, Map.of(), true);
+        }
+        Map<String, String> made = Files.isRegularFile(sentencePiece)
+                ? fromSentencePiece(folder, sentencePiece)
+                : PlainVocabularies.tokenizerJson(folder)
+                        .map(json -> Map.of("tokenizer.json", json))
+                        .orElse(Map.of());
+        return new TokenizerTexts(model, folder, made, true);
     }
 
     /// `tokenizer_config.json` beside it says whether texts get a begin and an end; Llama's do get a begin.

@@ -4,27 +4,78 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.graft.format.Gguf;
 import dev.graft.format.GgufValue;
 import dev.graft.model.ModelConfig;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/// A family of models as llama.cpp knows it.
-///
-/// @param architecture `general.architecture`, and the first word of its settings
-/// @param modelType    Hugging Face's `model_type`
-/// @param hubClass     for `architectures` in `config.json`
-/// @param settings     pairs that mean the same on both sides
-/// @param fixed        settings of `config.json` that go without saying in llama.cpp; a model with others is refused
-/// @param rope         whether positions are rotary
-public record GgufFamily(
-        String architecture,
-        String modelType,
-        String hubClass,
-        List<Setting> settings,
-        Map<String, Object> fixed,
-        GgufNames names,
-        boolean rope) {
+/// A family of models as llama.cpp knows it: pairs of settings that mean the same on both sides, what goes without
+/// saying
+/// on one of them, and the names of tensors.
+public final class GgufFamily {
+    private final String architecture;
+    private final String modelType;
+    private final String hubClass;
+    private final GgufNames names;
+    private final List<Setting> settings = new ArrayList<>();
+    private final Map<String, Object> fixed = new LinkedHashMap<>();
+    private final Map<String, String> flags = new LinkedHashMap<>();
+    private final List<Special> specials = new ArrayList<>();
+
+    /// @param architecture `general.architecture`, and the first word of its settings
+    /// @param modelType    Hugging Face's `model_type`
+    /// @param hubClass     for `architectures` in `config.json`
+    GgufFamily(String architecture, String modelType, String hubClass, GgufNames names) {
+        this.architecture = architecture;
+        this.modelType = modelType;
+        this.hubClass = hubClass;
+        this.names = names;
+    }
+
+    /// What is more than a pair of names.
+    interface Special {
+        /// Adds to a `config.json` what a file says.
+        void read(Gguf gguf, Map<String, Object> config);
+
+        /// Adds to a file's metadata what a `config.json` says, or refuses what llama.cpp cannot do.
+        void write(ModelConfig config, Map<String, GgufValue> metadata);
+    }
+
+    GgufFamily with(List<Setting> more) {
+        settings.addAll(more);
+        return this;
+    }
+
+    GgufFamily with(Special special) {
+        specials.add(special);
+        return this;
+    }
+
+    /// A setting of `config.json` that llama.cpp takes for granted; a model with another is refused.
+    GgufFamily fixed(String hub, Object value) {
+        fixed.put(hub, value);
+        return this;
+    }
+
+    /// A setting of `config.json` that is true where the file has a tensor.
+    GgufFamily flag(String hub, String tensor) {
+        flags.put(hub, tensor);
+        return this;
+    }
+
+    public String architecture() {
+        return architecture;
+    }
+
+    public String modelType() {
+        return modelType;
+    }
+
+    public GgufNames names() {
+        return names;
+    }
+
     /// One setting under its two names.
     record Setting(String ggml, String hub, Kind kind) {
         enum Kind {
@@ -69,11 +120,11 @@ public record GgufFamily(
             value(gguf, setting).ifPresent(value -> config.put(setting.hub, value));
         }
         config.putAll(fixed);
+        flags.forEach((key, tensor) -> config.put(key, gguf.entries().containsKey(tensor)));
         config.put("vocab_size", gguf.entry("token_embd.weight").shape()[0]);
         config.put("tie_word_embeddings", !gguf.entries().containsKey("output.weight"));
-        if (rope) {
-            GgufRope.read(gguf, architecture, config);
-        }
+        GgufRope.read(gguf, architecture, config);
+        specials.forEach(special -> special.read(gguf, config));
         for (String token : List.of("bos", "eos")) {
             gguf.whole("tokenizer.ggml.%s_token_id".formatted(token))
                     .filter(id -> id < Integer.MAX_VALUE)
@@ -85,9 +136,7 @@ public record GgufFamily(
 
     private Optional<Object> value(Gguf gguf, Setting setting) {
         String key = architecture + "." + setting.ggml;
-        Optional<Object> value = setting.kind.isReal()
-                ? gguf.number(key).map(GgufFamily::shortest)
-                : whole(gguf, key);
+        Optional<Object> value = setting.kind.isReal() ? gguf.number(key).map(GgufFamily::shortest) : whole(gguf, key);
         if (value.isEmpty() && !setting.kind.isOptional()) {
             throw gguf.refusal("it has no " + key, "a number for %s".formatted(setting.hub));
         }
@@ -134,16 +183,14 @@ public record GgufFamily(
             JsonNode value = config.json().path(setting.hub);
             if (value.isNumber()) {
                 metadata.put(
-                        key,
-                        setting.kind.isReal() ? GgufValue.of(value.asDouble()) : GgufValue.of(value.asLong()));
+                        key, setting.kind.isReal() ? GgufValue.of(value.asDouble()) : GgufValue.of(value.asLong()));
             } else if (!setting.kind.isOptional()) {
                 metadata.put(key, derived(config, setting));
             }
         }
         metadata.put(architecture + ".vocab_size", GgufValue.of((long) config.size("vocab_size")));
-        if (rope) {
-            GgufRope.write(config, architecture, metadata);
-        }
+        GgufRope.write(config, architecture, metadata);
+        specials.forEach(special -> special.write(config, metadata));
         return metadata;
     }
 
@@ -167,7 +214,8 @@ public record GgufFamily(
         fixed.forEach((key, value) -> {
             JsonNode found = config.json().path(key);
             if (!found.isMissingNode() && !found.isNull() && !found.asText().equals(String.valueOf(value))) {
-                throw config.wrong(key, "it is " + found, value + ", which is all that GGUF files of " + modelType + " can say");
+                throw config.wrong(
+                        key, "it is " + found, value + ", which is all that GGUF files of " + modelType + " can say");
             }
         });
     }

@@ -41,7 +41,8 @@ public final class GgufModel implements ModelSource {
         Set<String> unused = new HashSet<>(gguf.entries().keySet());
         unused.removeAll(BESIDE);
         for (String name : Architectures.of(config).tensors(config).keySet()) {
-            Optional<Place> place = family.names().of(name).filter(at -> gguf.entries().containsKey(at.tensor()));
+            Optional<Place> place =
+                    family.names().of(name).filter(at -> gguf.entries().containsKey(at.tensor()));
             place.ifPresent(at -> {
                 places.put(name, at);
                 unused.remove(at.tensor());
@@ -149,7 +150,8 @@ public final class GgufModel implements ModelSource {
 
     private FormatException unreadable(String name) {
         return gguf.refusal(
-                "tensor %s is of type %s".formatted(place(name).tensor(), entry(name).dtypeName()),
+                "tensor %s is of type %s"
+                        .formatted(place(name).tensor(), entry(name).dtypeName()),
                 "a type Graft can read (F32, F16, BF16, F64, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K)");
     }
 

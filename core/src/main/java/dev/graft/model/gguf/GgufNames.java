@@ -51,7 +51,8 @@ public final class GgufNames {
                 String module = numbers == 0 ? rule.ggml : rule.ggml.replace("{}", name.group(1));
                 return Optional.of(new Place(
                         module + "." + name.group(numbers + 1),
-                        rule.change == Change.TRANSPOSED && name.group(numbers + 1).equals("bias")
+                        rule.change == Change.TRANSPOSED
+                                        && name.group(numbers + 1).equals("bias")
                                 ? Change.SAME
                                 : rule.change,
                         numbers == 2 ? OptionalInt.of(Integer.parseInt(name.group(2))) : OptionalInt.empty()));

@@ -24,7 +24,8 @@ public final class GgufRope {
 
     static void read(Gguf gguf, String architecture, Map<String, Object> config) {
         String prefix = architecture + ".rope.";
-        double theta = gguf.number(prefix + "freq_base").map(GgufFamily::shortest).orElse(DEFAULT_THETA);
+        double theta =
+                gguf.number(prefix + "freq_base").map(GgufFamily::shortest).orElse(DEFAULT_THETA);
         config.put("rope_theta", theta);
         int headDim = headDim(config);
         long turned = gguf.whole(prefix + "dimension_count").orElse((long) headDim);
@@ -105,7 +106,9 @@ public final class GgufRope {
             case "default", "llama3" -> {} // llama3's is a tensor
             case "linear", "yarn" -> {
                 metadata.put(prefix + "scaling.type", GgufValue.of(type));
-                metadata.put(prefix + "scaling.factor", GgufValue.of(scaling.path("factor").asDouble(1)));
+                metadata.put(
+                        prefix + "scaling.factor",
+                        GgufValue.of(scaling.path("factor").asDouble(1)));
                 JsonNode original = scaling.path("original_max_position_embeddings");
                 if (original.isNumber()) {
                     metadata.put(prefix + "scaling.original_context_length", GgufValue.of(original.asLong()));
@@ -113,7 +116,9 @@ public final class GgufRope {
             }
             default ->
                 throw config.wrong(
-                        "rope_scaling", "its type is \"" + type + "\"", "one of default, linear, yarn, llama3 in a GGUF file");
+                        "rope_scaling",
+                        "its type is \"" + type + "\"",
+                        "one of default, linear, yarn, llama3 in a GGUF file");
         }
     }
 

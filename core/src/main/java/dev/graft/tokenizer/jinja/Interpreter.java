@@ -10,8 +10,8 @@ import java.util.OptionalInt;
 /// Runs a template once: writes its text and keeps its variables. What a hostile template could exhaust is
 /// limited: steps, the length of texts and lists, and depth.
 final class Interpreter {
-    private static final long MOST_STEPS = 50_000_000;
-    private static final int LONGEST = 64_000_000;
+    private static final long MOST_STEPS = 10_000_000;
+    private static final int LONGEST = 16_000_000;
 
     /// What a statement wants of the loop around it.
     private enum Flow {

@@ -25,7 +25,7 @@ class MessagesTest extends RowShapeContract {
                 "{'messages': []}",
                 "\"messages\" is an empty list",
                 "{'messages': [{'role': 'user', 'content': ['a']}]}",
-                "message 1 of \"messages\" \"content\" is a list; expected a string",
+                "message 1 of \"messages\" has the part \"a\" in its content; only parts of text can be learnt",
                 "{'messages': [3]}",
                 "message 1 of \"messages\" is the number 3; expected {\"role\", \"content\"}",
                 "{'messages': 'hi'}",

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.graft.tokenizer.ChatTemplate;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.Map;
@@ -28,6 +29,35 @@ class TemplateGoldenTest {
                                 one,
                                 one.path("template").asText(),
                                 golden.path("contexts").path(one.path("context").asText()))));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> familiesRenderAsInPython() throws IOException {
+        JsonNode golden = read("families.json");
+        return StreamSupport.stream(golden.path("cases").spliterator(), false)
+                .map(one -> DynamicTest.dynamicTest(
+                        one.path("template").asText() + ", " + one.path("case").asText(),
+                        () -> check(
+                                one,
+                                golden.path("templates")
+                                        .path(one.path("template").asText())
+                                        .asText(),
+                                one.path("context"))));
+    }
+
+    /// Graft's own templates write what the well-known ones of their names write.
+    @TestFactory
+    Stream<DynamicTest> builtInTemplatesWriteWhatTheirOriginalsWrite() throws IOException {
+        JsonNode golden = read("families.json");
+        return StreamSupport.stream(golden.path("cases").spliterator(), false)
+                .filter(one -> one.path("template").asText().startsWith("original:"))
+                .map(one -> DynamicTest.dynamicTest(
+                        one.path("template").asText() + ", " + one.path("case").asText(),
+                        () -> check(
+                                one,
+                                ChatTemplate.of(one.path("template").asText().substring("original:".length()))
+                                        .source(),
+                                one.path("context"))));
     }
 
     private static void check(JsonNode expected, String source, JsonNode context) {

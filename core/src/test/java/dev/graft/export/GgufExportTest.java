@@ -1,0 +1,214 @@
+package dev.graft.export;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.graft.Models;
+import dev.graft.SharedData;
+import dev.graft.autograd.Tape;
+import dev.graft.format.FormatException;
+import dev.graft.format.Gguf;
+import dev.graft.generate.GenerationSettings;
+import dev.graft.generate.TextGenerator;
+import dev.graft.model.LanguageModel;
+import dev.graft.nn.LinearFactory;
+import dev.graft.nn.TokenRun;
+import dev.graft.tensor.Device;
+import dev.graft.tensor.Scope;
+import dev.graft.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// Written files, read by Graft and by llama.cpp.
+class GgufExportTest {
+    private static final String TEXT = "abc the quick brown fox";
+
+    @TempDir
+    Path folder;
+
+    static Stream<Arguments> families() {
+        Map<String, Object> llama3 = Map.of(
+                "rope_type", "llama3",
+                "factor", 8.0,
+                "low_freq_factor", 1.0,
+                "high_freq_factor", 4.0,
+                "original_max_position_embeddings", 8192);
+        return Stream.of(
+                Arguments.of("llama", Map.of("model_type", "llama", "tie_word_embeddings", false)),
+                Arguments.of("llama tied", Map.of("model_type", "llama", "tie_word_embeddings", true)),
+                Arguments.of("llama 3", Map.of("model_type", "llama", "rope_scaling", llama3, "rope_theta", 500_000.0)),
+                Arguments.of(
+                        "llama linear",
+                        Map.of("model_type", "llama", "rope_scaling", Map.of("rope_type", "linear", "factor", 2.0))),
+                Arguments.of("llama biases", Map.of("model_type", "llama", "attention_bias", true)),
+                Arguments.of("mistral", Map.of("model_type", "mistral", "sliding_window", 64)),
+                Arguments.of("qwen2", Map.of("model_type", "qwen2", "tie_word_embeddings", false)),
+                Arguments.of("qwen3", Map.of("model_type", "qwen3", "head_dim", 16, "tie_word_embeddings", true)),
+                Arguments.of("phi3", Map.of("model_type", "phi3", "sliding_window", 64)),
+                Arguments.of(
+                        "gemma2",
+                        Map.of(
+                                "model_type",
+                                "gemma2",
+                                "num_hidden_layers",
+                                26, // llama.cpp knows models by their layers
+                                "head_dim",
+                                16,
+                                "query_pre_attn_scalar",
+                                16,
+                                "sliding_window",
+                                8,
+                                "attn_logit_softcapping",
+                                50.0,
+                                "final_logit_softcapping",
+                                30.0,
+                                "hidden_activation",
+                                "gelu_pytorch_tanh")));
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("families")
+    void everyFamilyComesBackAndRunsInLlamaCpp(String name, Map<String, Object> settings) {
+        Path model = RandomModel.in(folder, settings);
+        Path file = folder.resolve("model.gguf");
+        GgufExport.run(model, file, GgufExport.Type.F32);
+        try (LanguageModel before = Models.load(model, LinearFactory.frozen());
+                LanguageModel after = Models.load(file, LinearFactory.frozen());
+                Tokenizer tokenizer = Tokenizer.load(file)) {
+            int[] ids = tokenizer.encode(TEXT, true);
+            assertThat(Models.logits(after, ids)).containsExactly(Models.logits(before, ids), within(1e-5f));
+            if (!name.equals("qwen3")) { // the llama.cpp of the tests is older than that family
+                assertThat(LlamaCpp.ids(file, TEXT)).containsExactly(ids);
+                assertThat(LlamaCpp.lastHidden(file, TEXT)).containsExactly(lastHidden(before, ids), within(2e-3f));
+            }
+        }
+    }
+
+    /// The hidden state of the last token, scaled to length one.
+    static float[] lastHidden(LanguageModel model, int... ids) {
+        try (Scope scope = Scope.open();
+                Tape tape = Tape.silent(Device.cpu())) {
+            float[] last = model.hidden(tape, TokenRun.document(ids))
+                    .data()
+                    .narrow(0, ids.length - 1, 1)
+                    .toFloats();
+            double length = Math.sqrt(java.util.stream.IntStream.range(0, last.length)
+                    .mapToDouble(i -> (double) last[i] * last[i])
+                    .sum());
+            for (int i = 0; i < last.length; i++) {
+                last[i] /= (float) length;
+            }
+            return last;
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"F32, 1e-4, 1e-4", "F16, 2e-3, 2e-3", "BF16, 1e-2, 1e-2", "Q8_0, 2e-2, 3e-2", "Q4_0, 0.2, 3e-2"})
+    void aTrainedModelIsTheSameInLlamaCpp(GgufExport.Type type, float fromExact, float fromOurs) throws IOException {
+        Path hub = SharedData.file("models/stories260k/hf");
+        Path file = folder.resolve("stories.gguf");
+        GgufExport.run(hub, file, type);
+        String story =
+                Files.readString(SharedData.file("text/tinystories_sample.txt")).substring(0, 250);
+        try (LanguageModel exact = Models.load(hub, LinearFactory.frozen());
+                LanguageModel ours = Models.load(file, LinearFactory.frozen());
+                Tokenizer tokenizer = Tokenizer.load(file)) {
+            int[] ids = tokenizer.encode(story, true);
+            assertThat(LlamaCpp.ids(file, story)).containsExactly(Arrays.copyOfRange(ids, 1, ids.length));
+            float[] theirs = LlamaCpp.lastHidden(file, story);
+            assertThat(theirs).containsExactly(lastHidden(exact, ids), within(fromExact));
+            assertThat(theirs).containsExactly(lastHidden(ours, ids), within(fromOurs));
+            if (type != GgufExport.Type.Q4_0) {
+                assertThat(LlamaCpp.greedy(file, Optional.empty(), "Once upon a time", 40))
+                        .isEqualTo(greedy(exact, tokenizer, "Once upon a time", 40));
+            }
+        }
+    }
+
+    /// What follows a prompt, the likeliest token each time.
+    static String greedy(LanguageModel model, Tokenizer tokenizer, String prompt, int tokens) {
+        var generator = new TextGenerator(model, tokenizer);
+        var settings = GenerationSettings.defaults().withTemperature(0).withMaxNewTokens(tokens);
+        return generator.generate(prompt, settings).text();
+    }
+
+    @Test
+    void exportingWhatWasImportedChangesNothing() throws IOException {
+        Path first = folder.resolve("first.gguf");
+        Path second = folder.resolve("second.gguf");
+        GgufExport.run(RandomModel.in(folder, Map.of("model_type", "llama")), first, GgufExport.Type.Q8_0);
+        GgufExport.run(first, second, GgufExport.Type.Q8_0);
+        try (Gguf a = Gguf.open(first);
+                Gguf b = Gguf.open(second)) {
+            assertThat(b.entries()).isEqualTo(a.entries());
+            a.entries()
+                    .keySet()
+                    .forEach(name -> assertThat(b.data(name).mismatch(a.data(name)))
+                            .as(name)
+                            .isEqualTo(-1));
+            assertThat(b.texts("tokenizer.ggml.tokens")).isEqualTo(a.texts("tokenizer.ggml.tokens"));
+            assertThat(b.metadata().keySet()).isEqualTo(a.metadata().keySet());
+        }
+    }
+
+    @Test
+    void someTensorsKeepMoreBits() {
+        Path model = RandomModel.in(
+                folder, Map.of("model_type", "llama", "intermediate_size", 40, "tie_word_embeddings", false));
+        Path file = folder.resolve("model.gguf");
+        GgufExport.run(model, file, GgufExport.Type.Q4_0);
+        try (Gguf gguf = Gguf.open(file)) {
+            assertThat(gguf.entry("blk.0.attn_q.weight").dtypeName()).isEqualTo("Q4_0");
+            assertThat(gguf.entry("token_embd.weight").dtypeName()).isEqualTo("Q4_0");
+            assertThat(gguf.entry("output.weight").dtypeName()).isEqualTo("Q8_0");
+            assertThat(gguf.entry("blk.0.attn_norm.weight").dtypeName()).isEqualTo("F32");
+            assertThat(gguf.entry("blk.0.ffn_down.weight").dtypeName()).isEqualTo("F16"); // rows of 40
+            assertThat(gguf.whole("general.file_type")).contains(2L);
+        }
+    }
+
+    @Test
+    void whatLlamaCppCannotDoIsRefusedByName() throws IOException {
+        Path model = RandomModel.in(folder, Map.of("model_type", "qwen2", "use_sliding_window", false));
+        Path config = folder.resolve("config.json");
+        String text = Files.readString(config);
+        Files.writeString(config, text.replace("\"use_sliding_window\": false", "\"use_sliding_window\": true"));
+        refused(model, "use_sliding_window", "it is true");
+        Files.writeString(config, text);
+        Path tokenizer = folder.resolve("tokenizer.json");
+        String json = Files.readString(tokenizer);
+        Files.writeString(tokenizer, json.replace("\"add_prefix_space\": false", "\"add_prefix_space\": true"));
+        refused(model, "pre_tokenizer", "llama.cpp");
+        Files.writeString(tokenizer, json.replace("\"BPE\"", "\"WordPiece\""));
+        refused(model, "its model is WordPiece");
+        assertThat(folder.resolve("refused.gguf")).doesNotExist();
+    }
+
+    private void refused(Path model, String... words) {
+        assertThatExceptionOfType(FormatException.class)
+                .isThrownBy(() -> GgufExport.run(model, folder.resolve("refused.gguf"), GgufExport.Type.F32))
+                .withMessageContainingAll(words);
+    }
+
+    @Test
+    void weightsTooLargeForTheTypeAreRefused() {
+        Path model = RandomModel.in(folder, Map.of("model_type", "llama", "initializer_range", 1e6));
+        assertThatIllegalStateException()
+                .isThrownBy(() -> GgufExport.run(model, folder.resolve("m.gguf"), GgufExport.Type.F16))
+                .withMessageContainingAll("model.embed_tokens.weight", "too large for F16", "bf16");
+        assertThat(folder.resolve("m.gguf")).doesNotExist();
+    }
+}
