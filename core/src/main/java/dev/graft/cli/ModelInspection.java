@@ -104,7 +104,8 @@ final class ModelInspection {
     }
 
     private void addTokenizer() {
-        if (!Files.exists(directory.resolve("tokenizer.json"))) {
+        if (!Files.exists(directory.resolve("tokenizer.json"))
+                && !Files.exists(directory.resolve("tokenizer.model"))) {
             found.add("tokenizer", "none: no tokenizer.json", null);
             return;
         }

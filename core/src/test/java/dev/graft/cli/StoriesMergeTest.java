@@ -43,7 +43,8 @@ class StoriesMergeTest {
 
     private JsonNode merged(String type) {
         Path output = folder.resolve(type);
-        assertThat(Ran.graft("merge", base, adapter, "--output", output, "--dtype", type).err())
+        assertThat(Ran.graft("merge", base, adapter, "--output", output, "--dtype", type)
+                        .err())
                 .isEmpty();
         return Json.readObject(output.resolve("merge_report.json"), "a report");
     }

@@ -128,6 +128,8 @@ class GgufExportTest {
                 Tokenizer tokenizer = Tokenizer.load(file)) {
             int[] ids = tokenizer.encode(story, true);
             assertThat(LlamaCpp.ids(file, story)).containsExactly(Arrays.copyOfRange(ids, 1, ids.length));
+            double loss = Models.loss(ours, ids) - Models.loss(exact, ids);
+            assertThat(loss).isCloseTo(0, within(type == GgufExport.Type.Q4_0 ? 0.2 : 0.01));
             float[] theirs = LlamaCpp.lastHidden(file, story);
             assertThat(theirs).containsExactly(lastHidden(exact, ids), within(fromExact));
             assertThat(theirs).containsExactly(lastHidden(ours, ids), within(fromOurs));
