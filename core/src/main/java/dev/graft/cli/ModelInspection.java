@@ -104,8 +104,7 @@ final class ModelInspection {
     }
 
     private void addTokenizer() {
-        if (!Files.exists(directory.resolve("tokenizer.json"))
-                && !Files.exists(directory.resolve("tokenizer.model"))) {
+        if (!Files.exists(directory.resolve("tokenizer.json")) && !Files.exists(directory.resolve("tokenizer.model"))) {
             found.add("tokenizer", "none: no tokenizer.json", null);
             return;
         }
