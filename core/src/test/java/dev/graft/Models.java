@@ -41,10 +41,16 @@ public final class Models {
                 Tape tape = Tape.silent(Device.cpu())) {
             int[] rows = IntStream.range(0, ids.length - 1).toArray();
             float[] logProbs = model.logProbs(
-                            tape, model.hidden(tape, TokenRun.document(ids)), rows, Arrays.copyOfRange(ids, 1, ids.length))
+                            tape,
+                            model.hidden(tape, TokenRun.document(ids)),
+                            rows,
+                            Arrays.copyOfRange(ids, 1, ids.length))
                     .data()
                     .toFloats();
-            return -IntStream.range(0, logProbs.length).mapToDouble(i -> logProbs[i]).average().orElseThrow();
+            return -IntStream.range(0, logProbs.length)
+                    .mapToDouble(i -> logProbs[i])
+                    .average()
+                    .orElseThrow();
         }
     }
 

@@ -99,6 +99,11 @@ public record Recipe(
             @Key(or = "[]", help = "modules left out again: a list or a regular expression")
             Modules excludeModules,
 
+            @Key(
+                    or = "[]",
+                    help = "ends of names of matrices that are adapted, such as [mlp.experts.gate_up_proj]")
+            List<String> targetParameters,
+
             @Key(or = "false", help = "scale by lora_alpha / sqrt(r) instead")
             boolean useRslora,
 
@@ -147,10 +152,11 @@ public record Recipe(
             require(loraAlpha > 0, "adapter.lora_alpha", loraAlpha, "above 0");
             require(loraDropout >= 0 && loraDropout < 1, "adapter.lora_dropout", loraDropout, "at least 0 and below 1");
             require(
-                    !targetModules.equals(new Modules.Named(List.of())),
+                    !targetModules.equals(new Modules.Named(List.of())) || !targetParameters.isEmpty(),
                     "adapter.target_modules",
                     "[]",
                     "all-linear, or name at least one module");
+            targetParameters = List.copyOf(targetParameters);
             require(
                     !(excludeModules instanceof Modules.AllLinear),
                     "adapter.exclude_modules",

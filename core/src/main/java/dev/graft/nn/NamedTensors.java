@@ -16,11 +16,6 @@ public interface NamedTensors {
     /// The tensor as it is stored; belongs to the current scope, its memory to the source.
     Tensor stored(String name);
 
-    /// The tensor as its source packs it, where it does; the caller closes it before the source.
-    default Optional<Packed> packed(String name) {
-        return Optional.empty();
-    }
-
     /// How the linear layer of this name lies here and in adapters.
     default LinearLayout layout(String layer) {
         return LinearLayout.PLAIN;
@@ -30,6 +25,11 @@ public interface NamedTensors {
     default long[] linearShape(String layer) {
         long[] stored = shape(layer + ".weight");
         return layout(layer).transposed() ? new long[] {stored[1], stored[0]} : stored;
+    }
+
+    /// The tensor as its source packs it, where it does; the caller closes it before the source.
+    default Optional<Packed> packed(String name) {
+        return Optional.empty();
     }
 
     /// Type in which layers compute.

@@ -31,7 +31,14 @@ class OtherModelFilesTest {
         Path file = gguf();
         String prompt = "Once upon";
         Ran expected = Ran.graft(
-                "generate", folder.resolve("tiny-model"), "--prompt", prompt, "--temperature", "0", "--dtype", "float32");
+                "generate",
+                folder.resolve("tiny-model"),
+                "--prompt",
+                prompt,
+                "--temperature",
+                "0",
+                "--dtype",
+                "float32");
         Ran ran = Ran.graft("generate", file, "--prompt", prompt, "--temperature", "0", "--dtype", "float32");
         assertThat(ran.exitCode()).as(ran.err()).isZero();
         assertThat(ran.out()).isEqualTo(expected.out()).isNotBlank();
@@ -40,13 +47,15 @@ class OtherModelFilesTest {
     @Test
     void adapterIsTrainedOnAGgufModelAndMergedIntoIt() throws IOException {
         Path file = gguf();
-        Files.writeString(folder.resolve("rows.jsonl"), "{\"prompt\": \"Once\", \"completion\": \" upon a time\"}\n".repeat(4));
+        Files.writeString(
+                folder.resolve("rows.jsonl"), "{\"prompt\": \"Once\", \"completion\": \" upon a time\"}\n".repeat(4));
         Files.writeString(folder.resolve("recipe.yaml"), """
                 model: %s
                 output_dir: %s
                 data: {train: %s, max_length: 32}
                 training: {max_steps: 2, dtype: float32}
-                """.formatted(file, folder.resolve("run"), folder.resolve("rows.jsonl")));
+                """.formatted(
+                        file, folder.resolve("run"), folder.resolve("rows.jsonl")));
         Ran ran = Ran.graft("train", folder.resolve("recipe.yaml"));
         assertThat(ran.exitCode()).as(ran.err()).isZero();
         Path adapter = folder.resolve("run/adapter");
@@ -66,7 +75,8 @@ class OtherModelFilesTest {
         assertThat(ran.out())
                 .contains("general.architecture", "llama", "tokenizer.ggml.pre", "gpt-2", "285 texts")
                 .containsPattern("blk\\.\\{0,1}\\.attn_q\\.weight +2 × F32 \\[16, 16]");
-        JsonNode json = Ran.graft("inspect", folder.resolve("tiny.gguf"), "--json").json();
+        JsonNode json =
+                Ran.graft("inspect", folder.resolve("tiny.gguf"), "--json").json();
         assertThat(json.path("kind").asText()).isEqualTo("gguf");
         assertThat(json.path("metadata").path("llama.block_count").asInt()).isEqualTo(2);
         assertThat(json.path("tensors")).hasSize(21);
@@ -82,11 +92,16 @@ class OtherModelFilesTest {
     @ParameterizedTest
     @ValueSource(strings = {"model.gguf", "model.bin"})
     void damagedFilesAreRefusedWithASentence(String name) throws IOException {
-        Path file = Files.write(folder.resolve(name), "GGUF\3\0\0\0 and then anything but what should follow".getBytes(StandardCharsets.US_ASCII));
+        Path file = Files.write(
+                folder.resolve(name),
+                "GGUF\3\0\0\0 and then anything but what should follow".getBytes(StandardCharsets.US_ASCII));
         for (String command : new String[] {"inspect", "chat"}) {
             Ran ran = Ran.graft(command, file);
             assertThat(ran.exitCode()).isEqualTo(Faults.FAILED);
-            assertThat(ran.err()).startsWith("error: " + file).contains("; expected ").doesNotContain("\tat ");
+            assertThat(ran.err())
+                    .startsWith("error: " + file)
+                    .contains("; expected ")
+                    .doesNotContain("\tat ");
         }
     }
 

@@ -153,6 +153,7 @@ class RecipeTest {
                         0.5,
                         new Modules.Named(modules),
                         new Modules.Matching(".*layers\\.[0-3]\\..*: #"),
+                        modules,
                         true,
                         modules,
                         length % 2 == 0 ? Recipe.LoraInit.GAUSSIAN : Recipe.LoraInit.ORTHOGONAL,
@@ -384,5 +385,16 @@ class RecipeTest {
 
     private static Recipe read(String yaml, String... overrides) {
         return RecipeReader.parse(yaml, "recipe.yaml", FOLDER, List.of(overrides));
+    }
+
+    @Test
+    void matricesThatAreNoModulesMayBeTheOnlyTargets() {
+        Recipe recipe = read(SMALLEST + """
+                adapter: {target_modules: [], target_parameters: [mlp.experts.gate_up_proj]}
+                """);
+        assertThat(LoraSettings.of(recipe.adapter()).selection().parameters())
+                .containsExactly("mlp.experts.gate_up_proj");
+        org.assertj.core.api.Assertions.assertThatThrownBy(() -> read(SMALLEST + "adapter: {target_modules: []}\n"))
+                .hasMessageContaining("adapter.target_modules");
     }
 }

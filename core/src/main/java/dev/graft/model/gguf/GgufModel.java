@@ -29,7 +29,6 @@ public final class GgufModel implements ModelSource {
     /// What a file may hold beside the model's own tensors; read with the configuration, or not needed.
     private static final Set<String> BESIDE = Set.of(GgufRope.FACTORS);
 
-
     private final Gguf gguf;
     private final ModelConfig config;
     private final Map<String, Place> places = new LinkedHashMap<>();
@@ -154,7 +153,6 @@ public final class GgufModel implements ModelSource {
                         .formatted(place(name).tensor(), entry(name).dtypeName()),
                 "a type Graft can read (F32, F16, BF16, F64, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K)");
     }
-
 
     @Override
     public void close() {
