@@ -71,6 +71,14 @@ public final class QuantisedModel {
                         "a model in floating point",
                         "Start from the model it was made of.");
             }
+            if (!Architectures.of(source.config()).storesLinearsPlainly(source.config())) {
+                throw new FormatException(
+                        model,
+                        "its linear layers are stacked or transposed (%s)"
+                                .formatted(source.config().modelType()),
+                        "one whose linear layers are stored apart, which is what bitsandbytes packs",
+                        "Quantise it while loading instead: load_in_4bit.");
+            }
             return new QuantisedModel(source, format).write(model, output, config, progress);
         }
     }
