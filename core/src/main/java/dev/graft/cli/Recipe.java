@@ -38,12 +38,18 @@ public record Recipe(
         @Key(or = "sft", help = "what is minimised: sft is cross-entropy of the labelled tokens")
         Objective objective,
 
+        Quantization quantization,
         Adapter adapter,
         Data data,
         Training training,
         Evaluation evaluation) {
 
     public Recipe {
+        require(
+                adapter.type() != AdapterType.NONE || !quantization.isOn(),
+                "adapter.type",
+                "none",
+                "lora where quantization.load_in_4bit or load_in_8bit is true: quantised weights do not learn");
         int batch = training.perDeviceBatchTokens();
         data.maxLength()
                 .ifPresent(length -> require(

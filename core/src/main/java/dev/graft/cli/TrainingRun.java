@@ -57,8 +57,9 @@ final class TrainingRun {
         Optional<Adapters> adapters = adapters();
         try (Tokenizer tokenizer = Tokenizer.load(recipe.model())) {
             TrainingData data = TrainingData.of(recipe, tokenizer);
-            LinearFactory factory =
-                    adapters.map(a -> a.over(LinearFactory.frozen())).orElseGet(LinearFactory::trainable);
+            LinearFactory factory = adapters.map(
+                            a -> a.over(recipe.quantization().frozen(recipe.model())))
+                    .orElseGet(LinearFactory::trainable);
             try (LanguageModel model = load(factory)) {
                 requireVocabulary(model, tokenizer);
                 RunDirectory directory = RunDirectory.prepare(recipe.outputDir(), resume, overwrite);
@@ -174,11 +175,15 @@ final class TrainingRun {
             long trainable = model.parameters().stream()
                     .mapToLong(p -> p.master().elements())
                     .sum();
-            console.say("model     %s (%s, %,d parameters, computed in %s on %s)"
+            console.say("model     %s (%s, %,d parameters, %scomputed in %s on %s)"
                     .formatted(
                             recipe.model(),
                             model.config().modelType(),
                             model.totalParameters(),
+                            recipe.quantization()
+                                    .described()
+                                    .map(q -> "linears in " + q + ", ")
+                                    .orElse(""),
                             Precisions.name(computeType),
                             device));
             console.say("training  %s, %,d parameters (%.2f %%), %,d steps"

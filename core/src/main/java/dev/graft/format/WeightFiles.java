@@ -4,6 +4,8 @@ import static dev.graft.format.FormatException.quote;
 
 import dev.graft.format.Safetensors.Entry;
 import dev.graft.tensor.DType;
+import dev.graft.tensor.Device;
+import dev.graft.tensor.Tensor;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
@@ -260,6 +262,21 @@ public final class WeightFiles implements AutoCloseable {
     MemorySegment bytes(String name) {
         Place place = place(name);
         return place.part(place.file.bytes(place.stored.name()));
+    }
+
+    /// A tensor over the memory of its file; belongs to the current scope.
+    ///
+    /// @throws FormatException when there is no such tensor, or Graft has no arithmetic for its element type
+    public Tensor tensor(String name) {
+        Entry entry = entry(name);
+        MemorySegment data = data(name); // refuses types Graft cannot compute with
+        DType dtype = entry.dtype().orElseThrow();
+        if (data.address() % dtype.bytes() == 0) {
+            return Tensor.over(data, dtype, entry.shape());
+        }
+        Tensor copy = Tensor.empty(dtype, Device.cpu(), entry.shape()); // old writers did not align
+        copy.memory().copyFrom(data);
+        return copy;
     }
 
     /// Bytes of all tensors together.

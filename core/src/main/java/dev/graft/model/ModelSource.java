@@ -6,12 +6,14 @@ import dev.graft.format.Llama2c;
 import dev.graft.format.Safetensors.Entry;
 import dev.graft.model.gguf.GgufModel;
 import dev.graft.tensor.DType;
+import dev.graft.tensor.Packed;
 import dev.graft.tensor.Tensor;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /// What a path called MODEL holds, whatever kind of file it is: a configuration in Hugging Face's terms and tensors
@@ -51,6 +53,11 @@ public interface ModelSource extends AutoCloseable {
     /// The tensor in the type it is read in; belongs to the current scope. Its memory is the file's where it is stored
     /// so.
     Tensor stored(String name);
+
+    /// The tensor as it is packed in the files, where it is; the caller closes it before this.
+    default Optional<Packed> packed(String name) {
+        return Optional.empty();
+    }
 
     /// The tensor in another type; one that has to be decoded is decoded into that type at once.
     default Tensor as(DType type, String name) {

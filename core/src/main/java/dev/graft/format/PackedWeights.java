@@ -1,0 +1,145 @@
+package dev.graft.format;
+
+import static dev.graft.format.FormatException.quote;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.graft.format.Safetensors.Entry;
+import dev.graft.quant.BitsAndBytes;
+import dev.graft.quant.Int8Rows;
+import dev.graft.quant.Quantised;
+import dev.graft.tensor.DType;
+import dev.graft.tensor.Packed;
+import dev.graft.tensor.Scope;
+import dev.graft.tensor.Tensor;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+
+/// The weights of a model folder as what they stand for: a quantised weight, which lies in its files as several
+/// tensors, is one of its own shape and type. All are checked when this is made.
+public final class PackedWeights {
+    private final WeightFiles files;
+    private final DType rowsType;
+    private final double threshold;
+    private final BitsAndBytes.Stored stored;
+    private final Map<String, Entry> entries = new LinkedHashMap<>();
+    private final Set<String> packed = new TreeSet<>();
+
+    private PackedWeights(WeightFiles files, DType rowsType, double threshold) {
+        this.files = files;
+        this.rowsType = rowsType;
+        this.threshold = threshold;
+        this.stored = new BitsAndBytes.Stored() {
+            @Override
+            public boolean has(String name) {
+                return files.names().contains(name);
+            }
+
+            @Override
+            public Tensor tensor(String name) {
+                return files.tensor(name);
+            }
+        };
+    }
+
+    /// @param config the model's `config.json`
+    /// @throws FormatException when the files are quantised in a way Graft does not read, or damaged
+    public static PackedWeights of(Path folder, WeightFiles files, JsonNode config) {
+        JsonNode settings = config.path("quantization_config");
+        requireKnownMethod(folder, settings);
+        double threshold = settings.path("llm_int8_threshold").asDouble(Int8Rows.DEFAULT_THRESHOLD);
+        PackedWeights weights = new PackedWeights(files, typeOf(config), threshold);
+        try (Scope scope = Scope.open()) {
+            weights.readAll(folder);
+        }
+        return weights;
+    }
+
+    private static void requireKnownMethod(Path folder, JsonNode settings) {
+        String method = settings.path("quant_method").asText("bitsandbytes");
+        if (!method.equals("bitsandbytes")) {
+            throw new FormatException(
+                    folder,
+                    "its weights are quantised with %s".formatted(quote(method)),
+                    "bitsandbytes (or no quantization_config in config.json)",
+                    "Start from the model as it was before that, and quantise it here.");
+        }
+    }
+
+    /// 8-bit weights do not say what they were; the configuration does.
+    private static DType typeOf(JsonNode config) {
+        return switch (config.path("dtype").asText(config.path("torch_dtype").asText())) {
+            case "bfloat16" -> DType.BF16;
+            case "float32" -> DType.F32;
+            default -> DType.F16;
+        };
+    }
+
+    private void readAll(Path folder) {
+        for (String name : files.names()) {
+            if (BitsAndBytes.weightOf(stored, name).isPresent()) {
+                continue;
+            }
+            Entry entry = files.entry(name);
+            if (!BitsAndBytes.packs(stored, name)) {
+                entries.put(name, entry);
+                continue;
+            }
+            try (Quantised weight = read(name)) {
+                packed.add(name);
+                entries.put(
+                        name,
+                        new Entry(
+                                name,
+                                weight.format().name().toUpperCase(Locale.ROOT),
+                                Optional.of(weight.dtype()),
+                                weight.shape(),
+                                entry.begin(),
+                                entry.begin() + weight.bytes()));
+            } catch (IllegalArgumentException e) {
+                throw new FormatException(
+                        folder,
+                        "the quantised weight %s is damaged: %s".formatted(quote(name), e.getMessage()),
+                        "what bitsandbytes writes",
+                        "Download or save the model again.",
+                        e);
+            }
+        }
+    }
+
+    private Quantised read(String name) {
+        return BitsAndBytes.read(stored, name, rowsType, threshold);
+    }
+
+    /// Names of all weights.
+    public Set<String> names() {
+        return entries.keySet();
+    }
+
+    /// What a weight is; the type of one that is packed is that of its numbers, its bytes are those it takes packed.
+    ///
+    /// @throws FormatException when there is no such weight
+    public Entry entry(String name) {
+        Entry entry = entries.get(name);
+        return entry != null ? entry : files.entry(name);
+    }
+
+    /// The weight as it is packed, over the memory of the files; the caller closes it before them.
+    public Optional<Packed> packed(String name) {
+        return packed.contains(name) ? Optional.of(read(name)) : Optional.empty();
+    }
+
+    /// The numbers of a weight; belongs to the current scope, its memory to the files where it is not packed.
+    public Tensor tensor(String name) {
+        if (!packed.contains(name)) {
+            return files.tensor(name);
+        }
+        try (Quantised weight = read(name)) {
+            return weight.unpacked(weight.dtype(), weight.device());
+        }
+    }
+}
