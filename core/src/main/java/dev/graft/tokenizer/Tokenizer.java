@@ -47,16 +47,19 @@ public final class Tokenizer implements AutoCloseable {
     private final OptionalInt bosId;
     private final OptionalInt eosId;
     private final Set<Integer> stopIds;
+    private final Map<Integer, String> special;
     private final Optional<ChatTemplate> chatTemplate;
 
     private Tokenizer(
             HuggingFaceTokenizer library,
             Map<String, Integer> vocabulary,
+            Map<Integer, String> special,
             String canonical,
             TokenizerFiles files,
             Optional<ChatTemplate> otherTemplate) {
         this.library = library;
         this.vocabulary = vocabulary;
+        this.special = special;
         this.canonical = canonical;
         vocabularySize = 1 + Collections.max(vocabulary.values());
         bosId = first(files.ids("bos", vocabulary));
@@ -94,7 +97,12 @@ public final class Tokenizer implements AutoCloseable {
         HuggingFaceTokenizer library = open(file, json);
         try {
             return new Tokenizer(
-                    library, vocabulary, TokenizerFiles.canonical(parsed), new TokenizerFiles(texts), chatTemplate);
+                    library,
+                    vocabulary,
+                    TokenizerFiles.special(parsed),
+                    TokenizerFiles.canonical(parsed),
+                    new TokenizerFiles(texts),
+                    chatTemplate);
         } catch (RuntimeException e) {
             library.close();
             throw e;
@@ -181,6 +189,12 @@ public final class Tokenizer implements AutoCloseable {
     /// `config.json` name.
     public Set<Integer> stopIds() {
         return stopIds;
+    }
+
+    /// The tokens that mean something rather than say it, such as `<|im_end|>`, with how they are written: text that
+    /// is written so becomes them.
+    public Map<Integer, String> specialTokens() {
+        return special;
     }
 
     /// The id of one token, as it is written in the vocabulary (`"▁the"`, `"Ġthe"`).
