@@ -1,5 +1,6 @@
 package dev.graft.quant;
 
+import dev.graft.kernel.DynamicMap;
 import dev.graft.kernel.QuantKernels;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
