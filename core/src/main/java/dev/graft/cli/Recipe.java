@@ -255,6 +255,11 @@ public record Recipe(
                             "auto, or text, prompt_completion, messages, alpaca, sharegpt: what the columns of a row mean")
             String shape,
 
+            @Key(
+                    help =
+                            "chat template instead of the model's own: alpaca, chatml, gemma, llama3, mistral, phi3, zephyr, or a .jinja file")
+            Optional<Template> chatTemplate,
+
             @Key(or = "first_exhausted", help = "when the interleaving of sources with weights ends")
             StoppingStrategy stoppingStrategy,
 
@@ -292,6 +297,14 @@ public record Recipe(
                     share -> require(share >= 0 && share < 1, "data.eval_fraction", share, "at least 0 and below 1"));
             maxLength.ifPresent(length -> require(length >= 2, "data.max_length", length, "at least 2"));
         }
+    }
+
+    /// A chat template that is not the model's own.
+    public sealed interface Template {
+        /// One that comes with Graft.
+        record BuiltIn(String name) implements Template {}
+
+        record File(Path path) implements Template {}
     }
 
     public enum Overlong {
