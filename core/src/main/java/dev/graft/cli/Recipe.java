@@ -99,9 +99,7 @@ public record Recipe(
             @Key(or = "[]", help = "modules left out again: a list or a regular expression")
             Modules excludeModules,
 
-            @Key(
-                    or = "[]",
-                    help = "ends of names of matrices that are adapted, such as [mlp.experts.gate_up_proj]")
+            @Key(or = "[]", help = "ends of names of matrices that are adapted, such as [mlp.experts.gate_up_proj]")
             List<String> targetParameters,
 
             @Key(or = "false", help = "scale by lora_alpha / sqrt(r) instead")

@@ -10,6 +10,7 @@ import static dev.graft.kernel.Tile.MEMORY;
 import static dev.graft.kernel.Tile.ORDER;
 import static jdk.incubator.vector.FloatVector.fromArray;
 
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import jdk.incubator.vector.ByteVector;
@@ -84,12 +85,16 @@ final class QuantLoops {
     }
 
     /// Two codes to a byte, the first in the upper half; a missing last one is the code of zero.
-    static void pack(int[] ranks, int n, Codebook book, long target) {
+    static void pack(int[] ranks, int n, Codebook book, byte[] bytes, long target) {
         byte[] codes = book.codesByRank();
-        for (int i = 0; i < n; i += 2) {
-            int second = i + 1 < n ? codes[ranks[i + 1]] : book.code(0);
-            MEMORY.set(ValueLayout.JAVA_BYTE, target + i / 2, (byte) (codes[ranks[i]] << 4 | second));
+        int whole = n / 2;
+        for (int i = 0; i < whole; i++) {
+            bytes[i] = (byte) (codes[ranks[2 * i]] << 4 | codes[ranks[2 * i + 1]]);
         }
+        if (n % 2 != 0) {
+            bytes[whole] = (byte) (codes[ranks[n - 1]] << 4 | book.code(0));
+        }
+        MemorySegment.copy(bytes, 0, MEMORY, ValueLayout.JAVA_BYTE, target, (n + 1) / 2);
     }
 
     /// The code of each number, a byte each.
@@ -201,10 +206,22 @@ final class QuantLoops {
 
     /// Blocks `from … to-1` of codes of either width, one number after the other.
     static void lookUp(long codes, long scales, float[] values, int block, long from, long to, long y, boolean half) {
-        int bytes = values.length == 256 ? block : block / 2;
+        float[] tile = Tile.of(block);
+        boolean bytes = values.length == 256;
         for (long b = from; b < to; b++) {
             float scale = Tile.get(Tile.at(scales, b, false), false);
-            tail(codes + b * bytes, scale, values, block, Tile.at(y, b * block, half), half);
+            if (bytes) {
+                lookUpBytes(codes + b * block, scale, values, tile, block);
+                Tile.write(tile, 0, Tile.at(y, b * block, half), half, block);
+            } else {
+                tail(codes + b * block / 2, scale, values, block, Tile.at(y, b * block, half), half);
+            }
+        }
+    }
+
+    private static void lookUpBytes(long codes, float scale, float[] values, float[] tile, int n) {
+        for (int i = 0; i < n; i++) {
+            tile[i] = values[MEMORY.get(ValueLayout.JAVA_BYTE, codes + i) & 0xff] * scale;
         }
     }
 
