@@ -157,6 +157,7 @@ public final class GgufFamilies {
                         real("attention.layer_norm_epsilon", "layer_norm_epsilon")))
                 .with(new GgufSpecials.TanhGelu())
                 .with(new GgufSpecials.TiedCopy())
+                .withOutputWritten()
                 .withoutRotation()
                 .assumed("n_positions", 1024)
                 .assumed("layer_norm_epsilon", 1e-5)

@@ -50,6 +50,9 @@ public final class GgufModel implements ModelSource {
                 unused.remove(at.tensor());
             });
         }
+        if (config.flag("tie_word_embeddings", false)) {
+            unused.remove("output.weight"); // the embedding once more
+        }
         // under its own name, for whoever compares what is here with what should be
         unused.forEach(name -> places.put(name, new Place(name, Change.SAME, OptionalInt.empty())));
     }
