@@ -224,8 +224,7 @@ class GgufAdapterTest {
         Path adapter = Files.createDirectories(folder.resolve("adapter-of-all"));
         AtomicFiles.writeString(
                 adapter.resolve("adapter_config.json"),
-                Json.pretty(Map.of(
-                        "peft_type", "LORA", "r", 2, "lora_alpha", 3, "target_modules", "all-linear")));
+                Json.pretty(Map.of("peft_type", "LORA", "r", 2, "lora_alpha", 3, "target_modules", "all-linear")));
         ModelConfig config = ModelConfig.read(model);
         Architecture architecture = Architectures.of(config);
         Map<String, long[]> tensors = architecture.tensors(config);

@@ -69,13 +69,7 @@ class GgufExportTest {
                                 "model_type",
                                 "llama",
                                 "rope_scaling",
-                                Map.of(
-                                        "rope_type",
-                                        "yarn",
-                                        "factor",
-                                        4.0,
-                                        "original_max_position_embeddings",
-                                        16))),
+                                Map.of("rope_type", "yarn", "factor", 4.0, "original_max_position_embeddings", 16))),
                 Arguments.of("mistral", Map.of("model_type", "mistral", "sliding_window", 64)),
                 Arguments.of("qwen2", Map.of("model_type", "qwen2", "tie_word_embeddings", false)),
                 Arguments.of("qwen3", Map.of("model_type", "qwen3", "head_dim", 16, "tie_word_embeddings", true)),
@@ -84,8 +78,7 @@ class GgufExportTest {
                 Arguments.of("phi3 longrope, short", longRope(256)),
                 Arguments.of("phi3 longrope, long", longRope(16)),
                 Arguments.of(
-                        "mixtral",
-                        Map.of("model_type", "mixtral", "num_local_experts", 4, "num_experts_per_tok", 2)),
+                        "mixtral", Map.of("model_type", "mixtral", "num_local_experts", 4, "num_experts_per_tok", 2)),
                 Arguments.of(
                         "qwen3_moe",
                         Map.of(
@@ -105,8 +98,7 @@ class GgufExportTest {
                 Arguments.of("gpt2 untied", gpt2(false)),
                 Arguments.of("gemma3", gemma3(Map.of())),
                 Arguments.of(
-                        "gemma3 scaled",
-                        gemma3(Map.of("rope_scaling", Map.of("rope_type", "linear", "factor", 8.0)))),
+                        "gemma3 scaled", gemma3(Map.of("rope_scaling", Map.of("rope_type", "linear", "factor", 8.0)))),
                 Arguments.of(
                         "gemma2",
                         Map.of(
@@ -319,7 +311,8 @@ class GgufExportTest {
                 8);
         return Stream.of(
                 Arguments.of(mixtureless, "norm_topk_prob"),
-                Arguments.of(with(mixtureless, "norm_topk_prob", true, "mlp_only_layers", List.of(1)), "mlp_only_layers"),
+                Arguments.of(
+                        with(mixtureless, "norm_topk_prob", true, "mlp_only_layers", List.of(1)), "mlp_only_layers"),
                 Arguments.of(with(gpt2(true), "activation_function", "gelu"), "activation_function"),
                 Arguments.of(
                         with(gpt2(true), "scale_attn_by_inverse_layer_idx", true), "scale_attn_by_inverse_layer_idx"),

@@ -260,7 +260,9 @@ public final class GgufFamily {
     private void requireFixed(ModelConfig config) {
         fixed.forEach((key, value) -> {
             JsonNode found = config.json().path(key);
-            if (!found.isMissingNode() && !found.isNull() && !JSON.valueToTree(value).equals(found)) {
+            if (!found.isMissingNode()
+                    && !found.isNull()
+                    && !JSON.valueToTree(value).equals(found)) {
                 throw config.wrong(
                         key, "it is " + found, value + ", which is all that GGUF files of " + modelType + " can say");
             }

@@ -19,12 +19,11 @@ class GgufNamesTest {
     @ParameterizedTest(name = "{0}")
     @MethodSource("families")
     void tensorsHaveTheNamesOfLlamaCppsConverter(Map.Entry<String, JsonNode> family) {
-        GgufNames names = GgufFamilies.of(ModelConfig.read(Goldens.path(family.getKey())))
-                .names();
+        GgufNames names =
+                GgufFamilies.of(ModelConfig.read(Goldens.path(family.getKey()))).names();
         family.getValue()
                 .forEachEntry((hub, ggml) -> assertThat(names.of(hub))
                         .as(hub)
-                        .hasValueSatisfying(
-                                place -> assertThat(place.tensor()).isEqualTo(ggml.asText())));
+                        .hasValueSatisfying(place -> assertThat(place.tensor()).isEqualTo(ggml.asText())));
     }
 }
