@@ -108,7 +108,8 @@ public final class PagedMemory implements StateMemory {
         try {
             file.close();
         } catch (IOException e) {
-            throw new UncheckedIOException("%s: the file of paged optimizer state cannot be closed".formatted(folder), e);
+            throw new UncheckedIOException(
+                    "%s: the file of paged optimizer state cannot be closed".formatted(folder), e);
         }
     }
 }
