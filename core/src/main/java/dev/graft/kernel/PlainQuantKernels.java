@@ -7,8 +7,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntUnaryOperator;
 
-/// Packing and unpacking as ATen operations: any device, easy to read, and what [VectorQuantKernels] is compared
-/// with.
+/// Packing and unpacking as ATen operations: any device, easy to read, and what [VectorQuantKernels] is
+/// compared with.
 public enum PlainQuantKernels implements QuantKernels {
     INSTANCE;
 

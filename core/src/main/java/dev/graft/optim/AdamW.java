@@ -14,11 +14,11 @@ import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
-/// AdamW with decoupled weight decay. The moments begin with a parameter's first gradient, and each parameter counts
-/// its own steps, so that one without a gradient is passed over.
+/// AdamW with decoupled weight decay. The moments begin with a parameter's first gradient, and each parameter
+/// counts its own steps, so that one without a gradient is passed over.
 ///
-/// [Moments] says how they are kept: in float32, exactly as `torch.optim.AdamW`, or in 8 bits, as bitsandbytes'
-/// `AdamW8bit`. [StateMemory] says where.
+/// [Moments] says how they are kept: in float32, exactly as `torch.optim.AdamW`, or in 8 bits, as
+/// bitsandbytes' `AdamW8bit`. [StateMemory] says where.
 ///
 /// Loshchilov & Hutter 2019, <https://arxiv.org/abs/1711.05101>.
 public final class AdamW implements Optimizer {
@@ -128,10 +128,9 @@ public final class AdamW implements Optimizer {
         return steps;
     }
 
-    /// For each parameter that has had a gradient: its moments `<parameter>.exp_avg` and `<parameter>.exp_avg_sq`, of
-    /// its shape, with their scales (`….absmax`) where they have any, and its count `<parameter>.step`, int64
-    `[1]`,
-    /// which belongs to the current scope.
+    /// For each parameter that has had a gradient: its moments `<parameter>.exp_avg` and
+    /// `<parameter>.exp_avg_sq`, of its shape, with their scales (`….absmax`) where they have any, and its
+    /// count `<parameter>.step`, int64 `[1]`, which belongs to the current scope.
     @Override
     public Map<String, Tensor> state() {
         Map<String, Tensor> state = new LinkedHashMap<>();

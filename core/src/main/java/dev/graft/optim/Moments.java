@@ -66,10 +66,10 @@ public sealed interface Moments {
         }
     }
 
-    /// Two bytes an element and two float32 scales for every 256, and steps as bitsandbytes' `AdamW8bit` takes them:
-    /// the decay comes after the update. Small tensors are kept and changed as [Float32], and so are embeddings, as
-    in
-    /// Transformers' trainer: the rows of a block have gradients of very different sizes.
+    /// Two bytes an element and two float32 scales for every 256, and steps as bitsandbytes' `AdamW8bit`
+    /// takes them: the decay comes after the update. Small tensors are kept and changed as [Float32], and so
+    /// are embeddings, as in Transformers' trainer: the rows of a block have gradients of very different
+    /// sizes.
     ///
     /// Dettmers et al. 2021, <https://arxiv.org/abs/2110.02861>.
     ///
