@@ -38,12 +38,18 @@ public record Recipe(
         @Key(or = "sft", help = "what is minimised: sft is cross-entropy of the labelled tokens")
         Objective objective,
 
+        Quantization quantization,
         Adapter adapter,
         Data data,
         Training training,
         Evaluation evaluation) {
 
     public Recipe {
+        require(
+                adapter.type() != AdapterType.NONE || !quantization.isOn(),
+                "adapter.type",
+                "none",
+                "lora where quantization.load_in_4bit or load_in_8bit is true: quantised weights do not learn");
         int batch = training.perDeviceBatchTokens();
         data.maxLength()
                 .ifPresent(length -> require(
@@ -93,6 +99,11 @@ public record Recipe(
             @Key(or = "[]", help = "modules left out again: a list or a regular expression")
             Modules excludeModules,
 
+            @Key(
+                    or = "[]",
+                    help = "ends of names of matrices that are adapted, such as [mlp.experts.gate_up_proj]")
+            List<String> targetParameters,
+
             @Key(or = "false", help = "scale by lora_alpha / sqrt(r) instead")
             boolean useRslora,
 
@@ -141,10 +152,11 @@ public record Recipe(
             require(loraAlpha > 0, "adapter.lora_alpha", loraAlpha, "above 0");
             require(loraDropout >= 0 && loraDropout < 1, "adapter.lora_dropout", loraDropout, "at least 0 and below 1");
             require(
-                    !targetModules.equals(new Modules.Named(List.of())),
+                    !targetModules.equals(new Modules.Named(List.of())) || !targetParameters.isEmpty(),
                     "adapter.target_modules",
                     "[]",
                     "all-linear, or name at least one module");
+            targetParameters = List.copyOf(targetParameters);
             require(
                     !(excludeModules instanceof Modules.AllLinear),
                     "adapter.exclude_modules",
@@ -243,6 +255,11 @@ public record Recipe(
                             "auto, or text, prompt_completion, messages, alpaca, sharegpt: what the columns of a row mean")
             String shape,
 
+            @Key(
+                    help =
+                            "chat template instead of the model's own: alpaca, chatml, gemma, llama3, mistral, phi3, zephyr, or a .jinja file")
+            Optional<Template> chatTemplate,
+
             @Key(or = "first_exhausted", help = "when the interleaving of sources with weights ends")
             StoppingStrategy stoppingStrategy,
 
@@ -280,6 +297,14 @@ public record Recipe(
                     share -> require(share >= 0 && share < 1, "data.eval_fraction", share, "at least 0 and below 1"));
             maxLength.ifPresent(length -> require(length >= 2, "data.max_length", length, "at least 2"));
         }
+    }
+
+    /// A chat template that is not the model's own.
+    public sealed interface Template {
+        /// One that comes with Graft.
+        record BuiltIn(String name) implements Template {}
+
+        record File(Path path) implements Template {}
     }
 
     public enum Overlong {

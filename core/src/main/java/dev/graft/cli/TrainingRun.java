@@ -8,6 +8,7 @@ import dev.graft.export.ModelDirectory;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.Json;
 import dev.graft.format.WeightHash;
+import dev.graft.format.vocabulary.TemplateFiles;
 import dev.graft.model.Architectures;
 import dev.graft.model.LanguageModel;
 import dev.graft.nn.LinearFactory;
@@ -57,10 +58,11 @@ final class TrainingRun {
     void run(boolean resume, boolean overwrite) {
         long began = System.nanoTime();
         Optional<Adapters> adapters = adapters();
-        try (Tokenizer tokenizer = Tokenizer.load(recipe.model())) {
+        try (Tokenizer tokenizer = Templates.tokenizer(recipe)) {
             TrainingData data = TrainingData.of(recipe, tokenizer);
-            LinearFactory factory =
-                    adapters.map(a -> a.over(LinearFactory.frozen())).orElseGet(LinearFactory::trainable);
+            LinearFactory factory = adapters.map(
+                            a -> a.over(recipe.quantization().frozen(recipe.model())))
+                    .orElseGet(LinearFactory::trainable);
             try (LanguageModel model = load(factory)) {
                 requireVocabulary(model, tokenizer);
                 RunDirectory directory = RunDirectory.prepare(recipe.outputDir(), resume, overwrite);
@@ -183,11 +185,15 @@ final class TrainingRun {
 
         private void introduce(int steps) {
             long trainable = trainable();
-            console.say("model     %s (%s, %,d parameters, computed in %s on %s)"
+            console.say("model     %s (%s, %,d parameters, %scomputed in %s on %s)"
                     .formatted(
                             recipe.model(),
                             model.config().modelType(),
                             model.totalParameters(),
+                            recipe.quantization()
+                                    .described()
+                                    .map(q -> "linears in " + q + ", ")
+                                    .orElse(""),
                             Precisions.name(computeType),
                             device));
             console.say("training  %s, %,d parameters (%.2f %%), %,d steps"
@@ -323,6 +329,7 @@ final class TrainingRun {
             identity.put("computed in", Precisions.name(computeType));
             identity.put("data hash", data.hash());
             base.weights().ifPresent(hash -> identity.put("base weights", hash));
+            base.chatTemplate().ifPresent(hash -> identity.put("chat template", hash));
             return identity;
         }
 
@@ -345,7 +352,13 @@ final class TrainingRun {
                 made.put("data_sha256", data.hash());
                 made.put("recipe", RecipeWriter.tree(recipe));
                 new Origin(base, made).write(folder);
+                template().ifPresent(template -> template.write(folder));
             });
+        }
+
+        /// What a template that is not the model's own needs to travel along.
+        private Optional<TemplateFiles> template() {
+            return recipe.data().chatTemplate().map(_ -> Templates.files(tokenizer));
         }
 
         private String baseName() {
@@ -363,7 +376,7 @@ final class TrainingRun {
                     .forEach(p -> weights.put(
                             p.name(), new ModelDirectory.Weight(type, p.master().shape(), p::master)));
             // a run that was stopped while it measured has saved its model already
-            ModelDirectory.replace(directory.model(), recipe.model(), weights, type);
+            ModelDirectory.replace(directory.model(), recipe.model(), weights, type, template());
         }
 
         /// What the model's files say they are stored in.

@@ -3,6 +3,7 @@ package dev.graft.export;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.Safetensors.Entry;
 import dev.graft.format.WeightHash;
+import dev.graft.format.vocabulary.TemplateFiles;
 import dev.graft.model.Architectures;
 import dev.graft.model.FileTensors;
 import dev.graft.model.LanguageModel;
@@ -31,7 +32,8 @@ import java.util.Set;
 /// Folds adapters into their base: `W' = W + ΔW`, computed in float32 and rounded once to the type it is saved in.
 ///
 /// The base stays in its files and is read tensor by tensor. Of a tensor that an adapter changes, the result is in
-/// memory in the type it is saved in, and some rows at a time in float32; methods that look at whole changes hold one per
+/// memory in the type it is saved in, and some rows at a time in float32; methods that look at whole changes hold one
+/// per
 /// adapter.
 ///
 /// ```java
@@ -52,6 +54,7 @@ public final class Merge implements AutoCloseable {
     /// Whether the base's head shares it.
     private final boolean tied;
 
+    private Optional<TemplateFiles> template = Optional.empty();
     private LanguageModel reference;
 
     private Merge(Path model, MergeSettings settings, ModelSource files, List<OpenedAdapter> adapters) {
@@ -88,6 +91,11 @@ public final class Merge implements AutoCloseable {
             files.close();
             throw e;
         }
+    }
+
+    /// Gives the merged model another chat template than that of its base.
+    public void useTemplate(TemplateFiles chatTemplate) {
+        template = Optional.of(chatTemplate);
     }
 
     /// Folds one adapter into its base and writes the model.
@@ -170,7 +178,8 @@ public final class Merge implements AutoCloseable {
     public MergeReport writeWithDelta(Path folder) {
         if (!Files.isDirectory(model)) {
             throw new IllegalArgumentException(
-                    "%s is a single file, and what unmerging gives back is a folder; keep the file instead".formatted(model));
+                    "%s is a single file, and what unmerging gives back is a folder; keep the file instead"
+                            .formatted(model));
         }
         try (KeptDelta.Writer kept = new KeptDelta.Writer(folder)) {
             MergeReport report = write(folder, Optional.of(kept));
@@ -216,6 +225,7 @@ public final class Merge implements AutoCloseable {
         boolean untied =
                 weights.keySet().stream().anyMatch(name -> !baseOf(name).equals(name));
         ModelDirectory.fill(folder, model, weights, settings.saveType().orElse(storedType(files)), untied);
+        template.ifPresent(files -> files.replaceIn(folder));
         return new MergeReport(layers, weights.size(), retyping.tensors, retyping.error());
     }
 
@@ -230,14 +240,19 @@ public final class Merge implements AutoCloseable {
     /// Changed tensors whose change is something else than a product that was added.
     List<String> notProducts() {
         return adapters.stream()
-                .flatMap(adapter -> adapter.changes().keySet().stream().filter(tensor -> !isProduct(adapter, tensor)))
+                .flatMap(adapter ->
+                        adapter.changes().keySet().stream().filter(tensor -> !isProduct(adapter.change(tensor))))
                 .distinct()
                 .toList();
     }
 
-    private static boolean isProduct(OpenedAdapter adapter, String tensor) {
-        return adapter.change(tensor) instanceof TensorChange.Factors factors
-                && factors.change().magnitude().isEmpty();
+    private static boolean isProduct(TensorChange change) {
+        return switch (change) {
+            case TensorChange.Factors factors -> factors.change().magnitude().isEmpty();
+            case TensorChange.Transposed turned -> isProduct(turned.change());
+            case TensorChange.Added _ -> true;
+            default -> false;
+        };
     }
 
     /// Writes the change of all adapters together as one adapter: for each layer the best factors of some rank.

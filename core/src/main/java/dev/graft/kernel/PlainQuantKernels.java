@@ -90,8 +90,9 @@ public enum PlainQuantKernels implements QuantKernels {
             Tensor wide = x.to(DType.F32);
             Tensor largest = wide.abs().amax(1, false);
             Tensor zero = largest.eq(Tensor.zeros(DType.F32, x.device(), 1));
-            Tensor factor =
-                    Tensor.full(127, DType.F32, x.device(), largest.elements()).div(largest);
+            Tensor factor = Tensor.full(1, DType.F32, x.device(), largest.elements())
+                    .div(largest)
+                    .mul(127);
             Tensor whole = wide.mul(factor.unsqueeze(1)).round().maskedFill(zero.unsqueeze(1), 0);
             codes.copyInPlace(whole);
             absmax.copyInPlace(largest);

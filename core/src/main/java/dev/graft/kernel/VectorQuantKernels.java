@@ -91,7 +91,7 @@ enum VectorQuantKernels implements QuantKernels {
                     Tile.read(Tile.at(xs, r * width, half), half, row, 0, width);
                     float largest = QuantLoops.magnitude(row, row.length);
                     Tile.put(largest, Tile.at(scales, r, false), false);
-                    Loops.multiply(row, largest == 0 ? 0 : 127 / largest, row.length);
+                    Loops.multiply(row, largest == 0 ? 0 : 1 / largest * 127, row.length);
                     QuantLoops.round(row, width, bytes + r * width);
                 }
             });

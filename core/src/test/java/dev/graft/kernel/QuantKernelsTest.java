@@ -21,7 +21,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /// Both bodies give the same bytes, and the ones one can work out by hand.
 class QuantKernelsTest {
-    private static final int[] SIZES = {1, 2, 7, 31, 32, 33, 64, 65, 191, 1000, 4098, 100_001};
+    private static final int[] SIZES = {1, 2, 7, 31, 32, 33, 64, 65, 191, 1000, 40_001};
 
     /// Sixteen values an eighth apart, from −7/8 to 1.
     private static final Codebook EIGHTHS = evenly(16);
