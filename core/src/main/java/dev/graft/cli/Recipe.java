@@ -348,6 +348,12 @@ public record Recipe(
             @Key(or = "0.03", help = "share of the steps over which the learning rate rises from 0")
             double warmupRatio,
 
+            @Key(
+                    or = "adamw_torch",
+                    help =
+                            "AdamW with state in float32 or (8bit) in a quarter of that; paged keeps it in a mapped file, so that it may exceed RAM")
+            Optim optim,
+
             @Key(or = "0.0", help = "AdamW's decoupled weight decay")
             double weightDecay,
 
@@ -408,6 +414,16 @@ public record Recipe(
             require(saveSteps >= 0, "training.save_steps", saveSteps, "at least 0");
             require(saveTotalLimit >= 0, "training.save_total_limit", saveTotalLimit, "at least 0");
         }
+    }
+
+    /// Names of Transformers' `optim`.
+    public enum Optim {
+        ADAMW_TORCH,
+        ADAMW_8BIT,
+        /// The same by its other name.
+        ADAMW_BNB_8BIT,
+        PAGED_ADAMW_8BIT,
+        PAGED_ADAMW_32BIT
     }
 
     public enum Scheduler {

@@ -14,7 +14,6 @@ import dev.graft.model.LanguageModel;
 import dev.graft.nn.LinearFactory;
 import dev.graft.objective.CrossEntropy;
 import dev.graft.optim.AdamW;
-import dev.graft.optim.AdamWSettings;
 import dev.graft.optim.Schedule;
 import dev.graft.peft.Adapters;
 import dev.graft.peft.Origin;
@@ -43,12 +42,15 @@ final class TrainingRun {
 
     private final Recipe recipe;
     private final Console console;
+    private final Optional<Path> scratch;
     private final Device device = Precisions.device();
     private final DType computeType;
 
-    TrainingRun(Recipe recipe, Console console) {
+    /// @param scratch folder for files that go with the run; empty for the run's own
+    TrainingRun(Recipe recipe, Console console, Optional<Path> scratch) {
         this.recipe = recipe;
         this.console = console;
+        this.scratch = scratch;
         this.computeType = Precisions.toCompute(recipe.training().dtype(), device);
     }
 
@@ -113,6 +115,7 @@ final class TrainingRun {
         private final List<PackedBatch> heldOut;
         private final MetricsFile metrics;
         private final Checkpoints checkpoints;
+        private long optimizerStateBytes;
 
         Stages(
                 LanguageModel model,
@@ -160,7 +163,15 @@ final class TrainingRun {
             save(result.steps());
             Measured after = measure("after", result.heldOut());
             RunSummary summary = new RunSummary(
-                    recipe, model, data, before, after, result, (System.nanoTime() - began) / 1e9, computeType);
+                    recipe,
+                    model,
+                    data,
+                    before,
+                    after,
+                    result,
+                    (System.nanoTime() - began) / 1e9,
+                    computeType,
+                    optimizerStateBytes);
             summary.write(directory);
             summary.print(console, directory, adapters.isPresent());
         }
@@ -173,9 +184,7 @@ final class TrainingRun {
         }
 
         private void introduce(int steps) {
-            long trainable = model.parameters().stream()
-                    .mapToLong(p -> p.master().elements())
-                    .sum();
+            long trainable = trainable();
             console.say("model     %s (%s, %,d parameters, %scomputed in %s on %s)"
                     .formatted(
                             recipe.model(),
@@ -204,6 +213,12 @@ final class TrainingRun {
             data.heldOut().ifPresent(held -> console.say("held out  " + held.summary()));
         }
 
+        private long trainable() {
+            return model.parameters().stream()
+                    .mapToLong(p -> p.master().elements())
+                    .sum();
+        }
+
         /// @param known the held-out numbers, when they are measured already
         private Measured measure(String when, Optional<HeldOut> known) {
             if (heldOut.isEmpty()) {
@@ -223,9 +238,10 @@ final class TrainingRun {
 
         private TrainingResult train(int steps, boolean resume) {
             Recipe.Training training = recipe.training();
-            AdamWSettings settings = new AdamWSettings(
-                    training.adamBeta1(), training.adamBeta2(), training.adamEpsilon(), training.weightDecay());
-            AdamW optimizer = new AdamW(model.parameters(), settings, AdamW.everyParameter());
+            Path folder = scratch.orElse(directory.path());
+            AdamW optimizer = Optimizers.of(training, model.parameters(), folder);
+            optimizerStateBytes = optimizer.stateBytes();
+            console.say("optimizer " + Optimizers.described(training, optimizer, trainable(), folder));
             try (Trainer trainer = new Trainer(
                             config(steps),
                             model,

@@ -7,8 +7,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntUnaryOperator;
 
-/// Packing and unpacking as ATen operations: any device, easy to read, and what [VectorQuantKernels] is compared
-/// with.
+/// Packing and unpacking as ATen operations: any device, easy to read, and what [VectorQuantKernels] is
+/// compared with.
 public enum PlainQuantKernels implements QuantKernels {
     INSTANCE;
 
@@ -130,12 +130,15 @@ public enum PlainQuantKernels implements QuantKernels {
             Tensor change = m.div(v.sqrt().add(numbers.epsilon())).mul(numbers.rate());
             Tensor moved = parameter.add(change).mul(numbers.keep());
             // where the gradient is broken nothing moves, not even by the decay
-            parameter.copyInPlace(
-                    moved.maskedFill(broken, 0).add(parameter.maskedFill(finite, 0)));
+            parameter.copyInPlace(moved.maskedFill(broken, 0).add(parameter.maskedFill(finite, 0)));
             Tensor scaled = scaledBlocks(m, moments.mAbsmax());
-            moments.m().copyInPlace(signed(codesOf(scaled, DynamicMap.SIGNED), m).view(moments.m().shape()));
+            moments.m()
+                    .copyInPlace(signed(codesOf(scaled, DynamicMap.SIGNED), m)
+                            .view(moments.m().shape()));
             Tensor squares = scaledBlocks(v, moments.vAbsmax());
-            moments.v().copyInPlace(codesOf(squares, DynamicMap.UNSIGNED).view(moments.v().shape()));
+            moments.v()
+                    .copyInPlace(codesOf(squares, DynamicMap.UNSIGNED)
+                            .view(moments.v().shape()));
         }
     }
 

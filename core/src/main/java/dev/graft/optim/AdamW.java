@@ -14,11 +14,11 @@ import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
-/// AdamW with decoupled weight decay. The moments begin with a parameter's first gradient, and each parameter counts
-/// its own steps, so that one without a gradient is passed over.
+/// AdamW with decoupled weight decay. The moments begin with a parameter's first gradient, and each parameter
+/// counts its own steps, so that one without a gradient is passed over.
 ///
-/// [Moments] says how they are kept: in float32, exactly as `torch.optim.AdamW`, or in 8 bits, as bitsandbytes'
-/// `AdamW8bit`. [StateMemory] says where.
+/// [Moments] says how they are kept: in float32, exactly as `torch.optim.AdamW`, or in 8 bits, as
+/// bitsandbytes' `AdamW8bit`. [StateMemory] says where.
 ///
 /// Loshchilov & Hutter 2019, <https://arxiv.org/abs/1711.05101>.
 public final class AdamW implements Optimizer {
@@ -76,7 +76,7 @@ public final class AdamW implements Optimizer {
     /// Bytes that the state takes once every parameter has had a gradient.
     public long stateBytes() {
         return parameters.stream()
-                .flatMap(parameter -> moments.parts(parameter.master().shape()).values().stream())
+                .flatMap(parameter -> moments.parts(parameter).values().stream())
                 .mapToLong(Moments.Part::bytes)
                 .sum();
     }
@@ -102,7 +102,6 @@ public final class AdamW implements Optimizer {
     }
 
     private void change(Parameter parameter, double learningRate, double gradientScale) {
-        Tensor values = parameter.master();
         State state = states.computeIfAbsent(parameter.name(), name -> fresh(parameter));
         state.steps++;
         var kernelSettings = new Kernels.AdamW(
@@ -111,15 +110,16 @@ public final class AdamW implements Optimizer {
                 settings.beta2(),
                 settings.epsilon(),
                 decays.test(parameter) ? settings.weightDecay() : 0);
-        moments.step(values, parameter.gradient(), state.tensors, kernelSettings, state.steps, gradientScale);
+        moments.step(parameter, state.tensors, kernelSettings, state.steps, gradientScale);
         parameter.refresh();
     }
 
     private State fresh(Parameter parameter) {
         Tensor values = parameter.master();
         Map<String, Tensor> tensors = new LinkedHashMap<>();
-        moments.parts(values.shape())
-                .forEach((suffix, part) -> tensors.put(suffix, memory.zeros(part.dtype(), values.device(), part.shape())));
+        moments.parts(parameter)
+                .forEach((suffix, part) ->
+                        tensors.put(suffix, memory.zeros(part.dtype(), values.device(), part.shape())));
         return new State(tensors);
     }
 
@@ -128,9 +128,9 @@ public final class AdamW implements Optimizer {
         return steps;
     }
 
-    /// For each parameter that has had a gradient: its moments `<parameter>.exp_avg` and `<parameter>.exp_avg_sq`, of
-    /// its shape, with their scales (`….absmax`) where they have any, and its count `<parameter>.step`, int64 `[1]`,
-    /// which belongs to the current scope.
+    /// For each parameter that has had a gradient: its moments `<parameter>.exp_avg` and
+    /// `<parameter>.exp_avg_sq`, of its shape, with their scales (`….absmax`) where they have any, and its
+    /// count `<parameter>.step`, int64 `[1]`, which belongs to the current scope.
     @Override
     public Map<String, Tensor> state() {
         Map<String, Tensor> state = new LinkedHashMap<>();
@@ -175,7 +175,7 @@ public final class AdamW implements Optimizer {
     }
 
     private Stored stored(Parameter parameter, Function<String, Optional<Tensor>> lookup) {
-        Map<String, Moments.Part> parts = moments.parts(parameter.master().shape());
+        Map<String, Moments.Part> parts = moments.parts(parameter);
         Map<String, Tensor> found = new LinkedHashMap<>();
         Stream.concat(parts.keySet().stream(), Stream.of(STEP))
                 .forEach(suffix ->

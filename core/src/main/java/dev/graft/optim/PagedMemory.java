@@ -14,12 +14,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
-/// Optimizer state in a file mapped into memory: the operating system keeps in RAM what is in use and writes the rest
-/// back, so that state may exceed RAM.
+/// Optimizer state in a file mapped into memory: the operating system keeps in RAM what is in use and writes
+/// the rest back, so that state may exceed RAM.
 ///
-/// The file is scratch. It goes with the run however that ends (where a system can, its name goes at once), and nothing
-/// is ever read from an old one: what a run resumes from is its checkpoint. Room on the disk is taken by writing zeros
-/// before it is mapped, for a full disk could not be told from a defect afterwards.
+/// The file is scratch. It goes with the run however that ends (where a system can, its name goes at once),
+/// and nothing is ever read from an old one: what a run resumes from is its checkpoint. Room on the disk is
+/// taken by writing zeros before it is mapped, for a full disk could not be told from a defect afterwards.
 public final class PagedMemory implements StateMemory {
     private static final int ALIGNMENT = 64;
     private static final int CHUNK = 1 << 20;
@@ -108,7 +108,8 @@ public final class PagedMemory implements StateMemory {
         try {
             file.close();
         } catch (IOException e) {
-            throw new UncheckedIOException("%s: the file of paged optimizer state cannot be closed".formatted(folder), e);
+            throw new UncheckedIOException(
+                    "%s: the file of paged optimizer state cannot be closed".formatted(folder), e);
         }
     }
 }

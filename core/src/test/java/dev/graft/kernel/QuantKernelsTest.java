@@ -172,7 +172,8 @@ class QuantKernelsTest {
     }
 
     private static QuantKernels.Moments copy(QuantKernels.Moments of) {
-        return new QuantKernels.Moments(of.m().copy(), of.mAbsmax().copy(), of.v().copy(), of.vAbsmax().copy());
+        return new QuantKernels.Moments(
+                of.m().copy(), of.mAbsmax().copy(), of.v().copy(), of.vAbsmax().copy());
     }
 
     @Test

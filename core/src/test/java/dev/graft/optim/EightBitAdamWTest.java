@@ -38,8 +38,7 @@ class EightBitAdamWTest {
     }
 
     private static AdamW adam(Moments moments, Parameter... parameters) {
-        return new AdamW(
-                List.of(parameters), settings(), AdamW.everyParameter(), moments, StateMemory.ofDevice());
+        return new AdamW(List.of(parameters), settings(), AdamW.everyParameter(), moments, StateMemory.ofDevice());
     }
 
     @Test
@@ -124,6 +123,21 @@ class EightBitAdamWTest {
             descend(b, whole);
             assertThat(a.state().get("p.exp_avg").dtype()).isEqualTo(DType.F32);
             assertThat(bytes(eight.master())).isEqualTo(bytes(whole.master()));
+        }
+    }
+
+    @Test
+    void embeddingsKeepWholeMoments() {
+        try (Scope scope = Scope.open();
+                Parameter table = new Parameter("model.embed_tokens.weight", bowl(5000), DType.F32);
+                Parameter other = new Parameter("model.not_embed_tokens.weight", bowl(5000), DType.F32);
+                AdamW adam = adam(new Moments.EightBit(), table, other)) {
+            descend(adam, table);
+            descend(adam, other);
+            assertThat(adam.state().get("model.embed_tokens.weight.exp_avg").dtype())
+                    .isEqualTo(DType.F32);
+            assertThat(adam.state().get("model.not_embed_tokens.weight.exp_avg").dtype())
+                    .isEqualTo(DType.U8);
         }
     }
 

@@ -42,7 +42,9 @@ class PagedMemoryTest {
             }
             assertThat(paged.bytes()).isEqualTo(plain.bytes());
             Map<String, byte[]> state = stateOf(paged.adam);
-            stateOf(plain.adam).forEach((name, bytes) -> assertThat(state.get(name)).as(name).isEqualTo(bytes));
+            stateOf(plain.adam)
+                    .forEach((name, bytes) ->
+                            assertThat(state.get(name)).as(name).isEqualTo(bytes));
         }
     }
 
@@ -88,7 +90,9 @@ class PagedMemoryTest {
     @Test
     void aFolderThatCannotBeIsASentence() throws IOException {
         Path file = Files.writeString(folder.resolve("file"), "");
-        assertThatThrownBy(() -> new PagedMemory(file)).hasMessageContaining(file.toString()).hasMessageContaining("--tmp");
+        assertThatThrownBy(() -> new PagedMemory(file))
+                .hasMessageContaining(file.toString())
+                .hasMessageContaining("--tmp");
     }
 
     @Test
@@ -129,7 +133,9 @@ class PagedMemoryTest {
         }
 
         byte[] bytes() {
-            return Tensor.cat(List.of(large.master(), small.master()), 0).memory().toArray(ValueLayout.JAVA_BYTE);
+            return Tensor.cat(List.of(large.master(), small.master()), 0)
+                    .memory()
+                    .toArray(ValueLayout.JAVA_BYTE);
         }
 
         private static Tensor values(int size, double phase) {
