@@ -8,7 +8,7 @@ import dev.graft.format.Safetensors.Entry;
 import dev.graft.model.Architectures;
 import dev.graft.model.ModelSource;
 import dev.graft.quant.BitsAndBytes;
-import dev.graft.quant.BitsAndBytesConfig;
+import dev.graft.quant.QuantizationConfig;
 import dev.graft.quant.QuantFormat;
 import dev.graft.quant.Quantised;
 import dev.graft.tensor.DType;
@@ -62,7 +62,7 @@ public final class QuantisedModel {
     /// @param progress told of each layer when it has been looked at
     public static Report write(
             Path model, Path output, QuantFormat format, Optional<List<String>> skipped, Consumer<Layer> progress) {
-        BitsAndBytesConfig config = BitsAndBytesConfig.of(format, skipped);
+        QuantizationConfig config = QuantizationConfig.of(format, skipped);
         try (ModelSource source = ModelSource.open(model)) {
             if (source.config().json().hasNonNull("quantization_config")) {
                 throw new FormatException(
@@ -83,7 +83,7 @@ public final class QuantisedModel {
         }
     }
 
-    private Report write(Path model, Path output, BitsAndBytesConfig config, Consumer<Layer> progress) {
+    private Report write(Path model, Path output, QuantizationConfig config, Consumer<Layer> progress) {
         List<String> linears = Architectures.of(source.config()).linearLayers(source.config());
         Map<String, ModelDirectory.Weight> weights = new LinkedHashMap<>();
         long before = 0;
@@ -175,7 +175,7 @@ public final class QuantisedModel {
                 .orElse(DType.F32);
     }
 
-    private static void addSettings(Path file, BitsAndBytesConfig config) {
+    private static void addSettings(Path file, QuantizationConfig config) {
         ObjectNode json = ((ObjectNode) Json.readObject(file, "the model's configuration")).deepCopy();
         json.set("quantization_config", config.json());
         AtomicFiles.writeString(file, Json.pretty(json) + "\n");

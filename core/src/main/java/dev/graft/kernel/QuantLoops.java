@@ -27,7 +27,7 @@ import jdk.incubator.vector.VectorSpecies;
 /// are one register of 16 lanes or two of 8, and a byte's halves are the indices of a permutation.
 final class QuantLoops {
     /// As many bytes, or 16-bit numbers, as a register has float32 lanes.
-    private static final VectorSpecies<Byte> BYTES =
+    static final VectorSpecies<Byte> BYTES =
             COUNT < 8 ? null : VectorSpecies.of(byte.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 4));
 
     private static final VectorSpecies<Short> SHORTS =
@@ -191,7 +191,7 @@ final class QuantLoops {
     }
 
     /// Table entries by index; the table is one register of 16 lanes or two of 8.
-    private static IntVector select(IntVector index, IntVector table, IntVector more) {
+    static IntVector select(IntVector index, IntVector table, IntVector more) {
         return COUNT == 16 ? index.selectFrom(table) : index.selectFrom(table, more);
     }
 
@@ -222,6 +222,31 @@ final class QuantLoops {
     private static void lookUpBytes(long codes, float scale, float[] values, float[] tile, int n) {
         for (int i = 0; i < n; i++) {
             tile[i] = values[MEMORY.get(ValueLayout.JAVA_BYTE, codes + i) & 0xff] * scale;
+        }
+    }
+
+    /// Codes of 8 bits, `codes[first …]`, as `value · absmax + offset`, rounded after each step.
+    static void lookUpBytes(
+            long codes, long absmax, float[] values, int block, float offset, long first, int n, float[] y) {
+        int[] index = new int[COUNT];
+        FloatVector plus = all(offset);
+        int i = 0;
+        while (i < n) {
+            long at = first + i;
+            float scale = Tile.get(Tile.at(absmax, at / block, false), false);
+            int end = (int) Math.min(n, i + block - at % block);
+            if (COUNT == 16 || COUNT == 8) {
+                for (; i + COUNT <= end; i += COUNT) {
+                    ((IntVector) ByteVector.fromMemorySegment(BYTES, MEMORY, codes + first + i, ORDER)
+                                    .convertShape(VectorOperators.ZERO_EXTEND_B2I, INTS, 0))
+                            .intoArray(index, 0);
+                    fromArray(FLOATS, values, 0, index, 0).mul(scale).add(plus).intoArray(y, i);
+                }
+            }
+            for (; i < end; i++) {
+                int code = MEMORY.get(ValueLayout.JAVA_BYTE, codes + first + i) & 0xff;
+                y[i] = values[code] * scale + offset;
+            }
         }
     }
 

@@ -116,6 +116,33 @@ enum VectorQuantKernels implements QuantKernels {
         });
     }
 
+    @Override
+    public void adamWInPlace(
+            Tensor parameter,
+            Tensor gradient,
+            Moments moments,
+            Kernels.AdamW settings,
+            long step,
+            double gradientScale) {
+        Arguments.moments(parameter, gradient, moments);
+        MomentsStep numbers = MomentsStep.of(settings, step, gradientScale);
+        long p = address(parameter);
+        long g = address(gradient);
+        long m = address(moments.m());
+        long v = address(moments.v());
+        long ms = address(moments.mAbsmax());
+        long vs = address(moments.vAbsmax());
+        long elements = parameter.elements();
+        Parallel.rows(moments.mAbsmax().elements(), MOMENTS_BLOCK, (from, to) -> {
+            MomentsLoops block = new MomentsLoops(numbers, MOMENTS_BLOCK);
+            for (long b = from; b < to; b++) {
+                long at = b * MOMENTS_BLOCK;
+                int n = (int) Math.min(MOMENTS_BLOCK, elements - at);
+                block.step(p + 4 * at, g + 4 * at, m + at, ms + 4 * b, v + at, vs + 4 * b, n);
+            }
+        });
+    }
+
     /// In a type that tiles read; float16 exactly as float32.
     private static Tensor readable(Tensor x) {
         return x.dtype() == DType.F16 ? x.to(DType.F32) : x;
