@@ -161,6 +161,7 @@ record RunSummary(
                 seconds,
                 result.tokensPerSecond(),
                 samples(),
+                data.examples(),
                 environment());
     }
 
