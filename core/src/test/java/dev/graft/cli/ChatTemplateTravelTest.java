@@ -12,6 +12,8 @@ import dev.graft.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -35,9 +37,13 @@ class ChatTemplateTravelTest {
         settings.remove("chat_template");
         AtomicFiles.writeString(config, Json.pretty(settings));
         Files.writeString(model.resolve("generation_config.json"), "{\"eos_token_id\": 1}");
-        Files.writeString(folder.resolve("rows.jsonl"), """
-                {"messages": [{"role": "user", "content": "hello"}, {"role": "assistant", "content": " world"}]}
-                """.repeat(8));
+        Files.writeString(
+                folder.resolve("rows.jsonl"),
+                Stream.of("one", "two", "three", "four", "five", "six", "seven", "eight")
+                        .map("""
+                        {"messages": [{"role": "user", "content": "hello"}, {"role": "assistant", "content": " %s"}]}
+                        """::formatted)
+                        .collect(Collectors.joining()));
         recipe = TrainRuns.recipe(folder, model);
         run = folder.resolve("run");
     }
