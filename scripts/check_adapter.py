@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 from peft import PeftModel, get_peft_model_state_dict
+from peft.utils.transformers_weight_conversion import convert_peft_adapter_state_dict_for_transformers
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
@@ -30,13 +31,18 @@ def load(model_folder, adapter_folder):
     complaints = [
         str(w.message) for w in caught
         if not issubclass(w.category, (DeprecationWarning, FutureWarning)) and not str(w.message).startswith(ADVICE)]
+    # PEFT looks for what patterns match among modules only, also when it has put them there itself for a parameter
+    if model.peft_config["default"].target_parameters:
+        complaints = [c for c in complaints if "_pattern keys did not match any targeted module" not in c]
     return model.float().eval(), complaints
 
 
 def key_complaints(model, adapter_folder):
     """PEFT leaves out tensors it does not know without a word, so the file is compared with what PEFT would save."""
     saved = set(get_peft_model_state_dict(model, save_embedding_layers=False))
-    stored = set(load_file(adapter_folder / "adapter_model.safetensors"))
+    # experts stored apart are stacked by PEFT while it reads them
+    stored = set(convert_peft_adapter_state_dict_for_transformers(
+        model, model.peft_config["default"], load_file(adapter_folder / "adapter_model.safetensors")))
     complaints = [f"the file lacks the tensor {name}" for name in sorted(saved - stored)]
     return complaints + [f"PEFT has no place for the tensor {name}" for name in sorted(stored - saved)]
 

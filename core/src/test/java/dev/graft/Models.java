@@ -10,8 +10,10 @@ import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 /// Models in float32 on the CPU, and what can be compared of them.
 public final class Models {
@@ -30,6 +32,25 @@ public final class Models {
                 Tape tape = Tape.silent(Device.cpu())) {
             return model.logits(model.hidden(tape, TokenRun.document(ids)).data())
                     .toFloats();
+        }
+    }
+
+    /// Mean negative log-probability of a document's tokens after the first.
+    public static double loss(LanguageModel model, int... ids) {
+        try (Scope scope = Scope.open();
+                Tape tape = Tape.silent(Device.cpu())) {
+            int[] rows = IntStream.range(0, ids.length - 1).toArray();
+            float[] logProbs = model.logProbs(
+                            tape,
+                            model.hidden(tape, TokenRun.document(ids)),
+                            rows,
+                            Arrays.copyOfRange(ids, 1, ids.length))
+                    .data()
+                    .toFloats();
+            return -IntStream.range(0, logProbs.length)
+                    .mapToDouble(i -> logProbs[i])
+                    .average()
+                    .orElseThrow();
         }
     }
 

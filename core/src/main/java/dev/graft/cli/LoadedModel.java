@@ -45,7 +45,7 @@ final class LoadedModel implements AutoCloseable {
         Device device = Precisions.device();
         DType dtype = Precisions.toCompute(options.dtype(), device);
         Optional<Adapters> adapters = options.adapter().map(Adapters::read);
-        LinearFactory frozen = LinearFactory.frozen();
+        LinearFactory frozen = options.quantization().frozen(options.model());
         LinearFactory factory = adapters.map(a -> a.over(frozen)).orElse(frozen);
         LanguageModel model = Architectures.load(options.model(), factory, device, dtype);
         try {

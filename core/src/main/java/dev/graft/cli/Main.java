@@ -25,6 +25,7 @@ import picocli.CommandLine.Spec;
             GenerateCommand.class,
             ChatCommand.class,
             ScoreCommand.class,
+            DataCommand.class,
             MergeCommand.class,
             UnmergeCommand.class,
             ExportCommand.class,

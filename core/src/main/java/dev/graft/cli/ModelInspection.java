@@ -80,7 +80,7 @@ final class ModelInspection {
     }
 
     private void addPart(List<String> parts, String key, String words) {
-        JsonNode value = config.json().path(key);
+        JsonNode value = config.value(key);
         if (value.isIntegralNumber()) {
             parts.add(words.formatted(Facts.count(value.asLong())));
         }
@@ -97,14 +97,14 @@ final class ModelInspection {
     }
 
     private void addNumber(String name, String key, String more) {
-        JsonNode value = config.json().path(key);
+        JsonNode value = config.value(key);
         if (value.isIntegralNumber()) {
             found.add(name, Facts.count(value.asLong(), "token") + more, value.asLong());
         }
     }
 
     private void addTokenizer() {
-        if (!Files.exists(directory.resolve("tokenizer.json"))) {
+        if (!Files.exists(directory.resolve("tokenizer.json")) && !Files.exists(directory.resolve("tokenizer.model"))) {
             found.add("tokenizer", "none: no tokenizer.json", null);
             return;
         }

@@ -38,12 +38,18 @@ public record Recipe(
         @Key(or = "sft", help = "what is minimised: sft is cross-entropy of the labelled tokens")
         Objective objective,
 
+        Quantization quantization,
         Adapter adapter,
         Data data,
         Training training,
         Evaluation evaluation) {
 
     public Recipe {
+        require(
+                adapter.type() != AdapterType.NONE || !quantization.isOn(),
+                "adapter.type",
+                "none",
+                "lora where quantization.load_in_4bit or load_in_8bit is true: quantised weights do not learn");
         int batch = training.perDeviceBatchTokens();
         data.maxLength()
                 .ifPresent(length -> require(
@@ -93,6 +99,9 @@ public record Recipe(
             @Key(or = "[]", help = "modules left out again: a list or a regular expression")
             Modules excludeModules,
 
+            @Key(or = "[]", help = "ends of names of matrices that are adapted, such as [mlp.experts.gate_up_proj]")
+            List<String> targetParameters,
+
             @Key(or = "false", help = "scale by lora_alpha / sqrt(r) instead")
             boolean useRslora,
 
@@ -141,10 +150,11 @@ public record Recipe(
             require(loraAlpha > 0, "adapter.lora_alpha", loraAlpha, "above 0");
             require(loraDropout >= 0 && loraDropout < 1, "adapter.lora_dropout", loraDropout, "at least 0 and below 1");
             require(
-                    !targetModules.equals(new Modules.Named(List.of())),
+                    !targetModules.equals(new Modules.Named(List.of())) || !targetParameters.isEmpty(),
                     "adapter.target_modules",
                     "[]",
                     "all-linear, or name at least one module");
+            targetParameters = List.copyOf(targetParameters);
             require(
                     !(excludeModules instanceof Modules.AllLinear),
                     "adapter.exclude_modules",
@@ -338,6 +348,12 @@ public record Recipe(
             @Key(or = "0.03", help = "share of the steps over which the learning rate rises from 0")
             double warmupRatio,
 
+            @Key(
+                    or = "adamw_torch",
+                    help =
+                            "AdamW with state in float32 or (8bit) in a quarter of that; paged keeps it in a mapped file, so that it may exceed RAM")
+            Optim optim,
+
             @Key(or = "0.0", help = "AdamW's decoupled weight decay")
             double weightDecay,
 
@@ -398,6 +414,16 @@ public record Recipe(
             require(saveSteps >= 0, "training.save_steps", saveSteps, "at least 0");
             require(saveTotalLimit >= 0, "training.save_total_limit", saveTotalLimit, "at least 0");
         }
+    }
+
+    /// Names of Transformers' `optim`.
+    public enum Optim {
+        ADAMW_TORCH,
+        ADAMW_8BIT,
+        /// The same by its other name.
+        ADAMW_BNB_8BIT,
+        PAGED_ADAMW_8BIT,
+        PAGED_ADAMW_32BIT
     }
 
     public enum Scheduler {

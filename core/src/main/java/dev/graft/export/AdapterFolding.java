@@ -37,7 +37,7 @@ final class AdapterFolding {
         this.adapters = adapters;
         for (OpenedAdapter adapter : adapters) {
             for (ChangedTensor changed : adapter.changes().values()) {
-                if (!(changed.change() instanceof TensorChange.Factors)) {
+                if (factors(changed.change()).isEmpty()) {
                     throw new IllegalArgumentException(
                             "%s trains %s otherwise than by factors, which no adapter of low rank holds; merge it into the base, with a method that does not end in svd"
                                     .formatted(adapter.directory(), changed.name()));
@@ -104,10 +104,20 @@ final class AdapterFolding {
         }
         Tensor base = source.stored(bases.get(tensor)).to(DType.F32);
         Tensor delta = new TensorMerge(tensor, settings, adapters).combined(base);
-        return AdapterFold.ofMatrix(factors(changing.getFirst(), tensor).embedding() ? delta.t() : delta, rank);
+        boolean turned = factors(changing.getFirst(), tensor).embedding()
+                || adapters.get(changing.getFirst()).change(tensor) instanceof TensorChange.Transposed;
+        return AdapterFold.ofMatrix(turned ? delta.t() : delta, rank);
     }
 
     private Adapted factors(int adapter, String tensor) {
-        return ((TensorChange.Factors) adapters.get(adapter).change(tensor)).change();
+        return factors(adapters.get(adapter).change(tensor)).orElseThrow();
+    }
+
+    private static Optional<Adapted> factors(TensorChange change) {
+        return switch (change) {
+            case TensorChange.Factors factors -> Optional.of(factors.change());
+            case TensorChange.Transposed turned -> factors(turned.change());
+            default -> Optional.empty();
+        };
     }
 }

@@ -240,14 +240,19 @@ public final class Merge implements AutoCloseable {
     /// Changed tensors whose change is something else than a product that was added.
     List<String> notProducts() {
         return adapters.stream()
-                .flatMap(adapter -> adapter.changes().keySet().stream().filter(tensor -> !isProduct(adapter, tensor)))
+                .flatMap(adapter ->
+                        adapter.changes().keySet().stream().filter(tensor -> !isProduct(adapter.change(tensor))))
                 .distinct()
                 .toList();
     }
 
-    private static boolean isProduct(OpenedAdapter adapter, String tensor) {
-        return adapter.change(tensor) instanceof TensorChange.Factors factors
-                && factors.change().magnitude().isEmpty();
+    private static boolean isProduct(TensorChange change) {
+        return switch (change) {
+            case TensorChange.Factors factors -> factors.change().magnitude().isEmpty();
+            case TensorChange.Transposed turned -> isProduct(turned.change());
+            case TensorChange.Added _ -> true;
+            default -> false;
+        };
     }
 
     /// Writes the change of all adapters together as one adapter: for each layer the best factors of some rank.

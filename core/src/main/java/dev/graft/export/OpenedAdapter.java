@@ -72,13 +72,19 @@ final class OpenedAdapter implements AutoCloseable {
         };
     }
 
+    /// Whether some rows of the tensor can be asked for without computing all of them.
+    boolean goesByRows(String tensor) {
+        return !(change(tensor) instanceof TensorChange.Transposed) && !(change(tensor) instanceof TensorChange.Added);
+    }
+
     /// `ΔW` of some rows of a tensor.
     ///
     /// @param base the base's, float32
     /// @param from number of the first row
     /// @return     float32 and contiguous; may be changed
     Tensor delta(String tensor, Tensor base, long from) {
-        return change(tensor).delta(base, from).contiguous();
+        Tensor delta = change(tensor).delta(base, from);
+        return change(tensor) instanceof TensorChange.Added ? delta.copy() : delta.contiguous();
     }
 
     @Override

@@ -9,7 +9,8 @@ import java.util.List;
 
 /// One tensor of the base and what all adapters together make of it.
 ///
-/// Where the changes add up, some rows are computed at a time; methods that look at a whole change hold one per adapter.
+/// Where the changes add up, some rows are computed at a time; methods that look at a whole change hold one per
+/// adapter.
 final class TensorMerge {
     /// Elements that are in memory in float32 at a time.
     private static final long BLOCK = 1 << 22;
@@ -58,7 +59,8 @@ final class TensorMerge {
                     Tensor base = stored.narrow(0, from, count).to(DType.F32);
                     Rows rows = source.rows(base, from);
                     Tensor saved = rows.sum.to(type);
-                    sums.add(base, rows.delta, saved.to(DType.F32), base.to(type).to(DType.F32));
+                    sums.add(
+                            base, rows.delta, saved.to(DType.F32), base.to(type).to(DType.F32));
                     result.narrow(0, from, count).copyInPlace(saved);
                 }
             }
@@ -74,24 +76,29 @@ final class TensorMerge {
     }
 
     private Source source(Tensor stored) {
+        boolean whole =
+                !addsUp() || changing.stream().anyMatch(i -> !adapters.get(i).goesByRows(name));
+        if (!whole) {
+            return this::rows;
+        }
+        Tensor base = stored.to(DType.F32);
+        Rows all = addsUp() ? rows(base, 0) : added(base, combined(base));
+        return (rows, from) -> new Rows(all.delta.narrow(0, from, rows.size(0)), all.sum.narrow(0, from, rows.size(0)));
+    }
+
+    private Rows rows(Tensor base, long from) {
         if (settings.isPlain()) {
             // what replaces a tensor is taken as it is: W + (new − W) would round it
             OpenedAdapter only = adapters.getFirst();
-            return (rows, from) -> new Rows(
-                    only.delta(name, rows, from),
-                    only.change(name).merged(rows, from).contiguous());
+            return new Rows(
+                    only.delta(name, base, from),
+                    only.change(name).merged(base, from).contiguous());
         }
-        if (addsUp()) {
-            return (rows, from) -> {
-                Tensor delta = sum(rows, from);
-                return new Rows(delta, rows.add(delta));
-            };
-        }
-        Tensor delta = combined(stored.to(DType.F32));
-        return (rows, from) -> {
-            Tensor part = delta.narrow(0, from, rows.size(0));
-            return new Rows(part, rows.add(part));
-        };
+        return added(base, sum(base, from));
+    }
+
+    private static Rows added(Tensor base, Tensor delta) {
+        return new Rows(delta, base.add(delta));
     }
 
     /// Whether the weighted changes are added; values that are brought whole, such as a head's, are not thinned out.
@@ -103,7 +110,9 @@ final class TensorMerge {
     private Tensor sum(Tensor base, long from) {
         Tensor sum = null;
         for (int i : changing) {
-            Tensor delta = adapters.get(i).delta(name, base, from).mulInPlace(settings.weights().get(i));
+            Tensor delta = adapters.get(i)
+                    .delta(name, base, from)
+                    .mulInPlace(settings.weights().get(i));
             sum = sum == null ? delta : sum.addInPlace(delta);
         }
         return sum;

@@ -19,6 +19,14 @@ import java.util.OptionalInt;
 public final class ModelConfig {
     private static final ObjectMapper JSON = new ObjectMapper();
 
+    /// What GPT-2's configuration calls settings that others name alike, as Transformers' `attribute_map` has it.
+    private static final Map<String, String> OLDER_NAMES = Map.of(
+            "hidden_size", "n_embd",
+            "num_hidden_layers", "n_layer",
+            "num_attention_heads", "n_head",
+            "max_position_embeddings", "n_positions",
+            "intermediate_size", "n_inner");
+
     private final Path file;
     private final String section;
     private final JsonNode root;
@@ -83,7 +91,7 @@ public final class ModelConfig {
     }
 
     /// The same settings with one more, unless it is there.
-    ModelConfig withDefault(String key, Object value) {
+    public ModelConfig withDefault(String key, Object value) {
         return has(key) ? this : with(key, value);
     }
 
@@ -108,14 +116,20 @@ public final class ModelConfig {
         return Optional.of(value.asText());
     }
 
+    /// The value under a key, or under the name that older configurations have for it; missing where there is none.
+    public JsonNode value(String key) {
+        boolean older = !root.has(key) && OLDER_NAMES.containsKey(key);
+        return root.path(older ? OLDER_NAMES.get(key) : key);
+    }
+
     /// A positive whole number that must be there.
     public int size(String key) {
         return optionalSize(key).orElseThrow(() -> wrong(key, "it is missing", "a positive whole number"));
     }
 
     public OptionalInt optionalSize(String key) {
-        JsonNode value = root.get(key);
-        if (value == null || value.isNull()) {
+        JsonNode value = value(key);
+        if (value.isMissingNode() || value.isNull()) {
             return OptionalInt.empty();
         }
         if (!value.isIntegralNumber() || !value.canConvertToInt() || value.asInt() < 1) {

@@ -33,6 +33,7 @@ final class StackedChecks {
             requirePlainFactors();
         }
         requireAllOrNone(byModule);
+        requireNoRslora(byModule);
         byModule.forEach((layer, slice) -> requireOneRank(layer, ends(slice.parameter())));
         namedLikeExperts.forEach(layer -> requireOneRank(layer, ends(layer) + ".weight"));
     }
@@ -102,6 +103,22 @@ final class StackedChecks {
 
     private static String lastPart(String layer) {
         return layer.substring(layer.lastIndexOf('.') + 1);
+    }
+
+    /// PEFT makes one change of twice the rank and twice the alpha of two layers that are stacked in one parameter, which
+    /// keeps alpha / r but not alpha / √r.
+    private void requireNoRslora(Map<String, Slice> byModule) {
+        byModule.forEach((layer, slice) -> {
+            boolean alone = model.slices.values().stream()
+                    .noneMatch(other -> other.parameter().equals(slice.parameter())
+                            && other.expert() == slice.expert()
+                            && other.firstRow() != slice.firstRow());
+            if (settings.useRslora() && !alone) {
+                throw new IllegalArgumentException(
+                        "use_rslora is true and target_modules takes %s, whose change PEFT would then scale by √2; name target_parameters [%s] instead"
+                                .formatted(layer, ends(slice.parameter())));
+            }
+        });
     }
 
     /// When PEFT takes layers for parameters, patterns that name the layers no longer match.

@@ -46,6 +46,7 @@ public final class Tokenizer implements AutoCloseable {
     private final int vocabularySize;
     private final OptionalInt bosId;
     private final OptionalInt eosId;
+    private final Map<Integer, String> special;
     private final Set<Integer> fileStops;
     private final Map<String, Integer> whole;
     private final Map<String, String> specialTokens;
@@ -55,12 +56,14 @@ public final class Tokenizer implements AutoCloseable {
     private Tokenizer(
             HuggingFaceTokenizer library,
             Map<String, Integer> vocabulary,
+            Map<Integer, String> special,
             Map<String, Integer> added,
             String canonical,
             TokenizerFiles files,
             Optional<ChatTemplate> otherTemplate) {
         this.library = library;
         this.vocabulary = vocabulary;
+        this.special = special;
         this.canonical = canonical;
         vocabularySize = 1 + Collections.max(vocabulary.values());
         bosId = first(files.ids("bos", vocabulary));
@@ -102,6 +105,7 @@ public final class Tokenizer implements AutoCloseable {
             return new Tokenizer(
                     library,
                     vocabulary,
+                    TokenizerFiles.special(parsed),
                     TokenizerFiles.added(parsed),
                     TokenizerFiles.canonical(parsed),
                     new TokenizerFiles(texts),
@@ -197,6 +201,12 @@ public final class Tokenizer implements AutoCloseable {
             stopIds = Collections.unmodifiableSet(all);
         }
         return stopIds;
+    }
+
+    /// The tokens that mean something rather than say it, such as `<|im_end|>`, with how they are written: text that
+    /// is written so becomes them.
+    public Map<Integer, String> specialTokens() {
+        return special;
     }
 
     /// How the chat template goes with this vocabulary; empty where there is none, or none that writes a

@@ -134,6 +134,17 @@ final class TokenizerFiles {
         return whole;
     }
 
+    /// The added tokens that are marked as special, and how they are written.
+    static Map<Integer, String> special(JsonNode tokenizer) {
+        Map<Integer, String> special = new LinkedHashMap<>();
+        tokenizer.path("added_tokens").forEach(token -> {
+            if (token.path("special").asBoolean()) {
+                special.put(token.path("id").intValue(), token.path("content").asText());
+            }
+        });
+        return Map.copyOf(special);
+    }
+
     /// A parsed `tokenizer.json` as text that says what it does to texts, however its writer laid it out:
     /// keys sorted, without what it says about cutting and padding.
     static String canonical(JsonNode tokenizer) {

@@ -49,6 +49,7 @@ class InspectCommandTest {
         assertThat(Ran.graft("inspect", Goldens.path("gemma2-tiny")).out())
                 .contains("gemma2", "heads of width 10", "1 of 2 layers see the last 5 tokens")
                 .contains("scores capped at 2.0", "logits capped at 5.0", "head tied to the embedding");
+        assertThat(Ran.graft("inspect", Goldens.path("gpt2-tiny")).out()).contains("layers, width", "heads", "context");
         assertThat(Ran.graft("inspect", Goldens.path("phi3-tiny")).out())
                 .contains("heads of width 6, 2 of 2 layers see the last 9 tokens")
                 .doesNotContain("capped", "tied");

@@ -264,12 +264,14 @@ class MergeCommandTest {
     @Test
     void aGgufFileCanBeTheBase() {
         Path base = folder.resolve("base.gguf");
-        assertThat(Ran.graft("export", model, "--type", "f32", "--output", base).err()).isEmpty();
+        assertThat(Ran.graft("export", model, "--type", "f32", "--output", base).err())
+                .isEmpty();
         Path merged = folder.resolve("merged");
         Ran ran = Ran.graft("merge", base, adapter, "--output", merged);
         assertThat(ran.err()).isEmpty();
         assertThat(answer(merged)).isEqualTo(answer(model, "--adapter", adapter));
-        assertThat(Ran.graft("merge", base, adapter, "--output", folder.resolve("other"), "--keep-delta").err())
+        assertThat(Ran.graft("merge", base, adapter, "--output", folder.resolve("other"), "--keep-delta")
+                        .err())
                 .contains("is a single file");
     }
 }

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.graft.Goldens;
-
 import dev.graft.Models;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.WeightFiles;
@@ -117,9 +116,7 @@ class MergedLikePeftTest {
             for (String tensor :
                     List.of("model.layers.0.self_attn.q_proj.weight", "model.layers.1.self_attn.v_proj.weight")) {
                 Tensor change = Tensor.of(floats(merged, tensor)).sub(Tensor.of(floats(base, tensor)));
-                assertThat(change.toFloats())
-                        .as(tensor)
-                        .containsExactly(golden(run + "|" + tensor), within(2e-6f));
+                assertThat(change.toFloats()).as(tensor).containsExactly(golden(run + "|" + tensor), within(2e-6f));
             }
             // only the first changes this one
             String alone = "model.layers.0.mlp.up_proj.weight";

@@ -4,12 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.graft.Goldens;
-
 import dev.graft.Models;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.FormatException;
-import dev.graft.model.ModelSource;
 import dev.graft.format.WeightHash;
+import dev.graft.model.ModelSource;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;

@@ -196,6 +196,7 @@ class OtherLayoutsTest {
                 Arguments.of("mixtral-tiny", new Lora(2, 6, 0.1, Targets.allLinear()), "lora_dropout is 0.1"),
                 Arguments.of("mixtral-tiny", new Lora(2, 6, 0.1, Targets.names("gate")), "lora_dropout is 0.1"),
                 Arguments.of("mixtral-tiny", EXPERTS.withDora(), "use_dora is true"),
+                Arguments.of("mixtral-tiny", all.withRslora(), "[mlp.experts.gate_up_proj] instead"),
                 Arguments.of("mixtral-tiny", new Lora(2, 6, 0, Targets.names("w1", "q_proj")), "8 of the 16 layers"),
                 Arguments.of(
                         "mixtral-tiny",
