@@ -6,6 +6,7 @@ import dev.graft.format.GgufType;
 import dev.graft.format.GgufValue;
 import dev.graft.format.GgufWriter;
 import dev.graft.format.Json;
+import dev.graft.format.Pickle;
 import dev.graft.format.WeightFiles;
 import dev.graft.model.Architectures;
 import dev.graft.model.ModelConfig;
@@ -20,6 +21,7 @@ import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -72,7 +74,12 @@ public final class GgufAdapter {
         requireSayable();
         double alpha = settings.path("lora_alpha").asDouble(8);
         double written = alpha == 0 ? 1 : alpha; // 0 means "no scale" to llama.cpp and "no change" to PEFT
-        try (WeightFiles files = WeightFiles.openFile(adapter.resolve("adapter_model.safetensors"));
+        Path weights = adapter.resolve("adapter_model.safetensors");
+        Path pickle = adapter.resolve("adapter_model.bin");
+        if (!Files.exists(weights) && Files.exists(pickle)) {
+            throw Pickle.refusal(pickle);
+        }
+        try (WeightFiles files = WeightFiles.openFile(weights);
                 Scope scope = Scope.open()) {
             List<GgufWriter.Part> parts = new ArrayList<>();
             Map<String, long[]> tensors = Architectures.of(base).tensors(base);

@@ -3,6 +3,7 @@ package dev.graft.peft;
 import dev.graft.autograd.Weight;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.FormatException;
+import dev.graft.format.Pickle;
 import dev.graft.format.SafetensorsWriter;
 import dev.graft.format.WeightFiles;
 import dev.graft.tensor.DType;
@@ -65,20 +66,9 @@ final class AdapterFiles {
         Path file = directory.resolve(WEIGHTS);
         Path pickle = directory.resolve(PICKLE);
         if (!Files.exists(file) && Files.exists(pickle)) {
-            throw pickled(pickle);
+            throw Pickle.refusal(pickle);
         }
         return WeightFiles.openFile(file);
-    }
-
-    /// Why a pickle stays closed, and how to turn it into what can be read.
-    static FormatException pickled(Path pickle) {
-        return new FormatException(
-                pickle, "it is a Python pickle, which may run any program when it is opened", WEIGHTS, """
-                Where you trust it, convert it once in Python:
-                  import torch, safetensors.torch as s
-                  s.save_file({k: v.contiguous() for k, v in torch.load("%s", weights_only=True).items()}, "%s")\
-                """.formatted(
-                                PICKLE, WEIGHTS));
     }
 
     private static void requireFit(Path directory, AdaptedModel model, WeightFiles files) {
