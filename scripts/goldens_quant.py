@@ -218,6 +218,21 @@ def int8_rows(name, x, tensors):
     return {"input": name, "format": "int8", "dequantised": digests(values)}
 
 
+def affine():
+    """torch's own affine 8-bit numbers, for a whole tensor and for each row."""
+    from torch.ao.quantization import MinMaxObserver, PerChannelMinMaxObserver
+    x = torch.randn(6, 25, generator=torch.Generator().manual_seed(7)) + 0.3
+    x[4] = x[4].abs()
+    whole, rows = MinMaxObserver(dtype=torch.qint8), PerChannelMinMaxObserver(ch_axis=0, dtype=torch.qint8)
+    (scale, zero), (scales, zeros) = (o.calculate_qparams() for o in (whole, rows) if o(x) is not None)
+    per_tensor = torch.quantize_per_tensor(x, float(scale), int(zero), torch.qint8)
+    per_row = torch.quantize_per_channel(x, scales, zeros, 0, torch.qint8)
+    described = lambda q, s, z: {"codes": q.int_repr().reshape(-1).tolist(), "scale": s.reshape(-1).tolist(),
+                                 "zero_point": z.reshape(-1).tolist()}
+    return {"input": x.reshape(-1).tolist(), "per_tensor": described(per_tensor, scale, zero),
+            "per_row": described(per_row, scales, zeros)}
+
+
 def main():
     tensors, cases, given = {}, [], inputs()
     for name, x in given.items():
@@ -242,7 +257,8 @@ def main():
     tensors["map.dynamic8"] = F.create_dynamic_map(signed=True)
     tensors["map.udynamic8"] = F.create_dynamic_map(signed=False)
     write_tensors(QUANT / "formats.safetensors", tensors)
-    write_json(QUANT / "formats.json", {"bitsandbytes": bitsandbytes.__version__, "numpy": np.__version__, "cases": cases})
+    write_json(QUANT / "formats.json", {"bitsandbytes": bitsandbytes.__version__, "numpy": np.__version__, "cases": cases,
+                                       "affine": affine()})
     differing = [c for c in cases if c.get("cpu_bytes_differ")]
     print(len(cases), "cases;", len(differing), "where the CPU build writes other bytes:")
     for c in differing:

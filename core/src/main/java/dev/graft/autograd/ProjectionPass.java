@@ -1,6 +1,5 @@
 package dev.graft.autograd;
 
-import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
@@ -65,7 +64,7 @@ final class ProjectionPass {
 
         List<Tensor> results = new ArrayList<>();
         for (Projection p : projections) {
-            results.add(Scope.local(() -> x.data().mm(p.weight().value().t())));
+            results.add(p.weight().product(x.data(), tape.isRecording()));
         }
         Saved saved = new Saved(
                 shared.isEmpty() ? null : x.data().mm(stackedA(shared).t()),
@@ -214,7 +213,7 @@ final class ProjectionPass {
         if (p.weight().isTrainable()) {
             accumulateProduct(p.weight(), dY.t(), x.data());
         }
-        return x.wantsGradient() ? plus(dX, dY, p.weight().value()) : dX;
+        return x.wantsGradient() ? p.weight().addBackProduct(dX, dY) : dX;
     }
 
     private Tensor backThroughShared(List<Tensor> dY, Tensor u, Tensor dX) {

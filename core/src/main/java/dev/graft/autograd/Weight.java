@@ -1,5 +1,6 @@
 package dev.graft.autograd;
 
+import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 
 /// What a layer multiplies by: a [Parameter] that learns, a [Frozen] tensor, or packed numbers that are unpacked when
@@ -14,6 +15,27 @@ public interface Weight extends AutoCloseable {
 
     /// Adds to its gradient. Only called when [#isTrainable].
     void accumulate(Tensor gradient);
+
+    /// `x·Wᵀ` for a matrix `[out, in]`.
+    ///
+    /// @param x        `[rows, in]`
+    /// @param training whether the product has to be the one that gradients are taken of
+    default Tensor product(Tensor x, boolean training) {
+        return Scope.local(() -> x.mm(value().t()));
+    }
+
+    /// `sum + dY·W`, the way back through [#product].
+    ///
+    /// @param sum changed in place, or `null` to begin one
+    /// @param dY  `[rows, out]`
+    default Tensor addBackProduct(Tensor sum, Tensor dY) {
+        if (sum == null) {
+            return Scope.local(() -> dY.mm(value()));
+        }
+        try (Scope scope = Scope.open()) {
+            return sum.addmmInPlace(dY, value(), 1);
+        }
+    }
 
     /// Number of elements.
     long elements();

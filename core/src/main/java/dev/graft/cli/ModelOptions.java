@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Optional;
 import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.TypeConversionException;
@@ -38,6 +39,9 @@ final class ModelOptions {
                     "Type to compute in: auto, float32 or bfloat16 (default: ${DEFAULT-VALUE}, the fastest here).")
     private Recipe.Precision dtype;
 
+    @Mixin
+    private QuantizationOptions quantization = new QuantizationOptions();
+
     /// Writes the types as a recipe does: in lower case.
     static final class Dtype implements ITypeConverter<Recipe.Precision> {
         @Override
@@ -64,5 +68,9 @@ final class ModelOptions {
 
     Recipe.Precision dtype() {
         return dtype;
+    }
+
+    Quantization quantization() {
+        return quantization.quantization();
     }
 }

@@ -38,12 +38,18 @@ public record Recipe(
         @Key(or = "sft", help = "what is minimised: sft is cross-entropy of the labelled tokens")
         Objective objective,
 
+        Quantization quantization,
         Adapter adapter,
         Data data,
         Training training,
         Evaluation evaluation) {
 
     public Recipe {
+        require(
+                adapter.type() != AdapterType.NONE || !quantization.isOn(),
+                "adapter.type",
+                "none",
+                "lora where quantization.load_in_4bit or load_in_8bit is true: quantised weights do not learn");
         int batch = training.perDeviceBatchTokens();
         data.maxLength()
                 .ifPresent(length -> require(
@@ -93,9 +99,7 @@ public record Recipe(
             @Key(or = "[]", help = "modules left out again: a list or a regular expression")
             Modules excludeModules,
 
-            @Key(
-                    or = "[]",
-                    help = "ends of names of matrices that are adapted, such as [mlp.experts.gate_up_proj]")
+            @Key(or = "[]", help = "ends of names of matrices that are adapted, such as [mlp.experts.gate_up_proj]")
             List<String> targetParameters,
 
             @Key(or = "false", help = "scale by lora_alpha / sqrt(r) instead")
@@ -249,6 +253,11 @@ public record Recipe(
                             "auto, or text, prompt_completion, messages, alpaca, sharegpt: what the columns of a row mean")
             String shape,
 
+            @Key(
+                    help =
+                            "chat template instead of the model's own: alpaca, chatml, gemma, llama3, mistral, phi3, zephyr, or a .jinja file")
+            Optional<Template> chatTemplate,
+
             @Key(or = "first_exhausted", help = "when the interleaving of sources with weights ends")
             StoppingStrategy stoppingStrategy,
 
@@ -286,6 +295,14 @@ public record Recipe(
                     share -> require(share >= 0 && share < 1, "data.eval_fraction", share, "at least 0 and below 1"));
             maxLength.ifPresent(length -> require(length >= 2, "data.max_length", length, "at least 2"));
         }
+    }
+
+    /// A chat template that is not the model's own.
+    public sealed interface Template {
+        /// One that comes with Graft.
+        record BuiltIn(String name) implements Template {}
+
+        record File(Path path) implements Template {}
     }
 
     public enum Overlong {
@@ -330,6 +347,12 @@ public record Recipe(
 
             @Key(or = "0.03", help = "share of the steps over which the learning rate rises from 0")
             double warmupRatio,
+
+            @Key(
+                    or = "adamw_torch",
+                    help =
+                            "AdamW with state in float32 or (8bit) in a quarter of that; paged keeps it in a mapped file, so that it may exceed RAM")
+            Optim optim,
 
             @Key(or = "0.0", help = "AdamW's decoupled weight decay")
             double weightDecay,
@@ -391,6 +414,16 @@ public record Recipe(
             require(saveSteps >= 0, "training.save_steps", saveSteps, "at least 0");
             require(saveTotalLimit >= 0, "training.save_total_limit", saveTotalLimit, "at least 0");
         }
+    }
+
+    /// Names of Transformers' `optim`.
+    public enum Optim {
+        ADAMW_TORCH,
+        ADAMW_8BIT,
+        /// The same by its other name.
+        ADAMW_BNB_8BIT,
+        PAGED_ADAMW_8BIT,
+        PAGED_ADAMW_32BIT
     }
 
     public enum Scheduler {

@@ -45,6 +45,11 @@ public final class Codebook {
         return new Codebook(values, thresholds, codes);
     }
 
+    /// The same codes and thresholds for other values, such as those of a file.
+    public Codebook withValues(float[] others) {
+        return new Codebook(others, thresholds, codes);
+    }
+
     /// Bits of a code: 4, two to a byte with the first in the upper half, or 8.
     public int bits() {
         return values.length == 16 ? 4 : 8;

@@ -3,7 +3,9 @@ package dev.graft.model;
 import dev.graft.nn.NamedTensors;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
+import dev.graft.tensor.Packed;
 import dev.graft.tensor.Tensor;
+import java.util.Optional;
 
 /// Weights in the files of a model.
 public record FileTensors(ModelSource files, Device device, DType computeType) implements NamedTensors {
@@ -20,6 +22,11 @@ public record FileTensors(ModelSource files, Device device, DType computeType) i
     @Override
     public Tensor stored(String name) {
         return files.stored(name);
+    }
+
+    @Override
+    public Optional<Packed> packed(String name) {
+        return files.packed(name);
     }
 
     @Override

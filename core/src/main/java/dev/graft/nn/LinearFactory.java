@@ -1,9 +1,11 @@
 package dev.graft.nn;
 
+import dev.graft.autograd.PackedWeight;
 import dev.graft.autograd.Parameter;
 import dev.graft.autograd.Projection;
 import dev.graft.autograd.Weight;
 import dev.graft.tensor.Scope;
+import dev.graft.tensor.Scratch;
 import dev.graft.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -49,16 +51,31 @@ public interface LinearFactory extends AutoCloseable {
     @Override
     void close();
 
-    /// Frozen weights in the computing type, sharing the source's memory where the type allows.
+    /// Frozen weights in the computing type, sharing the source's memory where the type allows. What the source packs
+    /// stays packed.
     static LinearFactory frozen() {
+        Scratch scratch = new Scratch();
         return new Direct(
-                (tensor, source) -> new Weight.Frozen(source.computed(tensor).retain()));
+                (tensor, source) -> source.packed(tensor)
+                        .<Weight>map(packed -> new PackedWeight(packed, source.computeType(), source.device(), scratch))
+                        .orElseGet(
+                                () -> new Weight.Frozen(source.computed(tensor).retain())),
+                scratch::close);
     }
 
-    /// Weights that all learn: full fine-tuning.
+    /// Weights that all learn: full fine-tuning. What the source packs cannot.
     static LinearFactory trainable() {
-        return new Direct((tensor, source) ->
-                new Parameter(tensor, source.stored(tensor).to(source.device()), source.computeType()));
+        return new Direct(
+                (tensor, source) -> {
+                    source.packed(tensor).ifPresent(packed -> {
+                        packed.close();
+                        throw new IllegalArgumentException(
+                                "%s is quantised and cannot be trained itself; train an adapter on it, or start from a model that is not quantised"
+                                        .formatted(tensor));
+                    });
+                    return new Parameter(tensor, source.stored(tensor).to(source.device()), source.computeType());
+                },
+                () -> {});
     }
 
     /// Frozen weights that stay with their source and are computed each time a layer asks: a model larger than memory
@@ -66,7 +83,7 @@ public interface LinearFactory extends AutoCloseable {
     ///
     /// @param values makes the value of a tensor, in the computing type on the device, for the current scope
     static LinearFactory streamed(BiFunction<String, NamedTensors, Tensor> values) {
-        return new Direct((tensor, source) -> new Streamed(tensor, source, values));
+        return new Direct((tensor, source) -> new Streamed(tensor, source, values), () -> {});
     }
 
     /// A weight of [#streamed].
@@ -101,10 +118,12 @@ public interface LinearFactory extends AutoCloseable {
     /// Makes weights as they are.
     final class Direct implements LinearFactory {
         private final BiFunction<String, NamedTensors, Weight> maker;
+        private final Runnable close;
         private final List<Weight> made = new ArrayList<>();
 
-        private Direct(BiFunction<String, NamedTensors, Weight> maker) {
+        private Direct(BiFunction<String, NamedTensors, Weight> maker, Runnable close) {
             this.maker = maker;
+            this.close = close;
         }
 
         @Override
@@ -137,6 +156,7 @@ public interface LinearFactory extends AutoCloseable {
         public void close() {
             made.forEach(Weight::close);
             made.clear();
+            close.run();
         }
     }
 }

@@ -2,7 +2,9 @@ package dev.graft.nn;
 
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
+import dev.graft.tensor.Packed;
 import dev.graft.tensor.Tensor;
+import java.util.Optional;
 
 /// Where a model's weights come from while it is built: files, or random numbers.
 public interface NamedTensors {
@@ -23,6 +25,11 @@ public interface NamedTensors {
     default long[] linearShape(String layer) {
         long[] stored = shape(layer + ".weight");
         return layout(layer).transposed() ? new long[] {stored[1], stored[0]} : stored;
+    }
+
+    /// The tensor as its source packs it, where it does; the caller closes it before the source.
+    default Optional<Packed> packed(String name) {
+        return Optional.empty();
     }
 
     /// Type in which layers compute.

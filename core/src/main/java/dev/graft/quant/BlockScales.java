@@ -1,5 +1,7 @@
 package dev.graft.quant;
 
+import dev.graft.kernel.Codebook;
+import dev.graft.kernel.DynamicMap;
 import dev.graft.kernel.QuantKernels;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
@@ -29,13 +31,14 @@ sealed interface BlockScales extends AutoCloseable {
 
     /// `code value · absmax of the nested block + offset`, rounded after each step.
     ///
+    /// @param book   what codes stand for
     /// @param codes  uint8 `[blocks]`
     /// @param absmax float32, one for each 256 of them
-    record Nested(Tensor codes, Tensor absmax, float offset) implements BlockScales {
+    record Nested(Codebook book, Tensor codes, Tensor absmax, float offset) implements BlockScales {
         @Override
         public Tensor values() {
             Tensor values = Tensor.empty(DType.F32, codes.device(), codes.elements());
-            QuantKernels.of(codes.device()).dequantiseBlocks(codes, absmax, DynamicMap.SIGNED, NESTED_BLOCK, values);
+            QuantKernels.of(codes.device()).dequantiseBlocks(codes, absmax, book, NESTED_BLOCK, values);
             return values.addInPlace(offsetTensor());
         }
 
@@ -60,7 +63,7 @@ sealed interface BlockScales extends AutoCloseable {
             Tensor codes = Tensor.empty(DType.U8, device, blocks);
             Tensor absmax = Tensor.empty(DType.F32, device, (blocks + NESTED_BLOCK - 1) / NESTED_BLOCK);
             QuantKernels.of(device).quantiseBlocks(rest, DynamicMap.SIGNED, NESTED_BLOCK, codes, absmax);
-            return new Nested(codes.retain(), absmax.retain(), offset);
+            return new Nested(DynamicMap.SIGNED, codes.retain(), absmax.retain(), offset);
         }
     }
 

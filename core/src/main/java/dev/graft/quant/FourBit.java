@@ -12,10 +12,15 @@ final class FourBit {
 
     private FourBit() {}
 
+    /// The allowed sizes, for messages.
+    static String blocks() {
+        return new TreeSet<>(BLOCKS).toString();
+    }
+
     static void check(String name, int block) {
         if (!BLOCKS.contains(block)) {
             throw new IllegalArgumentException(
-                    "%s in blocks of %d; expected one of %s".formatted(name, block, new TreeSet<>(BLOCKS)));
+                    "%s in blocks of %d; expected one of %s".formatted(name, block, blocks()));
         }
     }
 }

@@ -8,14 +8,33 @@ import dev.graft.tensor.Tensor;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /// LLM.int8(): whole numbers from −127 to 127 and a float32 scale for each row of a matrix.
 ///
 /// Dettmers et al. 2022, <https://arxiv.org/abs/2208.07339>; as bitsandbytes stores it, which rounds weights to
 /// float16 first.
-public record Int8Rows() implements QuantFormat {
+///
+/// @param threshold magnitude from which inputs are multiplied apart from the others (`llm_int8_threshold`); 0 for
+///                  none, which makes inputs of any size whole numbers
+public record Int8Rows(double threshold) implements QuantFormat {
     static final String NAME = "int8";
+
+    /// As Transformers has it.
+    public static final double DEFAULT_THRESHOLD = 6;
+
     private static final double LARGEST_HALF = 65_504;
+
+    public Int8Rows {
+        if (!(threshold >= 0 && threshold < Double.POSITIVE_INFINITY)) {
+            throw new IllegalArgumentException(
+                    "llm_int8_threshold is %s; expected 0 or a positive number".formatted(threshold));
+        }
+    }
+
+    public Int8Rows() {
+        this(DEFAULT_THRESHOLD);
+    }
 
     @Override
     public String name() {
@@ -45,7 +64,7 @@ public record Int8Rows() implements QuantFormat {
 
     /// @param codes  int8 `[rows, columns]`
     /// @param scales float32 `[rows]`, the largest magnitude of each
-    record Rows(QuantFormat format, DType dtype, Tensor codes, Tensor scales) implements Quantised {
+    record Rows(Int8Rows format, DType dtype, Tensor codes, Tensor scales) implements Quantised {
         @Override
         public long[] shape() {
             return codes.shape();
@@ -59,6 +78,11 @@ public record Int8Rows() implements QuantFormat {
         @Override
         public void unpack(Tensor into) {
             QuantKernels.of(device()).dequantiseRows(codes, scales, into);
+        }
+
+        @Override
+        public Optional<Tensor> product(Tensor x) {
+            return Optional.of(Int8Product.of(x, this));
         }
 
         @Override

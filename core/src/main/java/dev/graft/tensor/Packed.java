@@ -1,5 +1,7 @@
 package dev.graft.tensor;
 
+import java.util.Optional;
+
 /// Numbers kept in fewer bits than anybody computes in, and unpacked when they are needed: a quantised weight.
 ///
 /// It holds its memory itself, whatever scope is open, until [#close].
@@ -14,6 +16,15 @@ public interface Packed extends AutoCloseable {
     ///
     /// @param into float32 or bfloat16, contiguous, with as many elements as this
     void unpack(Tensor into);
+
+    /// `x` times the transpose of this matrix in the format's own arithmetic, for inference; empty where it has
+    /// none, and the product with the unpacked numbers is meant.
+    ///
+    /// @param x `[rows, in]`
+    /// @return  `[rows, out]`, in the type of `x`
+    default Optional<Tensor> product(Tensor x) {
+        return Optional.empty();
+    }
 
     /// Elements of what is packed.
     default long elements() {

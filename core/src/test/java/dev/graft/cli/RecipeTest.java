@@ -145,6 +145,7 @@ class RecipeTest {
                 base.outputDir(),
                 seed,
                 base.objective(),
+                Quantization.none(),
                 new Recipe.Adapter(
                         Recipe.AdapterType.NONE,
                         3,
@@ -179,6 +180,7 @@ class RecipeTest {
                         OptionalDouble.empty(),
                         Map.of("prompt", "yes"),
                         "prompt_completion",
+                        Optional.of(new Recipe.Template.BuiltIn("zephyr")),
                         Recipe.StoppingStrategy.ALL_EXHAUSTED,
                         OptionalInt.of(Math.min(length, base.training().perDeviceBatchTokens())),
                         Recipe.Overlong.DROP,
@@ -281,6 +283,32 @@ class RecipeTest {
                 fault("training: {learning_rate: -1}\n", "training.learning_rate is -1.0; it must be above 0"),
                 fault("training: {per_device_batch_tokens: 1}\n", "it must be at least 2"),
                 fault("training: {epochs: 1, max_steps: 2}\n", "training.epochs and training.max_steps are both given"),
+                // quantization
+                fault("quantization: {load_in_4bits: true}\n", "did you mean quantization.load_in_4bit?"),
+                fault(
+                        "quantization: {load_in_4bit: true, load_in_8bit: true}\n",
+                        "quantization.load_in_4bit and quantization.load_in_8bit are both true"),
+                fault("quantization: {bnb_4bit_quant_type: nf4}\n", "but load_in_4bit is false"),
+                fault(
+                        "quantization: {llm_int8_threshold: 3}\n",
+                        "llm_int8_threshold is 3.0, but load_in_8bit is false"),
+                fault("quantization: {llm_int8_skip_modules: [lm_head]}\n", "neither load_in_4bit nor load_in_8bit"),
+                fault("quantization: {load_in_8bit: true, llm_int8_threshold: -1}\n", "it must be 0 or more"),
+                fault(
+                        "quantization: {load_in_4bit: true, bnb_4bit_quant_type: int4}\n",
+                        "one of fp4 | nf4",
+                        "\"int4\""),
+                fault(
+                        "quantization: {load_in_4bit: true, bnb_4bit_compute_dtype: float16}\n",
+                        "one of auto | float32 | bfloat16"),
+                fault(
+                        "quantization: {load_in_4bit: true, bnb_4bit_quant_storage: bfloat16}\n",
+                        "bnb_4bit_quant_storage",
+                        "uint8"),
+                fault(
+                        "quantization: {load_in_4bit: true}\nadapter: {type: none}\n",
+                        "adapter.type is none",
+                        "quantised weights do not learn"),
                 // not the YAML of a recipe
                 fault("seed: 1\nseed: 2\n", "recipe.yaml:6:1: the key seed was already given at recipe.yaml:5:1"),
                 fault("seed: [1\n", "recipe.yaml:5:9: this is not valid YAML"),

@@ -39,7 +39,7 @@ class ReferenceTrainingTest {
     @Test
     void fullFineTuningIsTransformersAndAdamW() {
         try (LanguageModel model = Architectures.load(MODEL, LinearFactory.trainable(), Device.cpu(), DType.F32)) {
-            follow(model, "full");
+            follow(model, TRAIN.path("runs").path("full"));
             compare(model.parameters(), Goldens.path("train/full-final.safetensors"), "", 6e-5);
         }
     }
@@ -61,7 +61,7 @@ class ReferenceTrainingTest {
         try (LanguageModel model =
                 Architectures.load(MODEL, adapters.over(LinearFactory.frozen()), Device.cpu(), DType.F32)) {
             adapters.load(Goldens.path("train/" + run + "/adapter-init"));
-            follow(model, run);
+            follow(model, TRAIN.path("runs").path(run));
             compare(
                     model.parameters(),
                     Goldens.path("train/" + run + "/adapter-final/adapter_model.safetensors"),
@@ -70,13 +70,13 @@ class ReferenceTrainingTest {
         }
     }
 
-    private static void follow(LanguageModel model, String name) {
-        follow(model, TRAIN.path("runs").path(name));
+    static void follow(LanguageModel model, JsonNode run) {
+        follow(model, run, false);
     }
 
     /// Trains beside a recorded run and compares each step. Norms are compared to a ten thousandth of themselves, at
     /// least of 1.
-    static void follow(LanguageModel model, JsonNode run) {
+    static void follow(LanguageModel model, JsonNode run, boolean recompute) {
         double[] losses = Goldens.doubles(run.path("loss"));
         double[] norms = Goldens.doubles(run.path("gradient_norm"));
         double[] rates = Goldens.doubles(run.path("learning_rate"));
@@ -86,7 +86,7 @@ class ReferenceTrainingTest {
                 Schedule.named("cosine", run.path("peak_learning_rate").asDouble(), 2, losses.length);
         List<TrainingEvent.Stepped> steps = new ArrayList<>();
         new Trainer(
-                        TrainingConfig.ofSteps(losses.length),
+                        TrainingConfig.ofSteps(losses.length).withRecompute(recompute),
                         model,
                         new CrossEntropy(),
                         optimizer,
@@ -123,7 +123,7 @@ class ReferenceTrainingTest {
         return documents;
     }
 
-    private static void compare(List<Parameter> parameters, Path file, String prefix, double tolerance) {
+    static void compare(List<Parameter> parameters, Path file, String prefix, double tolerance) {
         try (WeightFiles expected = WeightFiles.openFile(file);
                 Scope scope = Scope.open()) {
             assertThat(expected.names()).hasSize(parameters.size());

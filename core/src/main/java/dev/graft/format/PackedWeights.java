@@ -1,0 +1,176 @@
+package dev.graft.format;
+
+import static dev.graft.format.FormatException.quote;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.graft.format.Safetensors.Entry;
+import dev.graft.quant.BitsAndBytes;
+import dev.graft.quant.GraftConfig;
+import dev.graft.quant.GraftLayout;
+import dev.graft.quant.Int8Rows;
+import dev.graft.quant.PackedLayout;
+import dev.graft.quant.Quantised;
+import dev.graft.tensor.DType;
+import dev.graft.tensor.Packed;
+import dev.graft.tensor.Scope;
+import dev.graft.tensor.Tensor;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+
+/// The weights of a model folder as what they stand for: a quantised weight, which lies in its files as several
+/// tensors, is one of its own shape and type. All are checked when this is made.
+public final class PackedWeights {
+    private final WeightFiles files;
+    private final PackedLayout layout;
+    private final Map<String, Entry> entries = new LinkedHashMap<>();
+    private final Set<String> packed = new TreeSet<>();
+
+    private PackedWeights(WeightFiles files, PackedLayout layout) {
+        this.files = files;
+        this.layout = layout;
+    }
+
+    /// @param config the model's `config.json`
+    /// @throws FormatException when the files are quantised in a way Graft does not read, or damaged
+    public static PackedWeights of(Path folder, WeightFiles files, JsonNode config) {
+        return of(folder, files, layout(folder, files, config));
+    }
+
+    /// Weights of a file that has no configuration, packed as bitsandbytes does.
+    ///
+    /// @param rowsType type that 8-bit weights had
+    public static PackedWeights of(Path file, WeightFiles files, DType rowsType) {
+        return of(file, files, PackedLayout.bitsAndBytes(stored(files), rowsType, Int8Rows.DEFAULT_THRESHOLD));
+    }
+
+    private static PackedWeights of(Path path, WeightFiles files, PackedLayout layout) {
+        PackedWeights weights = new PackedWeights(files, layout);
+        try (Scope scope = Scope.open()) {
+            weights.readAll(path);
+        }
+        return weights;
+    }
+
+    private static BitsAndBytes.Stored stored(WeightFiles files) {
+        return new BitsAndBytes.Stored() {
+            @Override
+            public boolean has(String name) {
+                return files.names().contains(name);
+            }
+
+            @Override
+            public Tensor tensor(String name) {
+                return files.tensor(name);
+            }
+        };
+    }
+
+    private static PackedLayout layout(Path folder, WeightFiles files, JsonNode config) {
+        JsonNode settings = config.path("quantization_config");
+        String method = settings.path("quant_method").asText("bitsandbytes");
+        return switch (method) {
+            case "bitsandbytes" ->
+                PackedLayout.bitsAndBytes(
+                        stored(files),
+                        typeOf(config),
+                        settings.path("llm_int8_threshold").asDouble(Int8Rows.DEFAULT_THRESHOLD));
+            case GraftConfig.METHOD -> {
+                try {
+                    yield new GraftLayout(
+                            stored(files), GraftConfig.read(settings).format(), typeOf(config));
+                } catch (IllegalArgumentException e) {
+                    throw new FormatException(
+                            folder,
+                            "quantization_config of its config.json is not one that Graft reads: " + e.getMessage(),
+                            "what graft quantize writes",
+                            "Quantise the model again.",
+                            e);
+                }
+            }
+            default ->
+                throw new FormatException(
+                        folder,
+                        "its weights are quantised with %s".formatted(quote(method)),
+                        "bitsandbytes or graft (or no quantization_config in config.json)",
+                        "Start from the model as it was before that, and quantise it here.");
+        };
+    }
+
+    /// 8-bit weights do not say what they were; the configuration does.
+    private static DType typeOf(JsonNode config) {
+        return switch (config.path("dtype").asText(config.path("torch_dtype").asText())) {
+            case "bfloat16" -> DType.BF16;
+            case "float32" -> DType.F32;
+            default -> DType.F16;
+        };
+    }
+
+    private void readAll(Path folder) {
+        for (String name : files.names()) {
+            if (layout.weightOf(name).isPresent()) {
+                continue;
+            }
+            Entry entry = files.entry(name);
+            if (!layout.packs(name)) {
+                entries.put(name, entry);
+                continue;
+            }
+            try (Quantised weight = read(name)) {
+                packed.add(name);
+                entries.put(
+                        name,
+                        new Entry(
+                                name,
+                                weight.format().name().toUpperCase(Locale.ROOT),
+                                Optional.of(weight.dtype()),
+                                weight.shape(),
+                                entry.begin(),
+                                entry.begin() + weight.bytes()));
+            } catch (IllegalArgumentException e) {
+                throw new FormatException(
+                        folder,
+                        "the quantised weight %s is damaged: %s".formatted(quote(name), e.getMessage()),
+                        "what bitsandbytes or graft quantize writes",
+                        "Download or save the model again.",
+                        e);
+            }
+        }
+    }
+
+    private Quantised read(String name) {
+        return layout.read(name);
+    }
+
+    /// Names of all weights.
+    public Set<String> names() {
+        return entries.keySet();
+    }
+
+    /// What a weight is; the type of one that is packed is that of its numbers, its bytes are those it takes packed.
+    ///
+    /// @throws FormatException when there is no such weight
+    public Entry entry(String name) {
+        Entry entry = entries.get(name);
+        return entry != null ? entry : files.entry(name);
+    }
+
+    /// The weight as it is packed, over the memory of the files; the caller closes it before them.
+    public Optional<Packed> packed(String name) {
+        return packed.contains(name) ? Optional.of(read(name)) : Optional.empty();
+    }
+
+    /// The numbers of a weight; belongs to the current scope, its memory to the files where it is not packed.
+    public Tensor tensor(String name) {
+        if (!packed.contains(name)) {
+            return files.tensor(name);
+        }
+        try (Quantised weight = read(name)) {
+            return weight.unpacked(weight.dtype(), weight.device());
+        }
+    }
+}

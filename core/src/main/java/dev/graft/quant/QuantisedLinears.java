@@ -1,0 +1,132 @@
+package dev.graft.quant;
+
+import dev.graft.autograd.PackedWeight;
+import dev.graft.autograd.Parameter;
+import dev.graft.autograd.Projection;
+import dev.graft.autograd.Weight;
+import dev.graft.nn.EmbeddingLayer;
+import dev.graft.nn.LinearFactory;
+import dev.graft.nn.LinearLayer;
+import dev.graft.nn.NamedTensors;
+import dev.graft.tensor.DType;
+import dev.graft.tensor.Packed;
+import dev.graft.tensor.Scope;
+import dev.graft.tensor.Scratch;
+import dev.graft.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/// Quantises a model's linear layers while it is built, one tensor at a time: beside what is packed already, no more
+/// than one layer is in memory. Everything else another factory makes.
+///
+/// {@snippet :
+/// var adapters = new Adapters(new Lora(8, 16, 0, Targets.allLinear()), 42);
+/// var qlora = adapters.over(new QuantisedLinears(LinearFactory.frozen(), new Nf4(true)));
+/// }
+///
+/// A layer that its source packs already stays as it is.
+public final class QuantisedLinears implements LinearFactory {
+    private final LinearFactory base;
+    private final QuantFormat format;
+    private final Optional<DType> productType;
+    private final Optional<List<String>> skipped;
+    private final Scratch scratch = new Scratch();
+    private final List<Weight> made = new ArrayList<>();
+
+    /// All linear layers but the output embedding.
+    public QuantisedLinears(LinearFactory base, QuantFormat format) {
+        this(base, format, Optional.empty(), Optional.empty());
+    }
+
+    /// @param skipped     modules left as they are, by Transformers' rules for `llm_int8_skip_modules`: by the
+    ///                    beginning or end of their name, or a regular expression for the beginning. Without a
+    ///                    list that is the output embedding; with one, it is what the list says.
+    /// @param productType type of the products with quantised weights (`bnb_4bit_compute_dtype`); without it,
+    ///                    that of the layers
+    public QuantisedLinears(
+            LinearFactory base, QuantFormat format, Optional<List<String>> skipped, Optional<DType> productType) {
+        this.base = base;
+        this.format = format;
+        this.skipped = skipped.map(List::copyOf);
+        this.productType = productType;
+    }
+
+    @Override
+    public LinearLayer linear(String name, NamedTensors source) {
+        return skips(name)
+                ? base.linear(name, source)
+                : quantised(name, source).orElseGet(() -> base.linear(name, source));
+    }
+
+    @Override
+    public LinearLayer head(String name, Optional<EmbeddingLayer> tied, NamedTensors source) {
+        boolean leave = tied.isPresent() || skipped.isEmpty() || skips(name);
+        return leave
+                ? base.head(name, tied, source)
+                : quantised(name, source).orElseGet(() -> base.head(name, tied, source));
+    }
+
+    private boolean skips(String module) {
+        return skipped.stream().flatMap(List::stream).anyMatch(key -> BitsAndBytesConfig.matches(key, module));
+    }
+
+    private Optional<LinearLayer> quantised(String name, NamedTensors source) {
+        String tensor = name + ".weight";
+        Optional<Packed> packed = source.packed(tensor);
+        if (packed.isPresent()) {
+            packed.get().close();
+            return Optional.empty();
+        }
+        try (Scope scope = Scope.open()) {
+            Quantised weight;
+            try {
+                Tensor values = source.computed(tensor);
+                weight = format.quantise(source.layout(name).transposed() ? values.t() : values);
+            } catch (IllegalArgumentException e) {
+                throw new IllegalArgumentException(tensor + ": " + e.getMessage(), e);
+            }
+            DType type = source.computeType();
+            Weight layer = new PackedWeight(weight, type, productType.orElse(type), source.device(), scratch);
+            made.add(layer);
+            Optional<Weight> bias =
+                    source.has(name + ".bias") ? Optional.of(base.weight(name + ".bias", source)) : Optional.empty();
+            return Optional.of(LinearLayer.of(new Projection(layer, bias, List.of())));
+        }
+    }
+
+    @Override
+    public Weight weight(String tensor, NamedTensors source) {
+        return base.weight(tensor, source);
+    }
+
+    @Override
+    public EmbeddingLayer embedding(String name, NamedTensors source) {
+        return base.embedding(name, source);
+    }
+
+    @Override
+    public List<Parameter> parameters() {
+        return base.parameters();
+    }
+
+    @Override
+    public void complete() {
+        base.complete();
+    }
+
+    /// Bytes of all weights quantised so far.
+    public long bytes() {
+        return made.stream()
+                .mapToLong(weight -> ((PackedWeight) weight).packed().bytes())
+                .sum();
+    }
+
+    @Override
+    public void close() {
+        base.close();
+        made.forEach(Weight::close);
+        made.clear();
+        scratch.close();
+    }
+}

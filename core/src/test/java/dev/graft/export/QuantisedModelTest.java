@@ -1,0 +1,147 @@
+package dev.graft.export;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.graft.Goldens;
+import dev.graft.autograd.Tape;
+import dev.graft.format.Json;
+import dev.graft.format.SafetensorsWriter;
+import dev.graft.format.SafetensorsWriter.Part;
+import dev.graft.format.WeightFiles;
+import dev.graft.model.Architectures;
+import dev.graft.model.LanguageModel;
+import dev.graft.nn.LinearFactory;
+import dev.graft.nn.TokenRun;
+import dev.graft.quant.Dynamic8;
+import dev.graft.quant.Fp4;
+import dev.graft.quant.Int8Rows;
+import dev.graft.quant.Nf4;
+import dev.graft.quant.QuantFormat;
+import dev.graft.quant.QuantisedLinears;
+import dev.graft.tensor.DType;
+import dev.graft.tensor.Device;
+import dev.graft.tensor.Scope;
+import dev.graft.tensor.Tensor;
+import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// Folders of quantised models. With `GRAFT_CHECK_DIR` they are written there, with logits beside them, for
+/// `scripts/check_quantised.py`.
+class QuantisedModelTest {
+    private static final Path MODEL = Goldens.path("llama-tiny");
+    private static final int[] IDS = {35, 39, 12, 21, 88, 0, 76, 33};
+
+    @TempDir
+    private Path temporary;
+
+    private static QuantFormat format(String name) {
+        return switch (name) {
+            case "nf4" -> new Nf4(false);
+            case "nf4-double" -> new Nf4(true);
+            case "fp4" -> new Fp4(false);
+            default -> new Int8Rows();
+        };
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"nf4", "nf4-double", "fp4", "int8"})
+    void aWrittenModelIsTheOneQuantisedWhileLoading(String name) throws IOException {
+        Path parent = Optional.ofNullable(System.getenv("GRAFT_CHECK_DIR"))
+                .map(Path::of)
+                .orElse(temporary);
+        Path folder = Files.createDirectories(parent).resolve(name);
+        var report = QuantisedModel.write(MODEL, folder, format(name), Optional.empty(), layer -> {});
+
+        assertThat(report.layers())
+                .hasSize(21)
+                .allSatisfy(layer -> assertThat(layer.error()).isBetween(1e-4, 0.2));
+        // tables and states count in layers as small as these
+        assertThat(report.bitsPerWeight()).isBetween(name.equals("int8") ? 8.0 : 4.0, 20.0);
+        try (LanguageModel read = load(folder, LinearFactory.frozen());
+                LanguageModel made = load(MODEL, new QuantisedLinears(LinearFactory.frozen(), format(name)))) {
+            float[] logits = logits(read);
+            assertThat(logits).isEqualTo(logits(made));
+            save(folder, logits);
+        }
+    }
+
+    @Test
+    void theFilesAreThoseOfTransformersByteForByte() {
+        // whose CPU build packs NF4 as CUDA does
+        Path folder = temporary.resolve("nf4");
+        QuantisedModel.write(MODEL, folder, new Nf4(false), Optional.empty(), layer -> {});
+        try (WeightFiles ours = WeightFiles.open(folder);
+                WeightFiles theirs = WeightFiles.open(Goldens.path("quant/nf4"))) {
+            assertThat(ours.names()).containsExactlyInAnyOrderElementsOf(theirs.names());
+            for (String name : theirs.names()) {
+                assertThat(ours.entry(name).shape())
+                        .as(name)
+                        .isEqualTo(theirs.entry(name).shape());
+                assertThat(ours.data(name).toArray(ValueLayout.JAVA_BYTE))
+                        .as(name)
+                        .isEqualTo(theirs.data(name).toArray(ValueLayout.JAVA_BYTE));
+            }
+        }
+        assertThat(settings(folder)).isEqualTo(settings(Goldens.path("quant/nf4")));
+    }
+
+    private static Object settings(Path folder) {
+        return Json.readObject(folder.resolve("config.json"), "a configuration").get("quantization_config");
+    }
+
+    @Test
+    void layersOnTheSkipListAreCopied() {
+        Path folder = temporary.resolve("some");
+        var report = QuantisedModel.write(
+                MODEL, folder, new Nf4(true), Optional.of(List.of("lm_head", "down_proj")), layer -> {});
+        assertThat(report.layers()).hasSize(18).noneMatch(layer -> layer.name().contains("down_proj"));
+        assertThat(report.bytesAfter()).isLessThan(report.bytesBefore());
+        try (LanguageModel read = load(folder, LinearFactory.frozen())) {
+            assertThat(logits(read)).hasSize(IDS.length * 97);
+        }
+    }
+
+    @Test
+    void whatCannotBeWrittenIsRefusedBeforeAnythingIsRead() {
+        Path target = temporary.resolve("x");
+        assertThatThrownBy(() -> QuantisedModel.write(MODEL, target, new Dynamic8(), Optional.empty(), layer -> {}))
+                .hasMessageContaining("nf4 or fp4 in blocks of 64, or int8");
+        Path packed = Goldens.path("quant/nf4");
+        assertThatThrownBy(() -> QuantisedModel.write(packed, target, new Nf4(true), Optional.empty(), layer -> {}))
+                .hasMessageContaining("quantised already");
+        assertThat(target).doesNotExist();
+    }
+
+    private static LanguageModel load(Path folder, LinearFactory factory) {
+        return Architectures.load(folder, factory, Device.cpu(), DType.F32);
+    }
+
+    private static float[] logits(LanguageModel model) {
+        try (Scope scope = Scope.open();
+                Tape tape = Tape.recording(Device.cpu(), 1, false)) {
+            return model.logits(model.hidden(tape, TokenRun.document(IDS)).data())
+                    .toFloats();
+        }
+    }
+
+    private static void save(Path folder, float[] logits) {
+        try (Scope scope = Scope.open()) {
+            List<Part> parts = new ArrayList<>();
+            Tensor ids = Tensor.of(IDS);
+            Tensor values = Tensor.of(logits, IDS.length, logits.length / IDS.length);
+            parts.add(new Part("ids.0", DType.I64, ids.shape(), ids.memory()));
+            parts.add(new Part("logits.0", DType.F32, values.shape(), values.memory()));
+            SafetensorsWriter.write(folder.resolve("logits.safetensors"), parts);
+        }
+    }
+}
