@@ -31,6 +31,7 @@ import picocli.CommandLine.Spec;
             DataCommand.class,
             MergeCommand.class,
             UnmergeCommand.class,
+            QuantizeCommand.class,
             ExportCommand.class,
             InspectCommand.class,
             HelpCommand.class

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -54,6 +55,12 @@ final class TrainCommand implements Callable<Integer> {
     private Path output;
 
     @Option(
+            names = "--tmp",
+            paramLabel = "DIR",
+            description = "Folder for the file of a paged optimizer, instead of the folder of the run.")
+    private Path scratch;
+
+    @Option(
             names = "--allow",
             split = ",",
             paramLabel = "CHECK",
@@ -90,7 +97,7 @@ final class TrainCommand implements Callable<Integer> {
             all.add("data.allow=" + both);
             resolved = RecipeReader.read(recipe, all);
         }
-        new TrainingRun(resolved, Console.stdout()).run(resume, overwrite);
+        new TrainingRun(resolved, Console.stdout(), Optional.ofNullable(scratch)).run(resume, overwrite);
         return 0;
     }
 }

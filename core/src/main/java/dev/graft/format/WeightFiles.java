@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -228,16 +229,28 @@ public final class WeightFiles implements AutoCloseable {
     ///
     /// @param expected shapes by name
     public List<String> misfits(Map<String, long[]> expected) {
+        return misfits(expected, names(), this::entry);
+    }
+
+    /// The same of tensors from anywhere.
+    ///
+    /// @param names   of those there are
+    /// @param entries describes one of them
+    public static List<String> misfits(
+            Map<String, long[]> expected, Set<String> names, Function<String, Entry> entries) {
         List<String> faults = new ArrayList<>();
         expected.forEach((name, shape) -> {
-            if (!names().contains(name)) {
+            if (!names.contains(name)) {
                 faults.add(name + ": missing");
-            } else if (!Arrays.equals(entry(name).shape(), shape)) {
+                return;
+            }
+            Entry entry = entries.apply(name);
+            if (!Arrays.equals(entry.shape(), shape)) {
                 faults.add("%s: shape %s; expected %s"
-                        .formatted(name, Arrays.toString(entry(name).shape()), Arrays.toString(shape)));
-            } else if (entry(name).dtype().filter(DType::isFloating).isEmpty()) {
+                        .formatted(name, Arrays.toString(entry.shape()), Arrays.toString(shape)));
+            } else if (entry.dtype().filter(DType::isFloating).isEmpty()) {
                 faults.add("%s: type %s; expected a floating type (F32, BF16, F16, F64)"
-                        .formatted(name, entry(name).dtypeName()));
+                        .formatted(name, entry.dtypeName()));
             }
         });
         return faults;

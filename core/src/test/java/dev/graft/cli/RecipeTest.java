@@ -180,6 +180,7 @@ class RecipeTest {
                         OptionalDouble.empty(),
                         Map.of("prompt", "yes"),
                         "prompt_completion",
+                        Optional.of(new Recipe.Template.BuiltIn("zephyr")),
                         Recipe.StoppingStrategy.ALL_EXHAUSTED,
                         OptionalInt.of(Math.min(length, base.training().perDeviceBatchTokens())),
                         Recipe.Overlong.DROP,
