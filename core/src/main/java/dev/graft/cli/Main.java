@@ -90,6 +90,7 @@ public final class Main implements Runnable {
                 .setColorScheme(style(colour))
                 .setUsageHelpWidth(Math.clamp(Console.stdout().width(), 80, 120))
                 .setUsageHelpLongOptionsMaxWidth(30)
+                .setCaseInsensitiveEnumValuesAllowed(true)
                 .setParameterExceptionHandler(Faults::badUsage)
                 .setExecutionExceptionHandler(
                         (thrown, command, _) -> Faults.report(thrown, command.getErr(), wantsStacktrace(command)));

@@ -26,6 +26,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.regex.Pattern;
 
 /// Writes a PEFT LoRA adapter as a GGUF adapter for llama.cpp.
@@ -37,6 +38,7 @@ public final class GgufAdapter {
     private static final String PREFIX = "base_model.model.";
     private static final String A = ".lora_A.weight";
     private static final String B = ".lora_B.weight";
+    private static final int NO_EXPERT = -1;
     private static final String ADVICE =
             "GGUF adapters cannot say this. Merge the adapter with \"graft merge\" and export the merged model.";
 
@@ -74,6 +76,7 @@ public final class GgufAdapter {
             List<GgufWriter.Part> parts = new ArrayList<>();
             Map<String, long[]> tensors = Architectures.of(base).tensors(base);
             List<String> modules = modules(files);
+            Map<String, TreeMap<Integer, Factors>> layers = new TreeMap<>(); // experts share a tensor
             for (String module : modules) {
                 Place place = place(module, tensors);
                 Tensor a = tensor(files, module + A);
@@ -81,12 +84,41 @@ public final class GgufAdapter {
                 requireFit(module, a, b, tensors.get(module + ".weight"), place);
                 double scale = scale(module, a.size(0));
                 Tensor folded = paired(b.mul(scale * a.size(0) / written), place.change());
-                parts.add(part(place.tensor() + ".lora_a", a));
-                parts.add(part(place.tensor() + ".lora_b", folded));
+                layers.computeIfAbsent(place.tensor(), name -> new TreeMap<>())
+                        .put(place.expert().orElse(NO_EXPERT), new Factors(module, a, folded));
             }
+            layers.forEach((tensor, factors) -> {
+                parts.add(part(tensor + ".lora_a", stacked(factors, Factors::a)));
+                parts.add(part(tensor + ".lora_b", stacked(factors, Factors::b)));
+            });
             GgufWriter.write(output, metadata(written), parts);
             return new Report(modules.size(), written);
         }
+    }
+
+    private record Factors(String module, Tensor a, Tensor b) {}
+
+    /// One factor of a layer, or those of all its experts in one: the format has no word for some of them, nor for
+    /// ranks that differ.
+    private Tensor stacked(TreeMap<Integer, Factors> experts, Function<Factors, Tensor> side) {
+        Factors first = experts.firstEntry().getValue();
+        Tensor one = side.apply(first);
+        if (experts.firstKey() == NO_EXPERT) {
+            return one;
+        }
+        int count = base.size(base.has("num_experts") ? "num_experts" : "num_local_experts");
+        if (experts.size() != count) {
+            refuse(List.of("it changes %s and so %d of the %d experts of that layer"
+                    .formatted(first.module, experts.size(), count)));
+        }
+        experts.values().forEach(each -> {
+            if (each.a.size(0) != first.a.size(0)) {
+                refuse(List.of("%s has rank %d and %s has rank %d; experts of one layer share one"
+                        .formatted(first.module, first.a.size(0), each.module, each.a.size(0))));
+            }
+        });
+        List<Tensor> all = experts.values().stream().map(side).toList();
+        return Tensor.cat(all, 0).reshape(count, one.size(0), one.size(1));
     }
 
     private Map<String, GgufValue> metadata(double alpha) {
@@ -172,9 +204,8 @@ public final class GgufAdapter {
                     "layers of the base model",
                     "Give the base model it was trained on with --base.");
         }
-        if (place.get().expert().isPresent() || module.endsWith("embed_tokens") || module.endsWith("wte")) {
-            refuse(List.of("it changes %s, %s"
-                    .formatted(module, place.get().expert().isPresent() ? "one expert" : "the embedding")));
+        if (place.get().tensor().equals("token_embd.weight")) {
+            refuse(List.of("it changes %s, the embedding".formatted(module)));
         }
         return place.get();
     }

@@ -232,7 +232,12 @@ public final class WeightFiles implements AutoCloseable {
         return misfits(expected, names(), this::entry);
     }
 
-    static List<String> misfits(Map<String, long[]> expected, Set<String> names, Function<String, Entry> entries) {
+    /// The same of tensors from anywhere.
+    ///
+    /// @param names   of those there are
+    /// @param entries describes one of them
+    public static List<String> misfits(
+            Map<String, long[]> expected, Set<String> names, Function<String, Entry> entries) {
         List<String> faults = new ArrayList<>();
         expected.forEach((name, shape) -> {
             if (!names.contains(name)) {

@@ -83,6 +83,15 @@ final class Arguments {
         elements("absmax", absmax, DType.F32, (numbers.elements() + block - 1) / block);
     }
 
+    /// A float32 parameter, and a gradient and moments that fit it.
+    static void moments(Tensor parameter, Tensor gradient, QuantKernels.Moments moments) {
+        shaped("parameter", parameter, DType.F32, parameter.shape());
+        shaped("gradient", gradient, DType.F32, parameter.shape());
+        requireWhole("gradient", gradient);
+        blocks(parameter, DynamicMap.SIGNED, QuantKernels.MOMENTS_BLOCK, moments.m(), moments.mAbsmax());
+        blocks(parameter, DynamicMap.UNSIGNED, QuantKernels.MOMENTS_BLOCK, moments.v(), moments.vAbsmax());
+    }
+
     /// The same for rows.
     static void rows(Tensor numbers, Tensor codes, Tensor absmax) {
         width("numbers", numbers, 2);
@@ -91,6 +100,52 @@ final class Arguments {
         requireWhole("codes", codes);
         shaped("absmax", absmax, DType.F32, numbers.size(0));
         requireWhole("absmax", absmax);
+    }
+
+    /// A few rows and a matrix in bfloat16 to multiply them by.
+    static void halves(Tensor x, Tensor weight) {
+        int width = columns(x);
+        isHalf("x", x);
+        shaped("weight", weight, DType.BF16, weight.size(0), width);
+        requireWhole("weight", weight);
+    }
+
+    /// The same for a matrix of signed bytes.
+    static void bytes(Tensor x, Tensor codes) {
+        int width = columns(x);
+        if (x.dtype() != DType.I8) {
+            isHalf("x", x);
+        } else if (width > RowProducts.EXACT_COLUMNS) {
+            throw new IllegalArgumentException(
+                    "x is %s; expected at most %d columns of whole numbers".formatted(x, RowProducts.EXACT_COLUMNS));
+        }
+        shaped("codes", codes, DType.I8, codes.size(0), width);
+        requireWhole("codes", codes);
+    }
+
+    /// The same for a matrix of 4-bit blocks.
+    static void blocks(Tensor x, Tensor codes, Codebook book, int block, RowProducts.Scales scales, long out) {
+        int width = columns(x);
+        isHalf("x", x);
+        if (block < 2 || block % 2 != 0 || book.bits() != 4) {
+            throw new IllegalArgumentException("blocks of %d with codes of %d bits; expected an even number and 4 bits"
+                    .formatted(block, book.bits()));
+        }
+        long elements = Math.multiplyExact(out, width);
+        elements("codes", codes, DType.U8, book.bytes(elements));
+        long blocks = Math.ceilDiv(elements, block);
+        switch (scales) {
+            case RowProducts.Scales.Plain plain -> elements("absmax", plain.absmax(), DType.F32, blocks);
+            case RowProducts.Scales.Nested nested -> {
+                elements("absmax", nested.codes(), DType.U8, blocks);
+                elements("nested absmax", nested.absmax(), DType.F32, Math.ceilDiv(blocks, nested.block()));
+            }
+        }
+    }
+
+    private static int columns(Tensor x) {
+        requireWhole("x", x);
+        return width("x", x, 2);
     }
 
     private static void elements(String name, Tensor tensor, DType dtype, long elements) {
