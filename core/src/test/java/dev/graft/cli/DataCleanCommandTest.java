@@ -66,6 +66,14 @@ class DataCleanCommandTest {
                 .containsPattern("kept +1 row ")
                 .contains("near duplicate");
         assertThat(clean("--overwrite", "--near-duplicates=0.99").out()).containsPattern("kept +2 rows");
+        Ran before = Ran.graft(
+                "data",
+                "clean",
+                "--near-duplicates",
+                folder.resolve("in.jsonl"),
+                "--output",
+                folder.resolve("out2.jsonl"));
+        assertThat(before.out()).containsPattern("kept +1 row ");
     }
 
     @Test

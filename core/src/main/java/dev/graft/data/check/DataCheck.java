@@ -54,8 +54,7 @@ public final class DataCheck {
 
     /// Rows to train on, with held-out rows of their own where there are any.
     ///
-    /// @param train  tokenised with rows of which nothing is learnt kept:
-    [dev.graft.data.TokenizationOptions#dropMasked]
+    /// @param train  tokenised with `dropMasked`, so that rows of which nothing is learnt are among them
     public static CheckReport of(Dataset train, Optional<Dataset> heldOut, Set<Lint> allowed) {
         var every = new BitSet();
         heldOut.ifPresent(data -> every.set(0, data.rows()));
