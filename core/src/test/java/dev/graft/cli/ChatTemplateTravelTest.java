@@ -133,6 +133,21 @@ class ChatTemplateTravelTest {
     }
 
     @Test
+    void adaptersOfTwoTemplatesDoNotMakeOneModel() throws IOException {
+        Path chatml = TinyModel.adapterIn(folder, model);
+        Path other = Files.createDirectory(folder.resolve("other"));
+        for (String file : new String[] {"adapter_config.json", "adapter_model.safetensors"}) {
+            Files.copy(chatml.resolve(file), other.resolve(file));
+        }
+        Files.writeString(chatml.resolve("chat_template.jinja"), CHATML);
+        Files.writeString(other.resolve("chat_template.jinja"), "{{ messages[0].content }}</s>");
+        Path merged = folder.resolve("merged");
+        assertThat(Ran.graft("merge", model, chatml, other, "--output", merged).err())
+                .contains(other.toString(), "another than that of " + chatml, "one chat template");
+        assertThat(merged).doesNotExist();
+    }
+
+    @Test
     void fullyTrainedModelsHaveItToo() throws IOException {
         requireChatml(trained(train("chatml", "adapter.type=none"), run.resolve("model")));
     }
