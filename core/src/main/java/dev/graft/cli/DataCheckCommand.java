@@ -95,8 +95,7 @@ final class DataCheckCommand implements Callable<Integer> {
     private static void print(CheckReport report, PrintWriter out, Style style) {
         for (Finding finding : report.findings()) {
             String rank = finding.rank();
-            String shown =
-                    finding.stops() ? style.red(rank) : finding.allowed() ? style.dim(rank) : style.yellow(rank);
+            String shown = finding.stops() ? style.red(rank) : finding.allowed() ? style.dim(rank) : style.yellow(rank);
             out.println("%s  %s".formatted(shown, TerminalText.safe(finding.text())));
         }
         String counts = "%s looked at: %s, %s"

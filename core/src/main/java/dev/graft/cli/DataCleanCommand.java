@@ -17,8 +17,11 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
+import java.util.Stack;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.IParameterConsumer;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -77,10 +80,10 @@ final class DataCleanCommand implements Runnable {
     @Option(
             names = "--near-duplicates",
             arity = "0..1",
-            fallbackValue = "0.8",
+            parameterConsumer = Similarity.class,
             paramLabel = "SIMILARITY",
             description = "Also of rows that are nearly alike: Jaccard similarity of runs of three words from which"
-                    + " they count as such (${FALLBACK-VALUE} when no number is given; default: not compared).")
+                    + " they count as such (0.8 when no number is given; default: not compared).")
     private Double near;
 
     @Option(
@@ -136,6 +139,17 @@ final class DataCleanCommand implements Runnable {
             paramLabel = "KIND",
             description = "Which of it: ${COMPLETION-CANDIDATES} (default: all but ip).")
     private Set<Pii> kinds = EnumSet.complementOf(EnumSet.of(Pii.IP));
+
+    /// Takes a number where one follows: what follows may be a file as well.
+    static final class Similarity implements IParameterConsumer {
+        private static final double USUAL = 0.8;
+
+        @Override
+        public void consumeParameters(Stack<String> left, ArgSpec option, CommandSpec command) {
+            boolean isNumber = !left.isEmpty() && left.peek().matches("[0-9]*\\.?[0-9]+");
+            option.setValue(isNumber ? Double.valueOf(left.pop()) : (Double) USUAL);
+        }
+    }
 
     @Override
     public void run() {

@@ -133,8 +133,7 @@ final class DataInspectCommand implements Runnable {
             try (RawRows rows = RawRows.open(file)) {
                 while (rows.hasNext()) {
                     switch (rows.next()) {
-                        case RawRow.Broken(int number, String reason) ->
-                            broken.add(prefix + number + " " + reason);
+                        case RawRow.Broken(int number, String reason) -> broken.add(prefix + number + " " + reason);
                         case RawRow.Values(int number, ObjectNode row) -> {
                             profile.add(prefix + number, row);
                             measure(new Place(file, number, prefix + number), row, tokenizer);
@@ -162,7 +161,8 @@ final class DataInspectCommand implements Runnable {
             try {
                 var options = TokenizationOptions.upTo(Integer.MAX_VALUE).withTrainOn(TrainOn.COMPLETION);
                 var made = new ExampleTokenizer(tokenizer.get(), options)
-                        .apply(List.of(new Row(place.file(), place.number(), fitting.getFirst().example(row))));
+                        .apply(List.of(new Row(
+                                place.file(), place.number(), fitting.getFirst().example(row))));
                 tokens.add((int) made.tokens());
                 labelled.add((int) made.labelledTokens());
             } catch (IllegalArgumentException e) {
@@ -236,8 +236,7 @@ final class DataInspectCommand implements Runnable {
                     profile.scripts().entrySet().stream()
                             .sorted(Map.Entry.<String, Integer>comparingByValue()
                                     .reversed())
-                            .map(entry -> "%s %,d"
-                                    .formatted(entry.getKey().toLowerCase(Locale.ROOT), entry.getValue()))
+                            .map(entry -> "%s %,d".formatted(entry.getKey().toLowerCase(Locale.ROOT), entry.getValue()))
                             .collect(Collectors.joining(", ")));
         }
         listed(found, "cannot be read", broken);

@@ -73,10 +73,10 @@ final class DataTokensCommand implements Callable<Integer> {
         }
         RowSettings settings = options.settings(Optional.empty(), List.of());
         boolean colours = !plain && Console.stdout().isColoured();
-        var printed = new TokenText(spec.commandLine().getOut(), Console.stdout().style(), colours);
+        var printed =
+                new TokenText(spec.commandLine().getOut(), Console.stdout().style(), colours);
         try (Tokenizer tokenizer = Tokenizer.load(settings.model(), settings.template())) {
-            var examples = new ExampleTokenizer(
-                    tokenizer, settings.options().withDropMasked(false));
+            var examples = new ExampleTokenizer(tokenizer, settings.options().withDropMasked(false));
             printed.legend();
             for (Input input : settings.train()) {
                 show(input, examples, printed);
@@ -98,8 +98,10 @@ final class DataTokensCommand implements Callable<Integer> {
             }
         }
         if (!left.isEmpty()) {
-            throw new IllegalArgumentException("%s has no row %s".formatted(
-                    input.path(), String.join(", ", left.stream().map(String::valueOf).toList())));
+            throw new IllegalArgumentException("%s has no row %s"
+                    .formatted(
+                            input.path(),
+                            String.join(", ", left.stream().map(String::valueOf).toList())));
         }
     }
 
@@ -112,7 +114,8 @@ final class DataTokensCommand implements Callable<Integer> {
             made = new ExampleTokenizer(examples.tokenizer(), settings.withMaxLength(Integer.MAX_VALUE))
                     .apply(List.of(row));
             if (made.tokens() > settings.maxLength()) {
-                String tooLong = "%,d tokens, longer than max_length = %d".formatted(made.tokens(), settings.maxLength());
+                String tooLong =
+                        "%,d tokens, longer than max_length = %d".formatted(made.tokens(), settings.maxLength());
                 switch (settings.overlong()) {
                     case DROP -> {
                         printed.remark(title, "is left out: " + tooLong);
@@ -137,7 +140,8 @@ final class DataTokensCommand implements Callable<Integer> {
                 .collect(Collectors.joining());
         for (int i = 0; i < count; i++) {
             String part = count == 1 ? "" : ", example %d of %d".formatted(i + 1, count);
-            TokenView view = TokenView.of(title + changes + part, made.examples().get(i), examples.tokenizer());
+            TokenView view =
+                    TokenView.of(title + changes + part, made.examples().get(i), examples.tokenizer());
             if (ids) {
                 printed.table(view);
             } else {

@@ -91,7 +91,7 @@ record RowSettings(
 
     /// Rows as tokens, and what is wrong with them.
     ///
-    /// @param drawn  those of `train` that are held out; empty where `eval` is there, or nothing is held out, or the
+    /// @param drawn  those of `train` that are held out; empty where `eval` is there, nothing is held out, or the
     ///               rows are one text
     record Loaded(Dataset train, Optional<Dataset> eval, BitSet drawn, CheckReport check) {}
 

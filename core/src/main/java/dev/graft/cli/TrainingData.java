@@ -84,12 +84,7 @@ record TrainingData(
                                     count,
                                     settings.options().maxLength()));
         }
-        return of(
-                recipe,
-                loaded,
-                all.part(0, count - held),
-                Optional.of(all.part(count - held, count)),
-                List.of());
+        return of(recipe, loaded, all.part(0, count - held), Optional.of(all.part(count - held, count)), List.of());
     }
 
     private static TrainingData of(
@@ -108,8 +103,7 @@ record TrainingData(
                         .orElseGet(() -> DataReport.of(tokens, fillRate(recipe, tokens)))));
         report.put("check", loaded.check().json());
         List<TokenizedFile> files = Stream.concat(
-                        loaded.train().files().stream(),
-                        loaded.eval().stream().flatMap(h -> h.files().stream()))
+                        loaded.train().files().stream(), loaded.eval().stream().flatMap(h -> h.files().stream()))
                 .toList();
         return new TrainingData(
                 train,
@@ -138,8 +132,9 @@ record TrainingData(
         facts.put("train", train.summary());
         heldOut.ifPresent(held -> facts.put("held out", held.summary()));
         facts.put("batches filled", String.format(Locale.ROOT, "%.1f %%", 100 * fillRate));
-        check.findings().forEach(finding -> facts.put(
-                "%s %s".formatted(finding.rank(), finding.lint().label()), finding.sentence()));
+        check.findings()
+                .forEach(finding -> facts.put(
+                        "%s %s".formatted(finding.rank(), finding.lint().label()), finding.sentence()));
         facts.put("details", "data_report.json");
         return facts;
     }

@@ -37,8 +37,7 @@ import java.util.Optional;
 
 /// One run from recipe to report: load, measure, train, measure, write.
 final class TrainingRun {
-    private static final List<String> WITHOUT_EFFECT_ON_STEPS =
-            List.of(
+    private static final List<String> WITHOUT_EFFECT_ON_STEPS = List.of(
             "output_dir",
             "evaluation.",
             "training.logging_steps",
@@ -217,11 +216,10 @@ final class TrainingRun {
                     data.train().summary(),
                     100 * data.fillRate()));
             data.heldOut().ifPresent(held -> console.say("held out  " + held.summary()));
-            data.check().findings().forEach(finding -> console.say("check     %s: %s: %s"
-                    .formatted(
-                            finding.rank(),
-                            finding.lint().label(),
-                            finding.sentence())));
+            data.check()
+                    .findings()
+                    .forEach(finding -> console.say("check     %s: %s: %s"
+                            .formatted(finding.rank(), finding.lint().label(), finding.sentence())));
         }
 
         private long trainable() {

@@ -101,8 +101,7 @@ public final class Dataset {
         int file = file(index);
         TokenRows rows = files.get(file).tokens();
         int row = index - starts[file];
-        return new RowTokens(
-                file, rows.file(), rows.number(row), rows.windowed(row), rows.get(row));
+        return new RowTokens(file, rows.file(), rows.number(row), rows.windowed(row), rows.get(row));
     }
 
     /// Hashes of all rows, made once.

@@ -48,8 +48,8 @@ final class ParallelTokenizing {
         rows++;
         switch (result.fault()) {
             case null -> sink.accept(result.row(), result.tokens());
-            case NothingToTrain e when tokenizer.options().dropMasked() ->
-                sink.accept(result.row(), LabelledTokens.nothing(e.getMessage()));
+            case NothingToTrain e
+            when tokenizer.options().dropMasked() -> sink.accept(result.row(), LabelledTokens.nothing(e.getMessage()));
             case NothingToTrain e -> nothing.add(result.row().number(), e.getMessage());
             case IllegalArgumentException e -> broken.add(result.row().number(), e.getMessage());
         }

@@ -21,8 +21,7 @@ final class TokenPage {
                 """);
         for (TokenView view : views) {
             page.append("<article class=\"sample\"><h3>%s · %s tokens, %s of them learnt</h3><pre class=\"tokens\">"
-                    .formatted(
-                            Html.escaped(view.title()), Html.number(view.tokens()), Html.number(view.learnt())));
+                    .formatted(Html.escaped(view.title()), Html.number(view.tokens()), Html.number(view.learnt())));
             view.pieces().stream().limit(MOST).forEach(piece -> page.append(piece(piece)));
             if (view.pieces().size() > MOST) {
                 page.append(" … and %d more".formatted(view.pieces().size() - MOST));

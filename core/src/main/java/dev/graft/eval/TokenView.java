@@ -47,8 +47,7 @@ public record TokenView(String title, List<Piece> pieces) {
             } else {
                 context = to;
             }
-            pieces.add(new Piece(
-                    Arrays.stream(ids, from, to).boxed().toList(), text, labels[from], special != null));
+            pieces.add(new Piece(Arrays.stream(ids, from, to).boxed().toList(), text, labels[from], special != null));
             from = to;
         }
         return new TokenView(title, pieces);

@@ -21,8 +21,8 @@ class DataCheckCommandTest {
             {% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}{% endfor %}\
             {% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}""";
     /// 40 different words, of which one is left open.
-    private static final String LONG = IntStream.range(0, 39).mapToObj(i -> "word" + i).collect(Collectors.joining(" "))
-            + " %s";
+    private static final String LONG =
+            IntStream.range(0, 39).mapToObj(i -> "word" + i).collect(Collectors.joining(" ")) + " %s";
 
     @TempDir
     Path folder;
@@ -58,8 +58,10 @@ class DataCheckCommandTest {
 
     @Test
     void whatTheCutLeavesIsLookedAt() throws IOException {
-        write("train.jsonl", "{\"messages\": [%s, %s, %s]}".formatted(
-                turn("user", "hello"), turn("assistant", "yes"), turn("user", "no ".repeat(40))));
+        write(
+                "train.jsonl",
+                "{\"messages\": [%s, %s, %s]}"
+                        .formatted(turn("user", "hello"), turn("assistant", "yes"), turn("user", "no ".repeat(40))));
         assertThat(check("train.jsonl", "--max-length", 20, "--overlong", "truncate_start")
                         .out())
                 .contains("all_masked");
@@ -236,8 +238,7 @@ class DataCheckCommandTest {
                         .replace("max_steps: 6", "max_steps: 1"));
         Ran refused = Ran.graft("train", recipe);
         assertThat(refused.exitCode()).isEqualTo(1);
-        assertThat(refused.err())
-                .contains("the data is not fit to train on", "eval_leak: 2 rows", "--allow eval_leak");
+        assertThat(refused.err()).contains("the data is not fit to train on", "eval_leak: 2 rows", "--allow eval_leak");
         assertThat(folder.resolve("run")).doesNotExist();
         Ran allowed = Ran.graft("train", recipe, "--allow", "eval_leak");
         assertThat(allowed.exitCode()).as(allowed.err()).isZero();
@@ -287,7 +288,8 @@ class DataCheckCommandTest {
     private Path recipe(String data) throws IOException {
         return Files.writeString(
                 folder.resolve("recipe.yaml"),
-                "model: model\noutput_dir: run\ndata:\n  train: train.jsonl\n  max_length: 100\n  %s\n".formatted(data));
+                "model: model\noutput_dir: run\ndata:\n  train: train.jsonl\n  max_length: 100\n  %s\n"
+                        .formatted(data));
     }
 
     private void template(String source) throws IOException {

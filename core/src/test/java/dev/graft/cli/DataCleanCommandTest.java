@@ -26,7 +26,8 @@ class DataCleanCommandTest {
                 .containsExactly("{\"text\":\"one two\"}", "{\"text\":\"three\"}");
         assertThat(Files.readString(folder.resolve("out.audit.jsonl")))
                 .hasLineCount(1)
-                .contains("in.jsonl row 3", "\"action\":\"removed\"", "\"reason\":\"exact_duplicate\"", "in.jsonl row 1");
+                .contains(
+                        "in.jsonl row 3", "\"action\":\"removed\"", "\"reason\":\"exact_duplicate\"", "in.jsonl row 1");
         assertThat(ran.out()).containsPattern("read +3 rows\n +kept +2 rows").contains("exact duplicate");
         assertThat(clean("--overwrite", "--no-exact-duplicates").out()).containsPattern("kept +3 rows");
     }
@@ -65,6 +66,14 @@ class DataCleanCommandTest {
                 .containsPattern("kept +1 row ")
                 .contains("near duplicate");
         assertThat(clean("--overwrite", "--near-duplicates=0.99").out()).containsPattern("kept +2 rows");
+        Ran before = Ran.graft(
+                "data",
+                "clean",
+                "--near-duplicates",
+                folder.resolve("in.jsonl"),
+                "--output",
+                folder.resolve("out2.jsonl"));
+        assertThat(before.out()).containsPattern("kept +1 row ");
     }
 
     @Test
@@ -95,7 +104,9 @@ class DataCleanCommandTest {
         assertThat(clean("--by", "title").err()).contains("row 1 has no \"title\"");
         assertThat(clean().exitCode()).isZero();
         assertThat(clean().err()).contains("out.jsonl exists", "--overwrite");
-        assertThat(Ran.graft("data", "clean", "--help").out()).contains("newlines, control", "report").doesNotContain("NFC");
+        assertThat(Ran.graft("data", "clean", "--help").out())
+                .contains("newlines, control", "report")
+                .doesNotContain("NFC");
     }
 
     private void write(String... rows) throws IOException {

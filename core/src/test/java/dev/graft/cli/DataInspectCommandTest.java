@@ -66,9 +66,12 @@ class DataInspectCommandTest {
 
     @Test
     void pageIsWellFormedAndNotReplacedUnasked() throws Exception {
-        Path rows = write("<b>.jsonl", "{\"text\": \"<script>\", \"label\": \"<i>\"}\n".repeat(4) + "{\"text\": \"b\", \"label\": \"&\"}\n");
+        Path rows = write(
+                "<b>.jsonl",
+                "{\"text\": \"<script>\", \"label\": \"<i>\"}\n".repeat(4) + "{\"text\": \"b\", \"label\": \"&\"}\n");
         Path page = folder.resolve("page.html");
-        assertThat(Ran.graft("data", "inspect", rows, "--html", page).exitCode()).isZero();
+        assertThat(Ran.graft("data", "inspect", rows, "--html", page).exitCode())
+                .isZero();
         String html = Files.readString(page);
         DocumentBuilderFactory.newInstance()
                 .newDocumentBuilder()
@@ -77,7 +80,8 @@ class DataInspectCommandTest {
         Ran again = Ran.graft("data", "inspect", rows, "--html", page);
         assertThat(again.exitCode()).isEqualTo(1);
         assertThat(again.err()).contains("exists", "--overwrite");
-        assertThat(Ran.graft("data", "inspect", rows, "--html", page, "--overwrite").exitCode())
+        assertThat(Ran.graft("data", "inspect", rows, "--html", page, "--overwrite")
+                        .exitCode())
                 .isZero();
     }
 

@@ -49,14 +49,21 @@ class DataSplitCommandTest {
         for (String row : part("parts", "validation")) {
             users.add(row.replaceAll(".*\"user\":\"(\\w+)\".*", "$1"));
         }
-        assertThat(part("parts", "train")).noneMatch(row -> users.contains(row.replaceAll(".*\"user\":\"(\\w+)\".*", "$1")));
-        assertThat(part("parts", "validation")).filteredOn(row -> row.contains("\"label\":\"odd\"")).hasSizeBetween(8, 12);
+        assertThat(part("parts", "train"))
+                .noneMatch(row -> users.contains(row.replaceAll(".*\"user\":\"(\\w+)\".*", "$1")));
+        assertThat(part("parts", "validation"))
+                .filteredOn(row -> row.contains("\"label\":\"odd\""))
+                .hasSizeBetween(8, 12);
     }
 
     @Test
     void partsOfRealMessagesDoNotLeak() {
         Ran ran = Ran.graft(
-                "data", "split", SharedData.file("classification/sms_spam_train.tsv"), "--output", folder.resolve("parts"));
+                "data",
+                "split",
+                SharedData.file("classification/sms_spam_train.tsv"),
+                "--output",
+                folder.resolve("parts"));
         assertThat(ran.exitCode()).as(ran.err()).isZero();
         Ran check = Ran.graft(
                 "data",
@@ -83,7 +90,8 @@ class DataSplitCommandTest {
         assertThat(split("parts").exitCode()).isZero();
         assertThat(split("parts").err()).contains("exists", "--overwrite");
         assertThat(split("parts", "--overwrite").exitCode()).isZero();
-        assertThat(Ran.graft("data", "split", folder.resolve("in.jsonl")).exitCode()).isEqualTo(2);
+        assertThat(Ran.graft("data", "split", folder.resolve("in.jsonl")).exitCode())
+                .isEqualTo(2);
     }
 
     @Test

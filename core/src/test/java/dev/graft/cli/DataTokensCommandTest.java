@@ -81,7 +81,9 @@ class DataTokensCommandTest {
                 .contains("‹<|im_start|>›assistant⏎\n⟦no‹<|im_end|>›⟧⏎\n‹<|im_start|>›user⏎\nuse‹<|im_end|>›⏎\n")
                 .contains("⟦yes‹<|im_end|>›⟧⏎");
         assertThat(tokens(chats, "--train-on", "last_assistant").out()).contains("⏎\nno‹<|im_end|>›⏎", "⟦yes‹");
-        assertThat(tokens(chats, "--chat-template", "alpaca").out()).contains("### Response:").doesNotContain("im_start");
+        assertThat(tokens(chats, "--chat-template", "alpaca").out())
+                .contains("### Response:")
+                .doesNotContain("im_start");
         assertThat(tokens(chats, "--train-on", "user").exitCode()).isEqualTo(2);
     }
 
@@ -130,9 +132,11 @@ class DataTokensCommandTest {
                 """);
         Ran ran = Ran.graft("data", "tokens", "--recipe", recipe, "--limit", 1);
         assertThat(ran.out()).contains("4 tokens, 3 learnt", "‹<s>›⟦hello world‹</s>›⟧");
-        assertThat(Ran.graft("data", "tokens", recipe, "--train-on", "completion").out())
+        assertThat(Ran.graft("data", "tokens", recipe, "--train-on", "completion")
+                        .out())
                 .contains("hello⟦ world");
-        assertThat(Ran.graft("data", "tokens", recipe, "--set", "data.max_length=3").out())
+        assertThat(Ran.graft("data", "tokens", recipe, "--set", "data.max_length=3")
+                        .out())
                 .contains("cannot be trained on: 4 tokens, longer than max_length = 3");
     }
 

@@ -186,7 +186,8 @@ class HtmlReportTest {
     }
 
     private static RunReport report(List<Point> points, List<Headline> headlines) {
-        return new RunReport("t", Map.of(), points, headlines, new Parameters(1, 2), 1, 1, List.of(), List.of(), Map.of());
+        return new RunReport(
+                "t", Map.of(), points, headlines, new Parameters(1, 2), 1, 1, List.of(), List.of(), Map.of());
     }
 
     private static Point point(int step, double loss) {

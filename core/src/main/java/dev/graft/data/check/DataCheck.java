@@ -47,13 +47,14 @@ public final class DataCheck {
         if (drawn) {
             trainRows.andNot(heldRows);
         }
-        this.tokens = new TokenLints(train.tokenizer().options(), train.tokenizer().tokenizer());
+        this.tokens =
+                new TokenLints(train.tokenizer().options(), train.tokenizer().tokenizer());
         this.texts = new TextLints(train.tokenizer().tokenizer());
     }
 
     /// Rows to train on, with held-out rows of their own where there are any.
     ///
-    /// @param train  tokenised with rows of which nothing is learnt kept: [dev.graft.data.TokenizationOptions#dropMasked]
+    /// @param train  tokenised with `dropMasked`, so that rows of which nothing is learnt are among them
     public static CheckReport of(Dataset train, Optional<Dataset> heldOut, Set<Lint> allowed) {
         var every = new BitSet();
         heldOut.ifPresent(data -> every.set(0, data.rows()));
@@ -86,7 +87,9 @@ public final class DataCheck {
     private BitSet repetitions() {
         RowHashes hashes = train.hashes();
         var repeated = new Places();
-        hashes.repetitions(trainRows).stream().mapToObj(train::row).forEach(row -> repeated.add(row.file(), row.number()));
+        hashes.repetitions(trainRows).stream()
+                .mapToObj(train::row)
+                .forEach(row -> repeated.add(row.file(), row.number()));
         add(Lint.DUPLICATE_ROWS, Lint.DUPLICATE_ROWS.severity(), repeated);
         RowHashes heldHashes = held.hashes();
         BitSet leaked = heldHashes.shared(heldRows, hashes, trainRows);
@@ -122,7 +125,8 @@ public final class DataCheck {
                             Lint.TEMPLATE_MISMATCH.severity(),
                             heldRows.cardinality(),
                             List.of(
-                                    "held out: %s (%s)".formatted(form, heldOut.forms().get(form)),
+                                    "held out: %s (%s)"
+                                            .formatted(form, heldOut.forms().get(form)),
                                     "trained on: %s"
                                             .formatted(String.join(
                                                     "; ", trained.forms().keySet())))));
@@ -145,8 +149,8 @@ public final class DataCheck {
                         rows,
                         at -> TextLints.size(at.row()),
                         at -> trainRows.get(at.index())
-                                ? leaks.repeatedBy(
-                                        NearLeaks.text(TextLints.comparable(at.row().example())))
+                                ? leaks.repeatedBy(NearLeaks.text(
+                                        TextLints.comparable(at.row().example())))
                                 : List.<Match>of(),
                         (at, matches) -> matches.forEach(match -> found.putIfAbsent(
                                 indices.get(match.index()),
@@ -173,13 +177,6 @@ public final class DataCheck {
     }
 
     private Finding finding(Lint lint, Severity severity, int rows, List<String> places) {
-        return new Finding(
-                lint,
-                severity,
-                allowed.contains(lint),
-                rows,
-                lint.says(rows),
-                places,
-                lint.advice());
+        return new Finding(lint, severity, allowed.contains(lint), rows, lint.says(rows), places, lint.advice());
     }
 }

@@ -15,13 +15,7 @@ import java.util.Map;
 /// @param places    files with the numbers of their first such rows, a line each
 /// @param advice    what to do
 public record Finding(
-        Lint lint,
-        Severity severity,
-        boolean allowed,
-        int rows,
-        String sentence,
-        List<String> places,
-        String advice) {
+        Lint lint, Severity severity, boolean allowed, int rows, String sentence, List<String> places, String advice) {
 
     public Finding {
         places = List.copyOf(places);

@@ -14,9 +14,11 @@ final class SpecialTexts {
     SpecialTexts(Collection<String> texts) {
         for (String text : texts) {
             if (!text.isBlank()) {
-                byFirst.merge(text.charAt(0), List.of(text), (some, more) -> java.util.stream.Stream.concat(
-                                some.stream(), more.stream())
-                        .toList());
+                byFirst.merge(
+                        text.charAt(0),
+                        List.of(text),
+                        (some, more) -> java.util.stream.Stream.concat(some.stream(), more.stream())
+                                .toList());
             }
         }
     }
@@ -24,7 +26,8 @@ final class SpecialTexts {
     /// The first one in what the row itself says.
     Optional<String> in(Example example) {
         return switch (example) {
-            case Example.PromptCompletion(String prompt, String completion) -> in(prompt).or(() -> in(completion));
+            case Example.PromptCompletion(String prompt, String completion) ->
+                in(prompt).or(() -> in(completion));
             case Example.Chat chat ->
                 chat.messages().stream()
                         .map(message -> in(message.content()))

@@ -75,7 +75,9 @@ public final class NearLeaks {
             for (int candidate : index.getOrDefault(text.runs.get(i), List.of())) {
                 if (!matches.containsKey(candidate)) {
                     runs = runs == null ? text.runs.without(common) : runs;
-                    matches.put(candidate, new Match(candidate, heldOut.get(candidate).similarity(runs)));
+                    matches.put(
+                            candidate,
+                            new Match(candidate, heldOut.get(candidate).similarity(runs)));
                 }
             }
         }
