@@ -37,13 +37,31 @@ final class AdapterFiles {
         try (Scope scope = Scope.open()) {
             List<SafetensorsWriter.Part> parts = new ArrayList<>();
             model.keys.forEach((key, parameter) -> {
-                Tensor values = parameter.master().to(Device.cpu()).contiguous();
+                Tensor values = besideItsStart(key, parameter.master(), model)
+                        .to(Device.cpu())
+                        .contiguous();
                 parts.add(new SafetensorsWriter.Part(PREFIX + key, DType.F32, values.shape(), values.memory()));
             });
             SafetensorsWriter.write(directory.resolve(WEIGHTS), parts);
         }
         AtomicFiles.writeString(
-                directory.resolve(AdapterConfigReader.FILE), AdapterConfigWriter.write(settings, model, baseModel));
+                directory.resolve(AdapterConfigReader.FILE),
+                AdapterConfigWriter.write(
+                        model.starts.isEmpty() ? settings : settings.besideTheirStart(), model, baseModel));
+    }
+
+    /// `[A; A₀]` and `[B, −B₀]`, whose product is `B·A − B₀·A₀`; other tensors as they are.
+    private static Tensor besideItsStart(String key, Tensor values, AdaptedModel model) {
+        for (String factor : List.of(".lora_A.weight", ".lora_B.weight")) {
+            StartingFactors start =
+                    key.endsWith(factor) ? model.starts.get(key.substring(0, key.length() - factor.length())) : null;
+            if (start != null) {
+                return factor.contains("_A")
+                        ? Tensor.cat(List.of(values, start.a()), 0)
+                        : Tensor.cat(List.of(values, start.b().neg()), 1);
+            }
+        }
+        return values;
     }
 
     static void load(Path directory, AdaptedModel model) {
