@@ -98,6 +98,9 @@ public final class GgufExport {
                         new long[] {values.length},
                         GgufValue.Numbers.of(values).data())));
         members.forEach((tensor, names) -> parts.add(part(tensor, names)));
+        if (tied && family.isOutputWritten()) {
+            parts.add(part("output.weight", members.get("token_embd.weight")));
+        }
         GgufWriter.write(output, metadata(), parts);
         long elements = tensors.keySet().stream()
                 .mapToLong(name -> source.entry(name).elements())

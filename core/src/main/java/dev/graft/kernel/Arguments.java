@@ -102,6 +102,44 @@ final class Arguments {
         requireWhole("absmax", absmax);
     }
 
+    /// A few rows and a matrix of signed bytes to multiply them by.
+    static void bytes(Tensor x, Tensor codes) {
+        int width = columns(x);
+        if (x.dtype() != DType.I8) {
+            isHalf("x", x);
+        } else if (width > RowProducts.EXACT_COLUMNS) {
+            throw new IllegalArgumentException(
+                    "x is %s; expected at most %d columns of whole numbers".formatted(x, RowProducts.EXACT_COLUMNS));
+        }
+        shaped("codes", codes, DType.I8, codes.size(0), width);
+        requireWhole("codes", codes);
+    }
+
+    /// The same for a matrix of 4-bit blocks.
+    static void blocks(Tensor x, Tensor codes, Codebook book, int block, RowProducts.Scales scales, long out) {
+        int width = columns(x);
+        isHalf("x", x);
+        if (block < 2 || block % 2 != 0 || book.bits() != 4) {
+            throw new IllegalArgumentException("blocks of %d with codes of %d bits; expected an even number and 4 bits"
+                    .formatted(block, book.bits()));
+        }
+        long elements = Math.multiplyExact(out, width);
+        elements("codes", codes, DType.U8, book.bytes(elements));
+        long blocks = Math.ceilDiv(elements, block);
+        switch (scales) {
+            case RowProducts.Scales.Plain plain -> elements("absmax", plain.absmax(), DType.F32, blocks);
+            case RowProducts.Scales.Nested nested -> {
+                elements("absmax", nested.codes(), DType.U8, blocks);
+                elements("nested absmax", nested.absmax(), DType.F32, Math.ceilDiv(blocks, nested.block()));
+            }
+        }
+    }
+
+    private static int columns(Tensor x) {
+        requireWhole("x", x);
+        return width("x", x, 2);
+    }
+
     private static void elements(String name, Tensor tensor, DType dtype, long elements) {
         if (tensor.dtype() != dtype || tensor.elements() != elements) {
             throw new IllegalArgumentException(

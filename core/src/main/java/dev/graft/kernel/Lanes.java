@@ -5,6 +5,7 @@ import static jdk.incubator.vector.FloatVector.broadcast;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /// Arithmetic on a vector register of float32.
@@ -15,7 +16,18 @@ final class Lanes {
     /// Elements of a register.
     static final int COUNT = FLOATS.length();
 
+    /// Lane `i` takes from lane `i + half`, for each half of the lanes, of a half, and so on.
+    private static final VectorShuffle<Float> HALF = half(COUNT / 2);
+
+    private static final VectorShuffle<Float> QUARTER = half(COUNT / 4);
+    private static final VectorShuffle<Float> EIGHTH = half(COUNT / 8);
+    private static final VectorShuffle<Float> SIXTEENTH = half(COUNT / 16);
+
     private Lanes() {}
+
+    private static VectorShuffle<Float> half(int distance) {
+        return VectorShuffle.fromOp(FLOATS, i -> (i + distance) % COUNT);
+    }
 
     static FloatVector zero() {
         return FloatVector.zero(FLOATS);
@@ -63,5 +75,20 @@ final class Lanes {
             }
         }
         return lanes[0];
+    }
+
+    /// The same sum without leaving registers.
+    static float sum(FloatVector vector) {
+        FloatVector sum = vector.add(vector.rearrange(HALF));
+        if (COUNT >= 4) {
+            sum = sum.add(sum.rearrange(QUARTER));
+        }
+        if (COUNT >= 8) {
+            sum = sum.add(sum.rearrange(EIGHTH));
+        }
+        if (COUNT >= 16) {
+            sum = sum.add(sum.rearrange(SIXTEENTH));
+        }
+        return sum.lane(0);
     }
 }

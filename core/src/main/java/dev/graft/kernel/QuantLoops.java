@@ -10,6 +10,7 @@ import static dev.graft.kernel.Tile.MEMORY;
 import static dev.graft.kernel.Tile.ORDER;
 import static jdk.incubator.vector.FloatVector.fromArray;
 
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import jdk.incubator.vector.ByteVector;
@@ -26,7 +27,7 @@ import jdk.incubator.vector.VectorSpecies;
 /// are one register of 16 lanes or two of 8, and a byte's halves are the indices of a permutation.
 final class QuantLoops {
     /// As many bytes, or 16-bit numbers, as a register has float32 lanes.
-    private static final VectorSpecies<Byte> BYTES =
+    static final VectorSpecies<Byte> BYTES =
             COUNT < 8 ? null : VectorSpecies.of(byte.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 4));
 
     private static final VectorSpecies<Short> SHORTS =
@@ -84,12 +85,16 @@ final class QuantLoops {
     }
 
     /// Two codes to a byte, the first in the upper half; a missing last one is the code of zero.
-    static void pack(int[] ranks, int n, Codebook book, long target) {
+    static void pack(int[] ranks, int n, Codebook book, byte[] bytes, long target) {
         byte[] codes = book.codesByRank();
-        for (int i = 0; i < n; i += 2) {
-            int second = i + 1 < n ? codes[ranks[i + 1]] : book.code(0);
-            MEMORY.set(ValueLayout.JAVA_BYTE, target + i / 2, (byte) (codes[ranks[i]] << 4 | second));
+        int whole = n / 2;
+        for (int i = 0; i < whole; i++) {
+            bytes[i] = (byte) (codes[ranks[2 * i]] << 4 | codes[ranks[2 * i + 1]]);
         }
+        if (n % 2 != 0) {
+            bytes[whole] = (byte) (codes[ranks[n - 1]] << 4 | book.code(0));
+        }
+        MemorySegment.copy(bytes, 0, MEMORY, ValueLayout.JAVA_BYTE, target, (n + 1) / 2);
     }
 
     /// The code of each number, a byte each.
@@ -186,7 +191,7 @@ final class QuantLoops {
     }
 
     /// Table entries by index; the table is one register of 16 lanes or two of 8.
-    private static IntVector select(IntVector index, IntVector table, IntVector more) {
+    static IntVector select(IntVector index, IntVector table, IntVector more) {
         return COUNT == 16 ? index.selectFrom(table) : index.selectFrom(table, more);
     }
 
@@ -201,10 +206,47 @@ final class QuantLoops {
 
     /// Blocks `from … to-1` of codes of either width, one number after the other.
     static void lookUp(long codes, long scales, float[] values, int block, long from, long to, long y, boolean half) {
-        int bytes = values.length == 256 ? block : block / 2;
+        float[] tile = Tile.of(block);
+        boolean bytes = values.length == 256;
         for (long b = from; b < to; b++) {
             float scale = Tile.get(Tile.at(scales, b, false), false);
-            tail(codes + b * bytes, scale, values, block, Tile.at(y, b * block, half), half);
+            if (bytes) {
+                lookUpBytes(codes + b * block, scale, values, tile, block);
+                Tile.write(tile, 0, Tile.at(y, b * block, half), half, block);
+            } else {
+                tail(codes + b * block / 2, scale, values, block, Tile.at(y, b * block, half), half);
+            }
+        }
+    }
+
+    private static void lookUpBytes(long codes, float scale, float[] values, float[] tile, int n) {
+        for (int i = 0; i < n; i++) {
+            tile[i] = values[MEMORY.get(ValueLayout.JAVA_BYTE, codes + i) & 0xff] * scale;
+        }
+    }
+
+    /// Codes of 8 bits, `codes[first …]`, as `value · absmax + offset`, rounded after each step.
+    static void lookUpBytes(
+            long codes, long absmax, float[] values, int block, float offset, long first, int n, float[] y) {
+        int[] index = new int[COUNT];
+        FloatVector plus = all(offset);
+        int i = 0;
+        while (i < n) {
+            long at = first + i;
+            float scale = Tile.get(Tile.at(absmax, at / block, false), false);
+            int end = (int) Math.min(n, i + block - at % block);
+            if (COUNT == 16 || COUNT == 8) {
+                for (; i + COUNT <= end; i += COUNT) {
+                    ((IntVector) ByteVector.fromMemorySegment(BYTES, MEMORY, codes + first + i, ORDER)
+                                    .convertShape(VectorOperators.ZERO_EXTEND_B2I, INTS, 0))
+                            .intoArray(index, 0);
+                    fromArray(FLOATS, values, 0, index, 0).mul(scale).add(plus).intoArray(y, i);
+                }
+            }
+            for (; i < end; i++) {
+                int code = MEMORY.get(ValueLayout.JAVA_BYTE, codes + first + i) & 0xff;
+                y[i] = values[code] * scale + offset;
+            }
         }
     }
 

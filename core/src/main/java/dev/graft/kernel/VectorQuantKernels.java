@@ -25,6 +25,7 @@ enum VectorQuantKernels implements QuantKernels {
             Parallel.rows(absmax.elements(), block, (from, to) -> {
                 float[] tile = Tile.of(block);
                 int[] ranks = new int[tile.length];
+                byte[] packed = new byte[block / 2];
                 for (long b = from; b < to; b++) {
                     int n = (int) Math.min(block, elements - b * block);
                     Tile.read(Tile.at(xs, b * block, half), half, tile, 0, n);
@@ -40,7 +41,7 @@ enum VectorQuantKernels implements QuantKernels {
                     Loops.multiply(tile, 1 / largest, Tile.padded(n));
                     if (book.bits() == 4) {
                         QuantLoops.ranks(tile, ranks, book.thresholds(), Tile.padded(n));
-                        QuantLoops.pack(ranks, n, book, target);
+                        QuantLoops.pack(ranks, n, book, packed, target);
                     } else {
                         QuantLoops.search(tile, n, book, target);
                     }

@@ -45,7 +45,7 @@ class QuantKernelsTest {
                                 .mapToObj(size -> new Case(book, type, size % 2 == 0 ? 64 : 32, size))));
     }
 
-    private static Codebook evenly(int count) {
+    static Codebook evenly(int count) {
         float[] values = new float[count];
         float[] thresholds = new float[count - 1];
         for (int i = 0; i < count; i++) {

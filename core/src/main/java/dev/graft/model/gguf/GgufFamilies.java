@@ -16,8 +16,8 @@ import java.util.stream.Collectors;
 public final class GgufFamilies {
     private static final String EXPERTS = "llama.expert_count";
 
-    private static final List<GgufFamily> ALL = List.of(
-            llama(), mistral(), mixtral(), qwen2(), qwen3(), qwen3Moe(), phi3(), gemma2(), gemma3(), gpt2());
+    private static final List<GgufFamily> ALL =
+            List.of(llama(), mistral(), mixtral(), qwen2(), qwen3(), qwen3Moe(), phi3(), gemma2(), gemma3(), gpt2());
 
     private GgufFamilies() {}
 
@@ -39,8 +39,7 @@ public final class GgufFamilies {
 
     /// llama.cpp runs it as Llama with experts.
     private static GgufFamily mixtral() {
-        GgufNames names = experts(
-                        llamaNames(Change.QUERY_ROWS, Change.KEY_ROWS), "block_sparse_moe", "w1", "w3", "w2")
+        GgufNames names = experts(llamaNames(Change.QUERY_ROWS, Change.KEY_ROWS), "block_sparse_moe", "w1", "w3", "w2")
                 .add("model.layers.{}.block_sparse_moe.experts.{}.w1", "blk.{}.ffn_gate.{}")
                 .add("model.layers.{}.block_sparse_moe.experts.{}.w3", "blk.{}.ffn_up.{}")
                 .add("model.layers.{}.block_sparse_moe.experts.{}.w2", "blk.{}.ffn_down.{}");
@@ -157,6 +156,7 @@ public final class GgufFamilies {
                         real("attention.layer_norm_epsilon", "layer_norm_epsilon")))
                 .with(new GgufSpecials.TanhGelu())
                 .with(new GgufSpecials.TiedCopy())
+                .withOutputWritten()
                 .withoutRotation()
                 .assumed("n_positions", 1024)
                 .assumed("layer_norm_epsilon", 1e-5)
@@ -238,7 +238,8 @@ public final class GgufFamilies {
         boolean experts = gguf.whole(EXPERTS).orElse(0L) > 0;
         return ALL.stream()
                 .filter(family -> family.architecture().equals(architecture))
-                .filter(family -> !architecture.equals("llama") || family.modelType().equals("mixtral") == experts)
+                .filter(family ->
+                        !architecture.equals("llama") || family.modelType().equals("mixtral") == experts)
                 .findFirst()
                 .orElseThrow(() -> gguf.refusal(
                         "its general.architecture is \"%s\"".formatted(architecture),

@@ -27,6 +27,7 @@ public final class GgufFamily {
     private final Map<String, Object> assumed = new LinkedHashMap<>();
     private final List<Special> specials = new ArrayList<>();
     private boolean rotary = true;
+    private boolean outputWritten;
 
     /// @param architecture `general.architecture`, and the first word of its settings
     /// @param modelType    Hugging Face's `model_type`
@@ -73,6 +74,16 @@ public final class GgufFamily {
     GgufFamily withoutRotation() {
         rotary = false;
         return this;
+    }
+
+    /// llama.cpp wants the output's tensor where it is the embedding, too.
+    GgufFamily withOutputWritten() {
+        outputWritten = true;
+        return this;
+    }
+
+    public boolean isOutputWritten() {
+        return outputWritten;
     }
 
     /// A setting of `config.json` that is true where the file has a tensor.
@@ -249,7 +260,9 @@ public final class GgufFamily {
     private void requireFixed(ModelConfig config) {
         fixed.forEach((key, value) -> {
             JsonNode found = config.json().path(key);
-            if (!found.isMissingNode() && !found.isNull() && !JSON.valueToTree(value).equals(found)) {
+            if (!found.isMissingNode()
+                    && !found.isNull()
+                    && !JSON.valueToTree(value).equals(found)) {
                 throw config.wrong(
                         key, "it is " + found, value + ", which is all that GGUF files of " + modelType + " can say");
             }

@@ -26,8 +26,7 @@ final class GgufLongRope {
     /// The words of `rope_scaling`, and `original_max_position_embeddings` beside them, where Phi-3 has it.
     static Map<String, Object> read(Gguf gguf, String prefix, Map<String, Object> config, int pairs) {
         long longest = ((Number) config.get("max_position_embeddings")).longValue();
-        long original =
-                gguf.whole(prefix + "scaling.original_context_length").orElse(longest);
+        long original = gguf.whole(prefix + "scaling.original_context_length").orElse(longest);
         config.put("original_max_position_embeddings", original);
         Map<String, Object> scaling = new LinkedHashMap<>();
         scaling.put("type", "longrope");

@@ -27,8 +27,7 @@ import java.util.Set;
 /// A GGUF file as a model: packed weights are decoded when they are asked for, into the type they are asked for in.
 public final class GgufModel implements ModelSource {
     /// What a file may hold beside the model's own tensors; read with the configuration, or not needed.
-    private static final Set<String> BESIDE =
-            Set.of(GgufRope.FACTORS, GgufLongRope.SHORT, GgufLongRope.LONG);
+    private static final Set<String> BESIDE = Set.of(GgufRope.FACTORS, GgufLongRope.SHORT, GgufLongRope.LONG);
 
     private final Gguf gguf;
     private final ModelConfig config;
@@ -49,6 +48,9 @@ public final class GgufModel implements ModelSource {
                 places.put(name, at);
                 unused.remove(at.tensor());
             });
+        }
+        if (config.flag("tie_word_embeddings", false)) {
+            unused.remove("output.weight"); // the embedding once more
         }
         // under its own name, for whoever compares what is here with what should be
         unused.forEach(name -> places.put(name, new Place(name, Change.SAME, OptionalInt.empty())));

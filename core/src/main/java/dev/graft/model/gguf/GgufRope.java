@@ -107,8 +107,7 @@ public final class GgufRope {
         String type = type(scaling);
         if (isLong(config)) {
             metadata.put(
-                    prefix + "scaling.original_context_length",
-                    GgufValue.of((long) GgufLongRope.original(config)));
+                    prefix + "scaling.original_context_length", GgufValue.of((long) GgufLongRope.original(config)));
             if (!type.equals("default")) {
                 GgufLongRope.write(config, scaling, prefix, metadata);
             }
@@ -134,12 +133,11 @@ public final class GgufRope {
     }
 
     private static void requireKnown(ModelConfig config, String architecture, String type) {
-        List<String> known =
-                switch (architecture) {
-                    case "llama" -> List.of("default", "linear", "yarn", "llama3");
-                    case "gemma3" -> List.of("default", "linear");
-                    default -> List.of("default", "linear", "yarn");
-                };
+        List<String> known = switch (architecture) {
+            case "llama" -> List.of("default", "linear", "yarn", "llama3");
+            case "gemma3" -> List.of("default", "linear");
+            default -> List.of("default", "linear", "yarn");
+        };
         if (!known.contains(type)) {
             throw config.wrong(
                     "rope_scaling",

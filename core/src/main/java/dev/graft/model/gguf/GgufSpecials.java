@@ -36,9 +36,8 @@ final class GgufSpecials {
 
         @Override
         public void write(ModelConfig config, Map<String, GgufValue> metadata) {
-            metadata.put(
-                    ggml,
-                    GgufValue.of((long) config.optionalSize("sliding_window").orElse(0)));
+            metadata.put(ggml, GgufValue.of((long)
+                    config.optionalSize("sliding_window").orElse(0)));
         }
     }
 
@@ -168,9 +167,8 @@ final class GgufSpecials {
 
         @Override
         public void write(ModelConfig config, Map<String, GgufValue> metadata) {
-            metadata.put(
-                    ggml,
-                    GgufValue.of((long) config.size(config.has("num_experts") ? "num_experts" : "num_local_experts")));
+            metadata.put(ggml, GgufValue.of((long)
+                    config.size(config.has("num_experts") ? "num_experts" : "num_local_experts")));
         }
     }
 
