@@ -5,6 +5,7 @@ import dev.graft.format.AdapterWeights;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.FormatException;
 import dev.graft.format.SafetensorsWriter;
+import dev.graft.peft.Adapters.Adapted;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
@@ -49,18 +50,14 @@ final class AdapterFiles {
                         model.starts.isEmpty() ? settings : settings.besideTheirStart(), model, baseModel));
     }
 
-    /// `[A; A₀]` and `[B, −B₀]`, whose product is `B·A − B₀·A₀`; other tensors as they are.
+    /// Factors as those of the whole change; other tensors as they are.
     private static Tensor besideItsStart(String key, Tensor values, AdaptedModel model) {
-        for (String factor : List.of(".lora_A.weight", ".lora_B.weight")) {
-            StartingFactors start =
-                    key.endsWith(factor) ? model.starts.get(key.substring(0, key.length() - factor.length())) : null;
-            if (start != null) {
-                return factor.contains("_A")
-                        ? Tensor.cat(List.of(values, start.a()), 0)
-                        : Tensor.cat(List.of(values, start.b().neg()), 1);
-            }
+        boolean first = key.endsWith(".lora_A.weight");
+        if (!first && !key.endsWith(".lora_B.weight")) {
+            return values;
         }
-        return values;
+        Adapted layer = model.adapted.get(key.substring(0, key.length() - ".lora_A.weight".length()));
+        return layer == null ? values : first ? layer.factorA() : layer.factorB(); // stacked factors have no layer
     }
 
     static void load(Path directory, AdaptedModel model) {

@@ -55,8 +55,20 @@ public final class Adapters {
             Optional<RowNorms> norms,
             boolean embedding,
             Optional<StartingFactors> start) {
+        /// Of the change: twice that of `a` where it is without what was there before.
         public long rank() {
-            return a.master().size(0);
+            return a.master().size(0) * (start.isPresent() ? 2 : 1);
+        }
+
+        /// The first factor of the change as a whole: `A`, or `[A; A₀]`. Float32.
+        public Tensor factorA() {
+            return start.map(s -> Tensor.cat(List.of(a.master(), s.a()), 0)).orElseGet(a::master);
+        }
+
+        /// The second: `B`, or `[B, −B₀]`.
+        public Tensor factorB() {
+            return start.map(s -> Tensor.cat(List.of(b.master(), s.b().neg()), 1))
+                    .orElseGet(b::master);
         }
 
         /// `s·B·A` in the shape of the matrix, float32.

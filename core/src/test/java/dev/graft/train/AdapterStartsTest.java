@@ -185,6 +185,9 @@ class AdapterStartsTest {
             // half of s·B·A more than it began with
             double half = layer.b().master().mm(layer.a().master()).norm() / 3 * layer.scale();
             assertThat(layer.product().norm()).isCloseTo(half, within(1e-4));
+            assertThat(layer.rank()).isEqualTo(8);
+            assertThat(layer.factorB().mm(layer.factorA()).mul(layer.scale()).toFloats())
+                    .containsExactly(layer.product().toFloats(), within(1e-5f));
         }
     }
 
