@@ -7,18 +7,32 @@ import dev.graft.peft.Targets;
 import dev.graft.peft.TrainableTokens;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /// The section `adapter` of a recipe as settings of LoRA, and those settings in a few words.
 final class LoraSettings {
+    private static final String NITER = "pissa_niter_";
+
+    /// Values of `init_lora_weights`.
+    static final String INITS = "true, gaussian, orthogonal, pissa, pissa_niter_N, olora, loftq, false";
+
     private LoraSettings() {}
 
-    static Lora of(Recipe.Adapter adapter) {
-        Lora.Init init = switch (adapter.initLoraWeights()) {
-            case TRUE -> Lora.Init.DEFAULT;
-            case GAUSSIAN -> Lora.Init.GAUSSIAN;
-            case ORTHOGONAL -> Lora.Init.ORTHOGONAL;
-            case FALSE -> Lora.Init.RANDOM;
+    static boolean isInit(String name) {
+        return name.matches(NITER + "[1-9][0-9]{0,2}")
+                || !name.endsWith("N") && List.of(INITS.split(", ")).contains(name);
+    }
+
+    private static Lora.Init init(String name) {
+        return switch (name) {
+            case "true" -> Lora.Init.DEFAULT;
+            case "false" -> Lora.Init.RANDOM;
+            default -> Lora.Init.valueOf((name.startsWith(NITER) ? "pissa" : name).toUpperCase(Locale.ROOT));
         };
+    }
+
+    static Lora of(Recipe.Adapter adapter) {
+        String init = adapter.initLoraWeights();
         return new Lora(
                 adapter.rank(),
                 adapter.loraAlpha(),
@@ -35,7 +49,8 @@ final class LoraSettings {
                 adapter.useDora(),
                 adapter.loraBias(),
                 Lora.Bias.valueOf(adapter.bias().name()),
-                init,
+                init(init),
+                init.startsWith(NITER) ? Integer.parseInt(init.substring(NITER.length())) : 0,
                 new Extras(
                         adapter.modulesToSave(), tokens(adapter.trainableTokenIndices()), adapter.ensureWeightTying()));
     }

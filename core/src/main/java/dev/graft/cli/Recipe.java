@@ -112,8 +112,8 @@ public record Recipe(
             @Key(
                     or = "true",
                     help =
-                            "A uniform and B zero (true); A normal (gaussian); both on orthogonal rows; both random (false)")
-            LoraInit initLoraWeights,
+                            "true (A uniform, B zero), gaussian, orthogonal, pissa, pissa_niter_N, olora, loftq (on a base quantised while loading), or false (both random)")
+            String initLoraWeights,
 
             @Key(or = "false", help = "DoRA: learn the size of each row of a weight apart from its direction")
             boolean useDora,
@@ -151,6 +151,11 @@ public record Recipe(
             require(loraAlpha > 0, "adapter.lora_alpha", loraAlpha, "above 0");
             require(loraDropout >= 0 && loraDropout < 1, "adapter.lora_dropout", loraDropout, "at least 0 and below 1");
             require(
+                    LoraSettings.isInit(initLoraWeights),
+                    "adapter.init_lora_weights",
+                    initLoraWeights,
+                    "one of " + LoraSettings.INITS);
+            require(
                     !targetModules.equals(new Modules.Named(List.of())) || !targetParameters.isEmpty(),
                     "adapter.target_modules",
                     "[]",
@@ -170,13 +175,6 @@ public record Recipe(
     public enum AdapterType {
         LORA,
         NONE
-    }
-
-    public enum LoraInit {
-        TRUE,
-        GAUSSIAN,
-        ORTHOGONAL,
-        FALSE
     }
 
     public enum Bias {

@@ -89,8 +89,7 @@ final class RecipeWriter {
             case Optional<?> maybe -> maybe.map(RecipeWriter::plain).orElse(null);
             case OptionalInt maybe -> maybe.isPresent() ? maybe.getAsInt() : null;
             case OptionalDouble maybe -> maybe.isPresent() ? plain(maybe.getAsDouble()) : null;
-            case Recipe.LoraInit init
-            when init == Recipe.LoraInit.TRUE || init == Recipe.LoraInit.FALSE -> init == Recipe.LoraInit.TRUE;
+            case String flag when flag.equals("true") || flag.equals("false") -> flag.equals("true");
             case Enum<?> constant -> name(constant);
             case Path path -> path.toString();
             // Double writes 2.0E-4 for 0.0002, and 16.0 for 16

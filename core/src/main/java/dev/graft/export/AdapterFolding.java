@@ -95,9 +95,8 @@ final class AdapterFolding {
             List<Tensor> bs = new ArrayList<>();
             for (int i : changing) {
                 Adapted factors = factors(i, tensor);
-                as.add(factors.a().master());
-                bs.add(factors.b()
-                        .master()
+                as.add(factors.factorA());
+                bs.add(factors.factorB()
                         .mul(factors.scale() * settings.weights().get(i)));
             }
             return AdapterFold.ofFactors(as, bs, rank);

@@ -158,6 +158,10 @@ public final class GgufAdapter {
                 faults.add("%s is %s".formatted(key, settings.path(key)));
             }
         }
+        String init = settings.path("init_lora_weights").asText("true");
+        if (init.startsWith("pissa") || init.equals("olora")) {
+            faults.add("init_lora_weights is \"%s\", so the factors begin with a part of the base".formatted(init));
+        }
         String bias = settings.path("bias").asText("none");
         if (!bias.equals("none")) {
             faults.add("bias is \"%s\"".formatted(bias));

@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -35,6 +36,9 @@ final class AdaptedModel {
     final Map<String, StackedFactors> stacked = new LinkedHashMap<>();
     /// Layers that Transformers holds as slices of a parameter, and those changed by [#stacked].
     final Map<String, Slice> slices = new LinkedHashMap<>();
+
+    /// Factors that layers began with where they are a part of the weight.
+    final Map<String, StartingFactors> starts = new LinkedHashMap<>();
 
     private final Map<String, SlicedLayer> sliced = new LinkedHashMap<>();
     /// Layers whose weights are stored `[in, out]`.
@@ -79,7 +83,10 @@ final class AdaptedModel {
     /// Fresh factors of a linear layer.
     ///
     /// @param shape `[out, in]`
-    LowRank adaptLinear(String name, Weight weight, long[] shape, NamedTensors source) {
+    List<LowRank> adaptLinear(String name, Weight weight, long[] shape, NamedTensors source) {
+        if (settings.init().needsWeight()) {
+            return adaptFromWeight(name, weight, source);
+        }
         int rank = settings.rankOf(name);
         int out = Math.toIntExact(shape[0]);
         int in = Math.toIntExact(shape[1]);
@@ -90,7 +97,24 @@ final class AdaptedModel {
                 ? Optional.of(learn(name + ".lora_B.bias", start.bias(), source, out))
                 : Optional.empty();
         RowNorms norms = settings.useDora() ? RowNorms.ofRows(weight, a, b, settings.scaleOf(name)) : null;
-        return adapt(name, a, b, bias, norms, false, source);
+        return List.of(adapt(name, a, b, bias, norms, false, source));
+    }
+
+    private List<LowRank> adaptFromWeight(String name, Weight weight, NamedTensors source) {
+        try (Scope scope = Scope.open()) {
+            WeightFactors factors = WeightFactors.of(settings, name, weight, source, random(name));
+            DType type = source.computeType();
+            Parameter a = put(name + ".lora_A.weight", new Parameter(name + ".lora_A.weight", factors.a(), type));
+            Parameter b = put(name + ".lora_B.weight", new Parameter(name + ".lora_B.weight", factors.b(), type));
+            if (!settings.init().takesFromWeight()) {
+                return List.of(adapt(name, a, b, Optional.empty(), null, false, source));
+            }
+            StartingFactors start = StartingFactors.of(factors, type);
+            others.add(start);
+            starts.put(name, start);
+            return List.of(
+                    adapt(name, a, b, Optional.empty(), null, false, source), start.taken(settings.scaleOf(name)));
+        }
     }
 
     /// The part that a layer has in the factors of a parameter, which are made for its first layer.
@@ -120,8 +144,9 @@ final class AdaptedModel {
         return new StackedFactors(a, b, slice.experts(), rank, settings.scaleOf(name));
     }
 
-    /// Gives factors of parameters the keys they have in the file. PEFT wraps the module that holds the parameters once
-    /// for each, the first innermost, so of several in one module all but the last stand under `base_layer`.
+    /// Gives factors of parameters the keys they have in the file. PEFT wraps the module that holds the
+    /// parameters once for each, the first innermost, so of several in one module all but the last stand
+    /// under `base_layer`.
     void nameStacked() {
         List<String> names = List.copyOf(stacked.keySet());
         for (int i = 0; i < names.size(); i++) {
@@ -164,6 +189,11 @@ final class AdaptedModel {
                     "lora_bias is true, but %s is an embedding, whose factors have no bias; leave it out of target_modules or lora_bias away"
                             .formatted(name));
         }
+        if (settings.init().needsWeight()) {
+            throw new IllegalArgumentException(
+                    "init_lora_weights is %s, but %s is an embedding, whose factors begin otherwise; leave it out of target_modules"
+                            .formatted(settings.init().name().toLowerCase(Locale.ROOT), name));
+        }
         int rank = settings.rankOf(name);
         int vocab = Math.toIntExact(shape[0]);
         int width = Math.toIntExact(shape[1]);
@@ -193,7 +223,15 @@ final class AdaptedModel {
             sizes = Optional.of(start);
             magnitude = Optional.of(new Magnitude(start, norms));
         }
-        Adapted change = new Adapted(a, b, settings.scaleOf(name), bias, sizes, Optional.ofNullable(norms), embedding);
+        Adapted change = new Adapted(
+                a,
+                b,
+                settings.scaleOf(name),
+                bias,
+                sizes,
+                Optional.ofNullable(norms),
+                embedding,
+                Optional.ofNullable(starts.get(name)));
         adapted.put(name, change);
         return change.lowRank(settings.dropout(), adapted.size(), magnitude);
     }
@@ -317,6 +355,7 @@ final class AdaptedModel {
         saved.clear();
         biases.clear();
         tokens.clear();
+        starts.clear();
         keys.clear();
         others.clear();
     }

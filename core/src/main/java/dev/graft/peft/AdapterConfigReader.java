@@ -80,6 +80,7 @@ final class AdapterConfigReader {
                 flag("lora_bias"),
                 bias(),
                 init(),
+                0,
                 new Extras(strings("modules_to_save"), tokens(), flag("ensure_weight_tying")));
     }
 
@@ -158,12 +159,14 @@ final class AdapterConfigReader {
         };
     }
 
-    /// How a trained adapter once began does not matter, but it is kept.
+    /// How a trained adapter once began is kept; it matters where it took something from the base.
     private Lora.Init init() {
         return switch (config.path("init_lora_weights").asText("true")) {
             case "false" -> Lora.Init.RANDOM;
             case "gaussian" -> Lora.Init.GAUSSIAN;
             case "orthogonal" -> Lora.Init.ORTHOGONAL;
+            case "pissa" -> Lora.Init.PISSA;
+            case "olora" -> Lora.Init.OLORA;
             default -> Lora.Init.DEFAULT;
         };
     }

@@ -126,8 +126,9 @@ final class AdapterConfigWriter {
 
     private static Object initName(Lora.Init init) {
         return switch (init) {
-            case DEFAULT -> true;
+            case DEFAULT, LOFTQ -> true; // what LoftQ began from is the same quantised base
             case RANDOM -> false;
+            case PISSA, OLORA -> throw new IllegalStateException("saved as an adapter of the untouched base");
             case GAUSSIAN, ORTHOGONAL -> init.name().toLowerCase(Locale.ROOT);
         };
     }

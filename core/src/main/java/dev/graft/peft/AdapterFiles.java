@@ -5,6 +5,7 @@ import dev.graft.format.AdapterWeights;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.FormatException;
 import dev.graft.format.SafetensorsWriter;
+import dev.graft.peft.Adapters.Adapted;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
@@ -36,13 +37,27 @@ final class AdapterFiles {
         try (Scope scope = Scope.open()) {
             List<SafetensorsWriter.Part> parts = new ArrayList<>();
             model.keys.forEach((key, parameter) -> {
-                Tensor values = parameter.master().to(Device.cpu()).contiguous();
+                Tensor values = besideItsStart(key, parameter.master(), model)
+                        .to(Device.cpu())
+                        .contiguous();
                 parts.add(new SafetensorsWriter.Part(PREFIX + key, DType.F32, values.shape(), values.memory()));
             });
             SafetensorsWriter.write(directory.resolve(WEIGHTS), parts);
         }
         AtomicFiles.writeString(
-                directory.resolve(AdapterConfigReader.FILE), AdapterConfigWriter.write(settings, model, baseModel));
+                directory.resolve(AdapterConfigReader.FILE),
+                AdapterConfigWriter.write(
+                        model.starts.isEmpty() ? settings : settings.besideTheirStart(), model, baseModel));
+    }
+
+    /// Factors as those of the whole change; other tensors as they are.
+    private static Tensor besideItsStart(String key, Tensor values, AdaptedModel model) {
+        boolean first = key.endsWith(".lora_A.weight");
+        if (!first && !key.endsWith(".lora_B.weight")) {
+            return values;
+        }
+        Adapted layer = model.adapted.get(key.substring(0, key.length() - ".lora_A.weight".length()));
+        return layer == null ? values : first ? layer.factorA() : layer.factorB(); // stacked factors have no layer
     }
 
     static void load(Path directory, AdaptedModel model) {

@@ -16,10 +16,8 @@ import java.util.Optional;
 
 /// The adapters of one model: made while the model is built, trained with it, saved beside it.
 ///
-/// ```java
-/// var adapters = new Adapters(new Lora(8, 16, 0.05, Targets.allLinear()), 42);
-/// var model = Architectures.load(directory, adapters.over(LinearFactory.frozen()), Device.cpu(), DType.BF16);
-/// …
+/// ```java var adapters = new Adapters(new Lora(8, 16, 0.05, Targets.allLinear()), 42); var model =
+/// Architectures.load(directory, adapters.over(LinearFactory.frozen()), Device.cpu(), DType.BF16); …
 /// adapters.save(Path.of("adapter"), "base-model-name");
 /// ```
 public final class Adapters {
@@ -37,15 +35,17 @@ public final class Adapters {
     /// The learnt change of one matrix, and what the matrix is with it: `W + s·B·A`, or, where magnitudes are
     /// learnt apart (DoRA), `m ⊙ (W + s·B·A) / ‖W + s·B·A‖`.
     ///
-    /// Of a linear layer `W` is `[out, in]`, `A` `[r, in]`, `B` `[out, r]`, `m` `[out]`, and the norms are those of
-    /// rows. Of an embedding `W` is `[vocab, width]`, `A` `[r, vocab]`, `B` `[width, r]`, the product is
-    /// transposed, `m` is `[width]`, and the norms are those of columns.
+    /// Of a linear layer `W` is `[out, in]`, `A` `[r, in]`, `B` `[out, r]`, `m` `[out]`, and the norms are
+    /// those of rows. Of an embedding `W` is `[vocab, width]`, `A` `[r, vocab]`, `B` `[width, r]`, the
+    /// product is transposed, `m` is `[width]`, and the norms are those of columns.
     ///
     /// @param scale     `s`, from alpha and rank of this layer
     /// @param bias      `[out]`, learnt with `B` (`lora_bias`); the layer's bias grows by `s` times it
     /// @param magnitude `m`
     /// @param norms     what it is compared with
     /// @param embedding whether the matrix is an embedding table
+    /// @param start     factors whose product the change is without, since it was there before (`pissa`,
+    ///                  `olora`)
     public record Adapted(
             Parameter a,
             Parameter b,
@@ -53,9 +53,22 @@ public final class Adapters {
             Optional<Parameter> bias,
             Optional<Parameter> magnitude,
             Optional<RowNorms> norms,
-            boolean embedding) {
+            boolean embedding,
+            Optional<StartingFactors> start) {
+        /// Of the change: twice that of `a` where it is without what was there before.
         public long rank() {
-            return a.master().size(0);
+            return a.master().size(0) * (start.isPresent() ? 2 : 1);
+        }
+
+        /// The first factor of the change as a whole: `A`, or `[A; A₀]`. Float32.
+        public Tensor factorA() {
+            return start.map(s -> Tensor.cat(List.of(a.master(), s.a()), 0)).orElseGet(a::master);
+        }
+
+        /// The second: `B`, or `[B, −B₀]`.
+        public Tensor factorB() {
+            return start.map(s -> Tensor.cat(List.of(b.master(), s.b().neg()), 1))
+                    .orElseGet(b::master);
         }
 
         /// `s·B·A` in the shape of the matrix, float32.
@@ -68,6 +81,7 @@ public final class Adapters {
             Tensor product = embedding
                     ? a.master().narrow(1, from, rows).t().mm(b.master().t())
                     : b.master().narrow(0, from, rows).mm(a.master());
+            start.ifPresent(s -> product.addInPlace(s.product(from, rows), -1));
             return product.mulInPlace(scale);
         }
 
@@ -119,7 +133,8 @@ public final class Adapters {
         this.model = new AdaptedModel(settings, seed);
     }
 
-    /// Adapters with the settings of a PEFT adapter directory. Build the model [over][#over] them, then [#load].
+    /// Adapters with the settings of a PEFT adapter directory. Build the model [over][#over] them, then
+    /// [#load].
     public static Adapters read(Path directory) {
         return new Adapters(AdapterConfigReader.read(directory), 0, true);
     }
@@ -143,8 +158,8 @@ public final class Adapters {
         return Collections.unmodifiableMap(model.biases);
     }
 
-    /// Everything that folding the adapter into its base changes, with the arithmetic of each. When the head shared the
-    /// embedding's table and does so no longer, it is among them under its own name.
+    /// Everything that folding the adapter into its base changes, with the arithmetic of each. When the head
+    /// shared the embedding's table and does so no longer, it is among them under its own name.
     public List<ChangedTensor> changes() {
         return model.changes();
     }
@@ -164,7 +179,10 @@ public final class Adapters {
         return new AdaptingFactory(settings, model, base, fromFile);
     }
 
-    /// Writes a PEFT adapter directory (`adapter_config.json`, `adapter_model.safetensors`).
+    /// Writes a PEFT adapter directory (`adapter_config.json`, `adapter_model.safetensors`). Factors that
+    /// began as a part of the base are written beside those they began with, as PEFT's
+    /// `path_initial_model_for_weight_conversion` does: an ordinary adapter of the untouched base, of twice
+    /// the rank.
     ///
     /// @param baseModel name or path of the base model, for `base_model_name_or_path`
     public void save(Path directory, String baseModel) {

@@ -102,7 +102,7 @@ final class AdaptingFactory implements LinearFactory {
         if (bias.isPresent() && trainsBias(adapts)) {
             bias = Optional.of(model.trainBias(name, adapts, source));
         }
-        List<LowRank> changes = adapts ? List.of(model.adaptLinear(name, plain.weight(), shape, source)) : List.of();
+        List<LowRank> changes = adapts ? model.adaptLinear(name, plain.weight(), shape, source) : List.of();
         return new Switched(plain, new Projection(plain.weight(), bias, changes, plain.replaced()));
     }
 

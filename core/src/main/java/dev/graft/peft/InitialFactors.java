@@ -19,6 +19,7 @@ record InitialFactors(float[] a, float[] b, float[] bias) {
                 uniform(start.b, 1 / Math.sqrt(rank), random);
                 uniform(start.bias, 1 / Math.sqrt(rank), random);
             }
+            case PISSA, OLORA, LOFTQ -> throw new IllegalStateException(init + " begins with WeightFactors");
         }
         return start;
     }

@@ -7,10 +7,11 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 
-/// Settings of low-rank adaptation, with PEFT's names and meanings: each targeted `W` becomes `W + s·B·A` with
-/// `s = alpha / r`, or `alpha / √r` when rank-stabilised.
+/// Settings of low-rank adaptation, with PEFT's names and meanings: each targeted `W` becomes `W + s·B·A`
+/// with `s = alpha / r`, or `alpha / √r` when rank-stabilised.
 ///
-/// Hu et al. 2021, <https://arxiv.org/abs/2106.09685>; Kalajdzievski 2023, <https://arxiv.org/abs/2312.03732>.
+/// Hu et al. 2021, <https://arxiv.org/abs/2106.09685>; Kalajdzievski 2023,
+/// <https://arxiv.org/abs/2312.03732>.
 ///
 /// ```java
 /// Lora settings = new Lora(16, 32, 0.05, Targets.allLinear()).withDora().withModulesToSave("lm_head");
@@ -18,15 +19,19 @@ import java.util.TreeMap;
 ///
 /// @param r            rank of the change
 /// @param alpha        `lora_alpha`, the numerator of the scale
-/// @param dropout      `lora_dropout`: rate at which elements of the input are zeroed before `A` while training
-/// @param selection    which layers: `target_modules`, `exclude_modules`, `layers_to_transform`, `layers_pattern`
+/// @param dropout      `lora_dropout`: rate at which elements of the input are zeroed before `A` while
+///                     training
+/// @param selection    which layers: `target_modules`, `exclude_modules`, `layers_to_transform`,
+///                     `layers_pattern`
 /// @param rankPattern  `rank_pattern`: other ranks, by a regular expression for the end of a layer's name
 /// @param alphaPattern `alpha_pattern`: other alphas, likewise
 /// @param useRslora    `use_rslora`
-/// @param useDora      `use_dora`: the size of each row is learnt apart from its direction (see [Adapters.Adapted])
+/// @param useDora      `use_dora`: the size of each row is learnt apart from its direction (see
+///                     [Adapters.Adapted])
 /// @param loraBias     `lora_bias`: `B` adds a bias to its product
 /// @param bias         `bias`: which biases of the base are trained
 /// @param init         `init_lora_weights`
+/// @param niter        power iterations of `pissa_niter_N`; 0 for the exact decomposition of `pissa`
 /// @param extras       what is trained beside the factors
 public record Lora(
         int r,
@@ -40,6 +45,7 @@ public record Lora(
         boolean loraBias,
         Bias bias,
         Init init,
+        int niter,
         Extras extras) {
     /// How the factors start.
     public enum Init {
@@ -50,7 +56,26 @@ public record Lora(
         /// Both random, on orthogonal rows, so that `B·A` is zero but neither factor is; `r` is even.
         ORTHOGONAL,
         /// Both uniform: the model starts changed. PEFT's `false`, for tests.
-        RANDOM
+        RANDOM,
+        /// The largest singular values of the weight with their vectors, which are taken away from the
+        /// weight: the model starts unchanged. `pissa`, or by random projection `pissa_niter_N`. Meng et al.
+        /// 2024, <https://arxiv.org/abs/2404.02948>.
+        PISSA,
+        /// The first columns and rows of the weight's QR decomposition, likewise. Büyükakyüz 2024,
+        /// <https://arxiv.org/abs/2406.01775>.
+        OLORA,
+        /// What quantisation took from the weight, as far as the rank goes: the model starts nearer to what
+        /// it was. Li et al. 2023, <https://arxiv.org/abs/2310.08659>, with one iteration.
+        LOFTQ;
+
+        /// Whether factors begin as a part of the weight that is then taken away from it.
+        boolean takesFromWeight() {
+            return this == PISSA || this == OLORA;
+        }
+
+        boolean needsWeight() {
+            return takesFromWeight() || this == LOFTQ;
+        }
     }
 
     /// Which biases of the base model are trained and stored with the adapter.
@@ -85,6 +110,15 @@ public record Lora(
             throw new IllegalArgumentException("lora_bias goes with init_lora_weights true or false, not with \"%s\""
                     .formatted(init.name().toLowerCase(Locale.ROOT)));
         }
+        if (init.needsWeight() && (useDora || !selection.parameters().isEmpty())) {
+            throw new IllegalArgumentException(
+                    "init_lora_weights \"%s\" goes with neither use_dora nor target_parameters; leave them out, or start with true"
+                            .formatted(init.name().toLowerCase(Locale.ROOT)));
+        }
+        if (niter < 0 || niter > 0 && init != Init.PISSA) {
+            throw new IllegalArgumentException(
+                    "init_lora_weights has %d iterations; only pissa_niter_N has any, one or more".formatted(niter));
+        }
         List<Integer> ranks = new ArrayList<>(rankPattern.values());
         ranks.add(r);
         ranks.stream().filter(rank -> rank % 2 != 0).findFirst().ifPresent(odd -> {
@@ -109,6 +143,7 @@ public record Lora(
                 false,
                 Bias.NONE,
                 Init.DEFAULT,
+                0,
                 Extras.NONE);
     }
 
@@ -163,6 +198,48 @@ public record Lora(
         return copy(selection, rankPattern, alphaPattern, useRslora, useDora, loraBias, bias, other, extras);
     }
 
+    /// PiSSA by a randomised decomposition with this many power iterations (`pissa_niter_N`).
+    public Lora withPissa(int iterations) {
+        return new Lora(
+                r,
+                alpha,
+                dropout,
+                selection,
+                rankPattern,
+                alphaPattern,
+                useRslora,
+                useDora,
+                loraBias,
+                bias,
+                Init.PISSA,
+                iterations,
+                extras);
+    }
+
+    /// The settings of the same change as an adapter of the untouched base, whose factors are twice as wide:
+    /// those that were learnt beside those they began with. The scale stays what it is.
+    Lora besideTheirStart() {
+        double more = useRslora ? Math.sqrt(2) : 2;
+        Map<String, Integer> ranks = new LinkedHashMap<>();
+        rankPattern.forEach((key, rank) -> ranks.put(key, 2 * rank));
+        Map<String, Double> alphas = new LinkedHashMap<>();
+        alphaPattern.forEach((key, value) -> alphas.put(key, more * value));
+        return new Lora(
+                2 * r,
+                more * alpha,
+                dropout,
+                selection,
+                ranks,
+                alphas,
+                useRslora,
+                useDora,
+                loraBias,
+                bias,
+                Init.DEFAULT,
+                0,
+                extras);
+    }
+
     public Lora with(Extras other) {
         return copy(selection, rankPattern, alphaPattern, useRslora, useDora, loraBias, bias, init, other);
     }
@@ -181,7 +258,9 @@ public record Lora(
             Bias biases,
             Init start,
             Extras beside) {
-        return new Lora(r, alpha, dropout, selection, ranks, alphas, rslora, dora, biasOfB, biases, start, beside);
+        int iterations = start == Init.PISSA ? niter : 0;
+        return new Lora(
+                r, alpha, dropout, selection, ranks, alphas, rslora, dora, biasOfB, biases, start, iterations, beside);
     }
 
     // ---------------------------------------------------------------- what they mean for a layer
@@ -219,8 +298,8 @@ public record Lora(
         return PythonRegex.compile("(.*\\.)?(" + key + ")$").matcher(module).lookingAt();
     }
 
-    /// PEFT writes patterns sorted, and of several that match a layer the first counts, so an order of one's own would
-    /// not outlive the file.
+    /// PEFT writes patterns sorted, and of several that match a layer the first counts, so an order of one's
+    /// own would not outlive the file.
     void requireThatSortingChangesNothing(String module) {
         requireSame(
                 "rank_pattern",

@@ -156,7 +156,7 @@ class RecipeTest {
                         modules,
                         true,
                         modules,
-                        length % 2 == 0 ? Recipe.LoraInit.GAUSSIAN : Recipe.LoraInit.ORTHOGONAL,
+                        length % 2 == 0 ? "gaussian" : "orthogonal",
                         true,
                         Recipe.Bias.LORA_ONLY,
                         true,

@@ -114,6 +114,18 @@ class TrainCommandTest {
     }
 
     @Test
+    void adapterThatBeginsInTheWeightIsSavedAsAnOrdinaryOne() {
+        Ran ran = Ran.graft("train", recipe, "--set", "adapter.init_lora_weights=pissa_niter_4");
+        assertThat(ran.err()).isEmpty();
+        JsonNode config = Json.readObject(run.resolve("adapter/adapter_config.json"), "a config");
+        assertThat(config.path("r").asInt()).isEqualTo(4); // twice that of the recipe
+        assertThat(config.path("lora_alpha").asInt()).isEqualTo(16);
+        assertThat(config.path("init_lora_weights").asBoolean()).isTrue();
+        Ran wrong = Ran.graft("train", recipe, "--overwrite", "--set", "adapter.init_lora_weights=pisa");
+        assertThat(wrong.err()).contains("adapter.init_lora_weights is pisa", "pissa_niter_N");
+    }
+
+    @Test
     void unknownOptimizerIsRefusedWithTheKnownOnes() {
         Ran ran = Ran.graft("train", recipe, "--set", "training.optim=sgd");
         assertThat(ran.exitCode()).isEqualTo(1);

@@ -172,6 +172,7 @@ class GgufAdapterTest {
             delimiter = '|',
             value = {
                 "use_dora                | true",
+                "init_lora_weights       | \"pissa\"",
                 "lora_bias               | true",
                 "bias                    | \"lora_only\"",
                 "modules_to_save         | [\"lm_head\"]",
