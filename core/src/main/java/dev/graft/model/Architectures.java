@@ -39,12 +39,12 @@ public final class Architectures {
                 .orElseThrow(() -> config.wrong(
                         "model_type",
                         "it is \"" + type + "\"",
-                        "one of "
-                                + String.join(
-                                        ", ",
-                                        ALL.stream()
-                                                .map(Architecture::modelType)
-                                                .toList())));
+                        "one of " + String.join(", ", modelTypes())));
+    }
+
+    /// Every `model_type` Graft runs.
+    public static List<String> modelTypes() {
+        return ALL.stream().map(Architecture::modelType).toList();
     }
 
     static Optional<Architecture> find(String modelType) {

@@ -157,6 +157,20 @@ class GgufExportTest {
                 tied);
     }
 
+    /// Of the first model of a family.
+    static Map<String, Object> settingsOf(String modelType) {
+        return families()
+                .map(family -> settings(family.get()[1]))
+                .filter(settings -> settings.get("model_type").equals(modelType))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    @SuppressWarnings("unchecked")
+    private static Map<String, Object> settings(Object argument) {
+        return (Map<String, Object>) argument;
+    }
+
     private static Map<String, Object> gemma3(Map<String, Object> more) {
         Map<String, Object> settings = new HashMap<>(more);
         settings.putAll(Map.of(
