@@ -37,9 +37,7 @@ public final class Architectures {
         String type = config.modelType();
         return find(type)
                 .orElseThrow(() -> config.wrong(
-                        "model_type",
-                        "it is \"" + type + "\"",
-                        "one of " + String.join(", ", modelTypes())));
+                        "model_type", "it is \"" + type + "\"", "one of " + String.join(", ", modelTypes())));
     }
 
     /// Every `model_type` Graft runs.

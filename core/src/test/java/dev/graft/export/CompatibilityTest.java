@@ -100,8 +100,11 @@ class CompatibilityTest {
 
     private static List<List<String>> table() {
         try (Stream<String> lines = Files.lines(TABLE)) {
-            return lines.filter(line -> line.startsWith("| "))
-                    .map(line -> Arrays.stream(line.substring(1, line.length() - 1).split("\\|"))
+            return lines.dropWhile(line -> !line.startsWith("| `model_type`"))
+                    .takeWhile(line -> line.startsWith("|"))
+                    .filter(line -> !line.startsWith("|--"))
+                    .map(line -> Arrays.stream(
+                                    line.substring(1, line.length() - 1).split("\\|"))
                             .map(cell -> cell.strip().replace("`", ""))
                             .toList())
                     .toList();
@@ -152,8 +155,9 @@ class CompatibilityTest {
     }
 
     private static int[] sequence(Path golden) {
-        return Goldens.ints(
-                Goldens.json(golden.getFileName() + "/logits.json").get("sequences").get(0));
+        return Goldens.ints(Goldens.json(golden.getFileName() + "/logits.json")
+                .get("sequences")
+                .get(0));
     }
 
     private static void requireLogits(LanguageModel model, int[] ids, Path golden) {
@@ -205,7 +209,8 @@ class CompatibilityTest {
                             Arrays.copyOfRange(TEXT, 1, TEXT.length));
                     tape.backward(
                             logProbs,
-                            Tensor.full(1, DType.F32, Device.cpu(), logProbs.data().shape()));
+                            Tensor.full(
+                                    1, DType.F32, Device.cpu(), logProbs.data().shape()));
                 }
                 adamW.step(rate, -1.0 / TEXT.length);
                 model.parameters().forEach(Parameter::clearGradient);
@@ -221,7 +226,8 @@ class CompatibilityTest {
             Map<String, ModelDirectory.Weight> weights = new LinkedHashMap<>();
             model.parameters()
                     .forEach(p -> weights.put(
-                            p.name(), new ModelDirectory.Weight(DType.F32, p.master().shape(), p::master)));
+                            p.name(),
+                            new ModelDirectory.Weight(DType.F32, p.master().shape(), p::master)));
             ModelDirectory.write(saved, reference(family), weights, DType.F32);
             requireSame(saved, LinearFactory.frozen(), model, 1e-5f);
         }
@@ -289,8 +295,8 @@ class CompatibilityTest {
                 WeightFiles ours = WeightFiles.openFile(folder.resolve(name))) {
             assertThat(ours.names()).containsExactlyInAnyOrderElementsOf(theirs.names());
             theirs.names()
-                    .forEach(key ->
-                            assertThat(ours.data(key).mismatch(theirs.data(key))).isEqualTo(-1));
+                    .forEach(key -> assertThat(ours.data(key).mismatch(theirs.data(key)))
+                            .isEqualTo(-1));
         }
         JsonNode config = dev.graft.format.Json.readObject(folder.resolve("adapter_config.json"), "settings");
         assertThat(config.path("peft_type").asText()).isEqualTo("LORA");

@@ -305,7 +305,7 @@ class GgufExportTest {
         Path tokenizer = folder.resolve("tokenizer.json");
         String json = Files.readString(tokenizer);
         Files.writeString(tokenizer, json.replace("\"add_prefix_space\": false", "\"add_prefix_space\": true"));
-        refused(model, "pre_tokenizer", "llama.cpp");
+        refused(model, "pre_tokenizer", "llama.cpp", "Run the model from its folder");
         Files.writeString(tokenizer, json.replace("\"BPE\"", "\"WordPiece\""));
         refused(model, "its model is WordPiece");
         assertThat(folder.resolve("refused.gguf")).doesNotExist();
