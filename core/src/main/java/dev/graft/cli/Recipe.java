@@ -1,6 +1,7 @@
 package dev.graft.cli;
 
 import dev.graft.cli.Sources.Source;
+import dev.graft.data.check.Lint;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -270,10 +271,19 @@ public record Recipe(
             @Key(
                     or = "completion",
                     help = "tokens that are learnt; completion is all the assistant says behind the prompt")
-            TrainOn trainOn) {
+            TrainOn trainOn,
+
+            @Key(or = "[]", help = "checks of the rows that may fail, such as [eval_leak]; see graft data check")
+            List<String> allow) {
 
         public Data {
             columns = new LinkedHashMap<>(columns);
+            allow = List.copyOf(allow);
+            try {
+                Lint.named(allow);
+            } catch (IllegalArgumentException wrong) {
+                throw new IllegalArgumentException("data.allow: " + wrong.getMessage(), wrong);
+            }
             try {
                 Sources.requireShape(shape);
                 train.list().forEach(source -> source.input(Map.of(), "auto"));

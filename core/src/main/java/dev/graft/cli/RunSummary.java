@@ -163,6 +163,7 @@ record RunSummary(
                 seconds,
                 result.tokensPerSecond(),
                 samples(),
+                data.examples(),
                 environment());
     }
 

@@ -38,7 +38,13 @@ import java.util.Optional;
 /// One run from recipe to report: load, measure, train, measure, write.
 final class TrainingRun {
     private static final List<String> WITHOUT_EFFECT_ON_STEPS =
-            List.of("output_dir", "evaluation.", "training.logging_steps", "training.eval_steps", "training.save_");
+            List.of(
+            "output_dir",
+            "evaluation.",
+            "training.logging_steps",
+            "training.eval_steps",
+            "training.save_",
+            "data.allow");
 
     private final Recipe recipe;
     private final Console console;
@@ -211,6 +217,11 @@ final class TrainingRun {
                     data.train().summary(),
                     100 * data.fillRate()));
             data.heldOut().ifPresent(held -> console.say("held out  " + held.summary()));
+            data.check().findings().forEach(finding -> console.say("check     %s: %s: %s"
+                    .formatted(
+                            finding.rank(),
+                            finding.lint().label(),
+                            finding.sentence())));
         }
 
         private long trainable() {

@@ -17,6 +17,7 @@ public final class Dataset {
     private final int[] starts;
     private final int[] inputStarts;
     private final ExampleTokenizer tokenizer;
+    private RowHashes hashes;
 
     private Dataset(List<Input> inputs, List<TokenizedFile> files, int[] inputStarts, ExampleTokenizer tokenizer) {
         this.inputs = inputs;
@@ -104,13 +105,21 @@ public final class Dataset {
                 file, rows.file(), rows.number(row), rows.windowed(row), rows.get(row));
     }
 
+    /// Hashes of all rows, made once.
+    public RowHashes hashes() {
+        if (hashes == null) {
+            hashes = RowHashes.of(this);
+        }
+        return hashes;
+    }
+
     /// A share of the rows, chosen by a seed among those that occur only once: of rows with the same tokens one would
     /// else be measured that the model was trained on.
     ///
     /// @throws IllegalArgumentException when too few rows occur only once
     public BitSet heldOut(double fraction, long seed) {
         int count = Split.count(rows(), fraction);
-        BitSet repeated = RowHashes.of(this).repeated();
+        BitSet repeated = hashes().repeated();
         if (rows() - repeated.cardinality() < count) {
             throw new IllegalArgumentException(
                     "%s: %,d of %,d rows repeat another, so that %,d cannot be held out that are not trained on as well; remove the repetitions (graft data clean), or give held-out rows in a file of their own"

@@ -16,7 +16,7 @@ public final class RowHashes {
     }
 
     /// Reads every row, on all cores.
-    public static RowHashes of(Dataset data) {
+    static RowHashes of(Dataset data) {
         long[] hashes = new long[data.rows()];
         boolean[] counts = new boolean[data.rows()];
         IntStream.range(0, data.rows()).parallel().forEach(i -> {

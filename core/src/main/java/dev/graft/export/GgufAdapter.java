@@ -1,13 +1,12 @@
 package dev.graft.export;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.graft.format.AdapterWeights;
 import dev.graft.format.FormatException;
 import dev.graft.format.GgufType;
 import dev.graft.format.GgufValue;
 import dev.graft.format.GgufWriter;
 import dev.graft.format.Json;
-import dev.graft.format.Pickle;
-import dev.graft.format.WeightFiles;
 import dev.graft.model.Architectures;
 import dev.graft.model.ModelConfig;
 import dev.graft.model.RotaryRows;
@@ -16,7 +15,6 @@ import dev.graft.model.gguf.GgufFamily;
 import dev.graft.model.gguf.GgufNames.Change;
 import dev.graft.model.gguf.GgufNames.Place;
 import dev.graft.tensor.DType;
-import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
@@ -74,12 +72,7 @@ public final class GgufAdapter {
         requireSayable();
         double alpha = settings.path("lora_alpha").asDouble(8);
         double written = alpha == 0 ? 1 : alpha; // 0 means "no scale" to llama.cpp and "no change" to PEFT
-        Path weights = adapter.resolve("adapter_model.safetensors");
-        Path pickle = adapter.resolve("adapter_model.bin");
-        if (!Files.exists(weights) && Files.exists(pickle)) {
-            throw Pickle.refusal(pickle);
-        }
-        try (WeightFiles files = WeightFiles.openFile(weights);
+        try (AdapterWeights files = AdapterWeights.open(adapter);
                 Scope scope = Scope.open()) {
             List<GgufWriter.Part> parts = new ArrayList<>();
             Map<String, long[]> tensors = Architectures.of(base).tensors(base);
@@ -180,7 +173,7 @@ public final class GgufAdapter {
     }
 
     /// Layers by their full names in the model; whatever else the file holds is refused.
-    private List<String> modules(WeightFiles files) {
+    private List<String> modules(AdapterWeights files) {
         Map<String, Integer> modules = new TreeMap<>();
         List<String> faults = new ArrayList<>();
         for (String key : files.names()) {
@@ -257,19 +250,15 @@ public final class GgufAdapter {
         };
     }
 
-    private Tensor tensor(WeightFiles files, String key) {
-        DType dtype = files.entry(PREFIX + key)
-                .dtype()
-                .filter(DType::isFloating)
-                .orElseThrow(() -> new FormatException(
-                        adapter,
-                        key + " is of type " + files.entry(PREFIX + key).dtypeName(),
-                        "a floating type",
-                        "Save it in float32."));
-        Tensor copy =
-                Tensor.empty(dtype, Device.cpu(), files.entry(PREFIX + key).shape());
-        copy.memory().copyFrom(files.data(PREFIX + key));
-        return copy.to(DType.F32);
+    private Tensor tensor(AdapterWeights files, String key) {
+        if (files.entry(PREFIX + key).dtype().filter(DType::isFloating).isEmpty()) {
+            throw new FormatException(
+                    adapter,
+                    key + " is of type " + files.entry(PREFIX + key).dtypeName(),
+                    "a floating type",
+                    "Save it in float32.");
+        }
+        return files.tensor(PREFIX + key).to(DType.F32);
     }
 
     private GgufWriter.Part part(String name, Tensor values) {

@@ -14,7 +14,7 @@ import java.util.regex.Pattern;
 ///                it is what the list says.
 public record BitsAndBytesConfig(QuantFormat format, Optional<List<String>> skipped) implements QuantizationConfig {
     private static final ObjectMapper JSON = new ObjectMapper();
-    static final String HEAD = "lm_head";
+    public static final String HEAD = "lm_head";
 
     public BitsAndBytesConfig {
         skipped = skipped.map(List::copyOf);
@@ -32,7 +32,7 @@ public record BitsAndBytesConfig(QuantFormat format, Optional<List<String>> skip
     }
 
     /// Transformers' `should_convert_module`: a pattern holds up to a boundary of the name.
-    static boolean matches(String key, String module) {
+    public static boolean matches(String key, String module) {
         return module.endsWith(key)
                 || Pattern.compile("(?:" + key + ")(?:(?<=\\.)|(?=\\.|$))")
                         .matcher(module)

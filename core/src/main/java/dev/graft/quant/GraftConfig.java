@@ -19,8 +19,8 @@ public record GraftConfig(QuantFormat format, Optional<List<String>> skipped) im
     public GraftConfig {
         skipped = skipped.map(List::copyOf);
         if (!GraftLayout.has(format)) {
-            throw new IllegalArgumentException("%s has no layout of Graft's; expected %s or %s"
-                    .formatted(format, AffineInt8.NAME, Int4.NAME));
+            throw new IllegalArgumentException(
+                    "%s has no layout of Graft's; expected %s or %s".formatted(format, AffineInt8.NAME, Int4.NAME));
         }
     }
 

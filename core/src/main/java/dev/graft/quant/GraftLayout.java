@@ -89,13 +89,7 @@ public record GraftLayout(Stored stored, QuantFormat format, DType rowsType) imp
         Tensor codes = part(weight, DType.U8, Int4.BOOK.bytes(elements));
         Tensor absmax = part(weight + ABSMAX, DType.F32, (elements + int4.block() - 1) / int4.block());
         return new Blockwise(
-                int4,
-                Int4.BOOK,
-                int4.block(),
-                shape,
-                rowsType,
-                codes.retain(),
-                new BlockScales.Plain(absmax.retain()));
+                int4, Int4.BOOK, int4.block(), shape, rowsType, codes.retain(), new BlockScales.Plain(absmax.retain()));
     }
 
     private Tensor part(String name, DType type, long elements) {

@@ -17,7 +17,8 @@ public sealed interface QuantizationConfig permits BitsAndBytesConfig, GraftConf
 
     /// Whether the layer of this name is left as it is.
     default boolean skips(String module) {
-        return skipped().map(keys -> keys.stream().anyMatch(key -> BitsAndBytesConfig.matches(key, module)))
+        return skipped()
+                .map(keys -> keys.stream().anyMatch(key -> BitsAndBytesConfig.matches(key, module)))
                 .orElseGet(() -> module.equals(BitsAndBytesConfig.HEAD));
     }
 

@@ -184,7 +184,8 @@ class RecipeTest {
                         Recipe.StoppingStrategy.ALL_EXHAUSTED,
                         OptionalInt.of(Math.min(length, base.training().perDeviceBatchTokens())),
                         Recipe.Overlong.DROP,
-                        Recipe.TrainOn.ALL),
+                        Recipe.TrainOn.ALL,
+                        List.of("eval_leak", "double_bos")),
                 base.training(),
                 base.evaluation());
 

@@ -84,11 +84,11 @@ public final class DataCheck {
 
     /// @return the held-out rows that are trained on as well
     private BitSet repetitions() {
-        RowHashes hashes = RowHashes.of(train);
+        RowHashes hashes = train.hashes();
         var repeated = new Places();
         hashes.repetitions(trainRows).stream().mapToObj(train::row).forEach(row -> repeated.add(row.file(), row.number()));
         add(Lint.DUPLICATE_ROWS, Lint.DUPLICATE_ROWS.severity(), repeated);
-        RowHashes heldHashes = held == train ? hashes : RowHashes.of(held);
+        RowHashes heldHashes = held.hashes();
         BitSet leaked = heldHashes.shared(heldRows, hashes, trainRows);
         var places = new Places();
         leaked.stream().forEach(i -> {
@@ -178,7 +178,7 @@ public final class DataCheck {
                 severity,
                 allowed.contains(lint),
                 rows,
-                "%,d %s: %s".formatted(rows, rows == 1 ? "row" : "rows", lint.says()),
+                lint.says(rows),
                 places,
                 lint.advice());
     }
