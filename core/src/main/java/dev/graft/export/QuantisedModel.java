@@ -13,6 +13,7 @@ import dev.graft.quant.BitsAndBytesConfig;
 import dev.graft.quant.GraftLayout;
 import dev.graft.quant.PackedLayout;
 import dev.graft.quant.QuantFormat;
+import dev.graft.quant.QuantizationConfig;
 import dev.graft.quant.Quantised;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
