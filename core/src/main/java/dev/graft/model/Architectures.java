@@ -37,14 +37,12 @@ public final class Architectures {
         String type = config.modelType();
         return find(type)
                 .orElseThrow(() -> config.wrong(
-                        "model_type",
-                        "it is \"" + type + "\"",
-                        "one of "
-                                + String.join(
-                                        ", ",
-                                        ALL.stream()
-                                                .map(Architecture::modelType)
-                                                .toList())));
+                        "model_type", "it is \"" + type + "\"", "one of " + String.join(", ", modelTypes())));
+    }
+
+    /// Every `model_type` Graft runs.
+    public static List<String> modelTypes() {
+        return ALL.stream().map(Architecture::modelType).toList();
     }
 
     static Optional<Architecture> find(String modelType) {

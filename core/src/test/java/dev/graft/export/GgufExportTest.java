@@ -157,6 +157,20 @@ class GgufExportTest {
                 tied);
     }
 
+    /// Of the first model of a family.
+    static Map<String, Object> settingsOf(String modelType) {
+        return families()
+                .map(family -> settings(family.get()[1]))
+                .filter(settings -> settings.get("model_type").equals(modelType))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    @SuppressWarnings("unchecked")
+    private static Map<String, Object> settings(Object argument) {
+        return (Map<String, Object>) argument;
+    }
+
     private static Map<String, Object> gemma3(Map<String, Object> more) {
         Map<String, Object> settings = new HashMap<>(more);
         settings.putAll(Map.of(
@@ -291,7 +305,7 @@ class GgufExportTest {
         Path tokenizer = folder.resolve("tokenizer.json");
         String json = Files.readString(tokenizer);
         Files.writeString(tokenizer, json.replace("\"add_prefix_space\": false", "\"add_prefix_space\": true"));
-        refused(model, "pre_tokenizer", "llama.cpp");
+        refused(model, "pre_tokenizer", "llama.cpp", "Run the model from its folder");
         Files.writeString(tokenizer, json.replace("\"BPE\"", "\"WordPiece\""));
         refused(model, "its model is WordPiece");
         assertThat(folder.resolve("refused.gguf")).doesNotExist();

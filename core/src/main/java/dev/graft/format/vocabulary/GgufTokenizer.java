@@ -295,6 +295,8 @@ public final class GgufTokenizer {
                 texts.where("tokenizer.json"),
                 found,
                 expected,
-                "llama.cpp would cut texts differently from what the model was trained with, so no GGUF file is written.");
+                "llama.cpp would cut texts differently from what the model was trained with, so no GGUF file is written."
+                        + " Run the model from its folder, with Graft or Transformers, or train one whose tokenizer"
+                        + " llama.cpp knows.");
     }
 }
