@@ -188,7 +188,8 @@ public final class QuantisedAdapter {
             made.put("quantised", format.toString());
             new Origin(origin.base(), made).write(folder);
         });
-        AtomicFiles.writeString(folder.resolve("README.md"), """
+        AtomicFiles.writeString(
+                folder.resolve("README.md"), """
                 The factors of this adapter are quantised (%s): %s has them packed as bitsandbytes packs weights.
                 Graft reads it; PEFT does not, and stops as it finds no %s.
                 """.formatted(format, AdapterWeights.QUANTISED, AdapterWeights.PLAIN));

@@ -13,8 +13,8 @@ import dev.graft.quant.BitsAndBytesConfig;
 import dev.graft.quant.GraftLayout;
 import dev.graft.quant.PackedLayout;
 import dev.graft.quant.QuantFormat;
-import dev.graft.quant.QuantizationConfig;
 import dev.graft.quant.Quantised;
+import dev.graft.quant.QuantizationConfig;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
@@ -117,8 +117,7 @@ public final class QuantisedModel implements AutoCloseable {
     }
 
     private static FormatException quantisedAlready(Path model, String found) {
-        return new FormatException(
-                model, found, "a model in floating point", "Start from the model it was made of.");
+        return new FormatException(model, found, "a model in floating point", "Start from the model it was made of.");
     }
 
     private void requireSkippedToBeThere(List<String> modules) {
