@@ -4,15 +4,16 @@ import dev.graft.data.ExampleReader;
 import dev.graft.data.ExampleTokenizer;
 import dev.graft.data.Input;
 import dev.graft.data.Row;
-import dev.graft.data.RowChange;
 import dev.graft.data.Tokenization;
+import dev.graft.data.TokenizationOptions;
 import dev.graft.data.shape.RowShape.Kind;
 import dev.graft.eval.TokenView;
 import dev.graft.tokenizer.Tokenizer;
-import java.io.PrintWriter;
 import java.util.List;
+import java.util.Optional;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -70,7 +71,7 @@ final class DataTokensCommand implements Callable<Integer> {
         if (limit < 1) {
             throw new IllegalArgumentException("--limit is %d; it counts from 1".formatted(limit));
         }
-        RowSettings settings = options.settings(java.util.Optional.empty(), List.of());
+        RowSettings settings = options.settings(Optional.empty(), List.of());
         boolean colours = !plain && Console.stdout().isColoured();
         var printed = new TokenText(spec.commandLine().getOut(), Console.stdout().style(), colours);
         try (Tokenizer tokenizer = Tokenizer.load(settings.model(), settings.template())) {
@@ -104,27 +105,54 @@ final class DataTokensCommand implements Callable<Integer> {
 
     private void show(Row row, String shape, ExampleTokenizer examples, TokenText printed) {
         String title = "%s, %s".formatted(row.where(), shape);
+        TokenizationOptions settings = examples.options();
         Tokenization made;
         try {
-            made = examples.apply(List.of(row));
+            // without a limit first: whether a row is left out can be told from its length
+            made = new ExampleTokenizer(examples.tokenizer(), settings.withMaxLength(Integer.MAX_VALUE))
+                    .apply(List.of(row));
+            if (made.tokens() > settings.maxLength()) {
+                String tooLong = "%,d tokens, longer than max_length = %d".formatted(made.tokens(), settings.maxLength());
+                switch (settings.overlong()) {
+                    case DROP -> {
+                        printed.remark(title, "is left out: " + tooLong);
+                        return;
+                    }
+                    case ERROR -> throw new IllegalArgumentException(tooLong);
+                    default -> made = examples.apply(List.of(row));
+                }
+            }
         } catch (IllegalArgumentException e) {
             unusable = true;
-            printed.fault(title, e.getMessage());
+            printed.fault(title, reason(e));
             return;
         }
-        for (int i = 0; i < made.examples().size(); i++) {
-            String part = made.examples().size() == 1
-                    ? title
-                    : "%s, example %d of %d".formatted(title, i + 1, made.examples().size());
-            for (RowChange change : made.changes()) {
-                part += ", %,d tokens: %s".formatted(change.tokens(), change.reason());
-            }
-            TokenView view = TokenView.of(part, made.examples().get(i), examples.tokenizer());
+        show(title, made, examples, printed);
+    }
+
+    private void show(String title, Tokenization made, ExampleTokenizer examples, TokenText printed) {
+        int count = made.examples().size();
+        String changes = made.changes().stream()
+                .map(change -> ", of %,d tokens: %s".formatted(change.tokens(), change.reason()))
+                .collect(Collectors.joining());
+        for (int i = 0; i < count; i++) {
+            String part = count == 1 ? "" : ", example %d of %d".formatted(i + 1, count);
+            TokenView view = TokenView.of(title + changes + part, made.examples().get(i), examples.tokenizer());
             if (ids) {
                 printed.table(view);
             } else {
                 printed.text(view);
             }
         }
+    }
+
+    /// Of a fault of rows, what it says of the only one.
+    static String reason(IllegalArgumentException e) {
+        return e.getMessage()
+                .lines()
+                .filter(line -> line.matches(" +row \\d+: .*"))
+                .findFirst()
+                .map(line -> line.replaceFirst(" +row \\d+: ", ""))
+                .orElse(e.getMessage());
     }
 }

@@ -4,6 +4,7 @@ import dev.graft.export.QuantisedAdapter;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.Json;
 import dev.graft.quant.QuantFormat;
+import dev.graft.tokenizer.ChatTemplate;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -62,9 +63,8 @@ final class QuantizeCommand implements Runnable {
             names = "--skip",
             paramLabel = "NAME",
             split = ",",
-            description =
-                    "Layers left as they are, by the beginning or end of their names (default: lm_head; naming any"
-                            + " leaves only those out).")
+            description = "Layers left as they are, by the beginning or end of their names (default: lm_head; naming any"
+                    + " leaves only those out).")
     private List<String> skipped;
 
     @Option(
@@ -132,9 +132,10 @@ final class QuantizeCommand implements Runnable {
     }
 
     private QuantizeSummary adapter(QuantFormat format, Optional<TextRows> rows, Path folder) {
-        var summary = new QuantizeSummary(path, options.described(), QuantisedAdapter.write(path, folder, format));
+        var summary =
+                new QuantizeSummary(path, options.described(), QuantisedAdapter.write(path, folder, format));
         rows.ifPresent(text -> {
-            AdapterOrigin.require(path, base, Optional.empty(), force);
+            AdapterOrigin.require(path, base, ChatTemplate.in(path), force);
             summary.agreement(AdapterQuantization.compare(base, path, folder, text, dtype));
         });
         return summary;

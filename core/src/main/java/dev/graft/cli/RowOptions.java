@@ -6,19 +6,16 @@ import dev.graft.data.check.Lint;
 import dev.graft.tokenizer.ChatTemplate;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.Spec.Target;
-import picocli.CommandLine.TypeConversionException;
 
 /// Rows as training would take them: `INPUT… --model MODEL`, or a recipe. A command takes it as a `@Mixin`.
 final class RowOptions {
@@ -55,7 +52,6 @@ final class RowOptions {
     @Option(
             names = "--train-on",
             paramLabel = "WHICH",
-            converter = TrainOn.class,
             description = "Tokens that are learnt: completion, assistant, last_assistant or all (default: completion).")
     private Recipe.TrainOn trainOn;
 
@@ -68,7 +64,6 @@ final class RowOptions {
     @Option(
             names = "--overlong",
             paramLabel = "WHAT",
-            converter = Overlong.class,
             description = "Longer rows: error, truncate_start, truncate_end, drop or split (default: error).")
     private Recipe.Overlong overlong;
 
@@ -81,28 +76,6 @@ final class RowOptions {
 
     @Option(names = "--shape", paramLabel = "SHAPE", description = "What the columns mean, where they fit several.")
     private String shape;
-
-    static final class TrainOn implements ITypeConverter<Recipe.TrainOn> {
-        @Override
-        public Recipe.TrainOn convert(String text) {
-            return choice(Recipe.TrainOn.class, text);
-        }
-    }
-
-    static final class Overlong implements ITypeConverter<Recipe.Overlong> {
-        @Override
-        public Recipe.Overlong convert(String text) {
-            return choice(Recipe.Overlong.class, text);
-        }
-    }
-
-    private static <E extends Enum<E>> E choice(Class<E> type, String text) {
-        return Arrays.stream(type.getEnumConstants())
-                .filter(constant -> RecipeWriter.name(constant).equals(text))
-                .findFirst()
-                .orElseThrow(() -> new TypeConversionException(
-                        "\"%s\" is not one of %s".formatted(text, RecipeKey.choices(type).replace(" |", ","))));
-    }
 
     /// @param eval    held-out rows
     /// @param allowed names of checks to let through

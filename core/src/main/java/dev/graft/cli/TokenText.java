@@ -52,11 +52,16 @@ record TokenText(PrintWriter out, Style style, boolean colours) {
         out.flush();
     }
 
-    void fault(String title, String message) {
+    /// A row that has no example.
+    void remark(String title, String remark) {
         out.println();
-        out.println(style.bold(title));
-        out.println(style.red("cannot be trained on: ") + TerminalText.safe(message));
+        out.println(style.bold(TerminalText.safe(title)));
+        out.println(TerminalText.safe(remark));
         out.flush();
+    }
+
+    void fault(String title, String message) {
+        remark(title, "cannot be trained on: " + message);
     }
 
     private void title(TokenView view) {

@@ -49,6 +49,10 @@ public record TokenizationOptions(int maxLength, Overlong overlong, TrainOn trai
         return new TokenizationOptions(maxLength, Overlong.ERROR, TrainOn.COMPLETION, false);
     }
 
+    public TokenizationOptions withMaxLength(int maxLength) {
+        return new TokenizationOptions(maxLength, overlong, trainOn, dropMasked);
+    }
+
     public TokenizationOptions withOverlong(Overlong overlong) {
         return new TokenizationOptions(maxLength, overlong, trainOn, dropMasked);
     }

@@ -14,6 +14,7 @@ import java.util.Set;
 /// the first name, so that it stops at the second instead of loading a part.
 public final class AdapterWeights implements AutoCloseable {
     public static final String PLAIN = WeightFiles.ADAPTER;
+    private static final String PICKLE = "adapter_model.bin";
     public static final String QUANTISED = "adapter_model.quantised.safetensors";
 
     private final WeightFiles files;
@@ -46,9 +47,14 @@ public final class AdapterWeights implements AutoCloseable {
         return quantised;
     }
 
-    /// @throws FormatException when there is no such file, or it is damaged
+    /// @throws FormatException when there is no such file, or it is damaged, or only a pickle
     public static AdapterWeights open(Path directory) {
-        return new AdapterWeights(file(directory));
+        Path file = file(directory);
+        Path pickle = directory.resolve(PICKLE);
+        if (!Files.exists(file) && Files.exists(pickle)) {
+            throw Pickle.refusal(pickle);
+        }
+        return new AdapterWeights(file);
     }
 
     /// Names of all tensors; a factor that is packed is one.

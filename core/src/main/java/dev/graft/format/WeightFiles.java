@@ -28,10 +28,6 @@ public final class WeightFiles implements AutoCloseable {
     static final String SINGLE = "model.safetensors";
     static final String INDEX = "model.safetensors.index.json";
     static final String ADAPTER = "adapter_model.safetensors";
-    static final String PICKLE_ADVICE = "Pickle files run whatever code their author put there when they are loaded, so"
-            + " Graft does not read them. Convert it in Python: "
-            + "safetensors.torch.save_file(torch.load(FILE, weights_only=True), \"model.safetensors\").";
-
     private static final int FAULTS_SHOWN = 10;
 
     private final Path path;
@@ -119,8 +115,8 @@ public final class WeightFiles implements AutoCloseable {
 
     /// The weights of one file, such as an adapter's `adapter_model.safetensors`.
     public static WeightFiles openFile(Path file) {
-        if (Files.exists(file) && isPickle(file)) {
-            throw new FormatException(file, "this is a pickle file", "safetensors", PICKLE_ADVICE);
+        if (Files.exists(file) && Pickle.isOne(file)) {
+            throw Pickle.refusal(file);
         }
         return new WeightFiles(file, List.of(Safetensors.open(file)));
     }
@@ -192,7 +188,7 @@ public final class WeightFiles implements AutoCloseable {
                     "Give the base model here and this directory as the adapter.");
         }
         try (Stream<Path> list = Files.list(directory)) {
-            List<String> pickles = list.filter(WeightFiles::isPickle)
+            List<String> pickles = list.filter(Pickle::isOne)
                     .map(file -> file.getFileName().toString())
                     .sorted()
                     .toList();
@@ -202,16 +198,12 @@ public final class WeightFiles implements AutoCloseable {
                             ? "there are no weights here"
                             : "there are only pickle files, " + listed(pickles, ", "),
                     "%s, or %s with its shards".formatted(SINGLE, INDEX),
-                    pickles.isEmpty() ? "Check the path, or download the weights too." : PICKLE_ADVICE);
+                    pickles.isEmpty()
+                            ? "Check the path, or download the weights too."
+                            : Pickle.advice(Path.of(pickles.getFirst())));
         } catch (IOException e) {
             throw new UncheckedIOException("%s: cannot be listed (%s)".formatted(directory, e), e);
         }
-    }
-
-    private static boolean isPickle(Path file) {
-        return file.getFileName()
-                .toString()
-                .matches("(pytorch_model|adapter_model)[^/]*\\.bin|[^/]*\\.(pt|pth|ckpt|pkl|pickle)");
     }
 
     private static String listed(List<String> items, String separator) {

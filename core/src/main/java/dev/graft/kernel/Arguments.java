@@ -102,15 +102,7 @@ final class Arguments {
         requireWhole("absmax", absmax);
     }
 
-    /// A few rows and a matrix in bfloat16 to multiply them by.
-    static void halves(Tensor x, Tensor weight) {
-        int width = columns(x);
-        isHalf("x", x);
-        shaped("weight", weight, DType.BF16, weight.size(0), width);
-        requireWhole("weight", weight);
-    }
-
-    /// The same for a matrix of signed bytes.
+    /// A few rows and a matrix of signed bytes to multiply them by.
     static void bytes(Tensor x, Tensor codes) {
         int width = columns(x);
         if (x.dtype() != DType.I8) {

@@ -10,13 +10,6 @@ enum PlainRowProducts implements RowProducts {
     INSTANCE;
 
     @Override
-    public Tensor halves(Tensor x, Tensor weight) {
-        Arguments.halves(x, weight);
-        return Scope.local(
-                () -> x.to(DType.F32).mm(weight.to(DType.F32).t()).to(x.dtype()));
-    }
-
-    @Override
     public Tensor blocks(Tensor x, Tensor codes, Codebook book, int block, Scales scales, long out) {
         Arguments.blocks(x, codes, book, block, scales, out);
         return Scope.local(() -> {

@@ -17,77 +17,16 @@ import jdk.incubator.vector.VectorOperators;
 /// The vector loops of [VectorRowProducts]: one row of a packed matrix times one row of activations, or unpacked
 /// for several.
 ///
-/// Where two weights come out of one word, its two halves become two registers: weights 0, 2, 4 … and 1, 3, 5 ….
-/// Activations are put into that order once ([#pair]), weights never.
+/// A register of 4-bit codes is taken apart by shifts: one register of the first code of each word, one of the second,
+/// and so on. Activations are put into that order once ([#spread]), weights never.
 final class RowLoops {
-    /// Weights that two registers hold.
-    static final int PAIR = 2 * COUNT;
+    /// 4-bit codes in one lane.
+    static final int CODES = 8;
+
+    /// Weights whose codes one register holds.
+    static final int RUN = CODES * COUNT;
 
     private RowLoops() {}
-
-    // ---------------------------------------------------------------- activations
-
-    /// Sorts each whole run of [#PAIR] elements into those of even and of odd index.
-    static float[] pair(float[] x, int n) {
-        float[] paired = x.clone();
-        for (int start = 0; start + PAIR <= n; start += PAIR) {
-            for (int i = 0; i < COUNT; i++) {
-                paired[start + i] = x[start + 2 * i];
-                paired[start + COUNT + i] = x[start + 2 * i + 1];
-            }
-        }
-        return paired;
-    }
-
-    // ---------------------------------------------------------------- bfloat16
-
-    /// @param x paired
-    static float dotHalves(long row, float[] x, int n) {
-        FloatVector a = zero();
-        FloatVector b = zero();
-        FloatVector c = zero();
-        FloatVector d = zero();
-        int i = 0;
-        for (int end = n - 2 * PAIR; i <= end; i += 2 * PAIR) {
-            IntVector first = IntVector.fromMemorySegment(INTS, MEMORY, row + 2L * i, ORDER);
-            IntVector second = IntVector.fromMemorySegment(INTS, MEMORY, row + 2L * (i + PAIR), ORDER);
-            a = even(first).fma(fromArray(FLOATS, x, i), a);
-            b = odd(first).fma(fromArray(FLOATS, x, i + COUNT), b);
-            c = even(second).fma(fromArray(FLOATS, x, i + PAIR), c);
-            d = odd(second).fma(fromArray(FLOATS, x, i + PAIR + COUNT), d);
-        }
-        for (int end = n - PAIR; i <= end; i += PAIR) {
-            IntVector pair = IntVector.fromMemorySegment(INTS, MEMORY, row + 2L * i, ORDER);
-            a = even(pair).fma(fromArray(FLOATS, x, i), a);
-            b = odd(pair).fma(fromArray(FLOATS, x, i + COUNT), b);
-        }
-        float sum = Lanes.sum(a.add(b).add(c.add(d)));
-        for (; i < n; i++) {
-            sum += Tile.get(row + 2L * i, true) * x[i];
-        }
-        return sum;
-    }
-
-    /// A row as float32, paired.
-    static void readHalves(long row, float[] tile, int n) {
-        int i = 0;
-        for (int end = n - PAIR; i <= end; i += PAIR) {
-            IntVector pair = IntVector.fromMemorySegment(INTS, MEMORY, row + 2L * i, ORDER);
-            even(pair).intoArray(tile, i);
-            odd(pair).intoArray(tile, i + COUNT);
-        }
-        for (; i < n; i++) {
-            tile[i] = Tile.get(row + 2L * i, true);
-        }
-    }
-
-    private static FloatVector even(IntVector pair) {
-        return pair.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
-    }
-
-    private static FloatVector odd(IntVector pair) {
-        return pair.and(0xffff0000).reinterpretAsFloats();
-    }
 
     // ---------------------------------------------------------------- signed bytes
 
@@ -141,69 +80,77 @@ final class RowLoops {
 
     // ---------------------------------------------------------------- 4-bit blocks
 
-    /// Runs of [#PAIR] weights, `2^steps` of them to a block.
+    /// Sorts each run of [#RUN] elements into as many registers as a word has codes, by their place in the word.
     ///
-    /// @param x      paired
-    /// @param scales of the row's blocks, the first at `at`
-    static float dotBlocks(long row, float[] values, float[] scales, int at, int steps, float[] x, int runs) {
-        FloatVector lower = fromArray(FLOATS, values, 0);
-        FloatVector upper = fromArray(FLOATS, values, 16 - COUNT);
-        FloatVector a = zero();
-        FloatVector b = zero();
-        FloatVector c = zero();
-        FloatVector d = zero();
-        int run = 0;
-        for (; run + 1 < runs; run += 2) {
-            float scale = scales[at + (run >> steps)];
-            IntVector table = lower.mul(scale).reinterpretAsInts();
-            IntVector more = upper.mul(scale).reinterpretAsInts();
-            IntVector pair = bytes(row + (long) COUNT * run);
-            a = first(pair, table, more).fma(fromArray(FLOATS, x, PAIR * run), a);
-            b = second(pair, table, more).fma(fromArray(FLOATS, x, PAIR * run + COUNT), b);
-            float next = scales[at + (run + 1 >> steps)];
-            table = lower.mul(next).reinterpretAsInts();
-            more = upper.mul(next).reinterpretAsInts();
-            pair = bytes(row + (long) COUNT * run + COUNT);
-            c = first(pair, table, more).fma(fromArray(FLOATS, x, PAIR * run + PAIR), c);
-            d = second(pair, table, more).fma(fromArray(FLOATS, x, PAIR * run + PAIR + COUNT), d);
+    /// @return padded with zeros to whole runs
+    static float[] spread(float[] x, int n) {
+        float[] spread = new float[Math.ceilDiv(n, RUN) * RUN];
+        for (int i = 0; i < n; i++) {
+            int inRun = i % RUN;
+            int place = inRun % CODES ^ 1; // the first of a byte's two codes is its upper half
+            spread[i - inRun + place * COUNT + inRun / CODES] = x[i];
         }
-        if (run < runs) {
-            float scale = scales[at + (run >> steps)];
-            IntVector table = lower.mul(scale).reinterpretAsInts();
-            IntVector more = upper.mul(scale).reinterpretAsInts();
-            IntVector pair = bytes(row + (long) COUNT * run);
-            a = first(pair, table, more).fma(fromArray(FLOATS, x, PAIR * run), a);
-            b = second(pair, table, more).fma(fromArray(FLOATS, x, PAIR * run + COUNT), b);
-        }
-        return Lanes.sum(a.add(b).add(c.add(d)));
+        return spread;
     }
 
-    /// The same, unpacked.
-    static void readBlocks(long row, float[] values, float[] scales, int at, int steps, float[] tile, int runs) {
-        FloatVector lower = fromArray(FLOATS, values, 0);
-        FloatVector upper = fromArray(FLOATS, values, 16 - COUNT);
-        for (int run = 0; run < runs; run++) {
-            float scale = scales[at + (run >> steps)];
-            IntVector table = lower.mul(scale).reinterpretAsInts();
-            IntVector more = upper.mul(scale).reinterpretAsInts();
-            IntVector pair = bytes(row + (long) COUNT * run);
-            first(pair, table, more).intoArray(tile, PAIR * run);
-            second(pair, table, more).intoArray(tile, PAIR * run + COUNT);
+    /// For each word of a run, how many blocks after the run's first it lies in.
+    static int[] blockOfWord(int block) {
+        int[] blocks = new int[COUNT];
+        for (int lane = 0; lane < COUNT; lane++) {
+            blocks[lane] = CODES * lane / block;
+        }
+        return blocks;
+    }
+
+    /// A row of whole blocks. What is read behind its end, up to a whole run, meets zeros in `x`.
+    ///
+    /// @param x      spread
+    /// @param scales of the row's blocks, the first at `at`; padded by a register
+    /// @param words  as [#blockOfWord] gives
+    static float dotBlocks(
+            long row, float[] values, float[] scales, int at, int blockBits, int[] words, float[] x, int n) {
+        IntVector table = fromArray(FLOATS, values, 0).reinterpretAsInts();
+        IntVector more = fromArray(FLOATS, values, 16 - COUNT).reinterpretAsInts();
+        IntVector word = IntVector.fromArray(INTS, words, 0);
+        FloatVector sum = zero();
+        for (int i = 0; i < n; i += RUN) {
+            IntVector codes = IntVector.fromMemorySegment(INTS, MEMORY, row + (i >> 1), ORDER);
+            FloatVector a = value(codes, 0, table, more).mul(fromArray(FLOATS, x, i));
+            FloatVector b = value(codes, 4, table, more).mul(fromArray(FLOATS, x, i + COUNT));
+            a = value(codes, 8, table, more).fma(fromArray(FLOATS, x, i + 2 * COUNT), a);
+            b = value(codes, 12, table, more).fma(fromArray(FLOATS, x, i + 3 * COUNT), b);
+            a = value(codes, 16, table, more).fma(fromArray(FLOATS, x, i + 4 * COUNT), a);
+            b = value(codes, 20, table, more).fma(fromArray(FLOATS, x, i + 5 * COUNT), b);
+            a = value(codes, 24, table, more).fma(fromArray(FLOATS, x, i + 6 * COUNT), a);
+            b = value(codes, 28, table, more).fma(fromArray(FLOATS, x, i + 7 * COUNT), b);
+            sum = a.add(b).fma(scaleOf(word, scales, at + (i >> blockBits)), sum);
+        }
+        return Lanes.sum(sum);
+    }
+
+    /// The same row unpacked, spread.
+    static void readBlocks(
+            long row, float[] values, float[] scales, int at, int blockBits, int[] words, float[] tile, int n) {
+        IntVector table = fromArray(FLOATS, values, 0).reinterpretAsInts();
+        IntVector more = fromArray(FLOATS, values, 16 - COUNT).reinterpretAsInts();
+        IntVector word = IntVector.fromArray(INTS, words, 0);
+        for (int i = 0; i < n; i += RUN) {
+            IntVector codes = IntVector.fromMemorySegment(INTS, MEMORY, row + (i >> 1), ORDER);
+            FloatVector scale = scaleOf(word, scales, at + (i >> blockBits));
+            for (int place = 0; place < CODES; place++) {
+                value(codes, 4 * place, table, more).mul(scale).intoArray(tile, i + place * COUNT);
+            }
         }
     }
 
-    private static IntVector bytes(long address) {
-        return (IntVector) ByteVector.fromMemorySegment(QuantLoops.BYTES, MEMORY, address, ORDER)
-                .convertShape(VectorOperators.ZERO_EXTEND_B2I, INTS, 0);
-    }
-
-    private static FloatVector first(IntVector pair, IntVector table, IntVector more) {
-        return QuantLoops.select(pair.lanewise(VectorOperators.LSHR, 4), table, more)
+    private static FloatVector value(IntVector codes, int shift, IntVector table, IntVector more) {
+        // selecting looks at no more bits of an index than the table has
+        return QuantLoops.select(codes.lanewise(VectorOperators.LSHR, shift), table, more)
                 .reinterpretAsFloats();
     }
 
-    private static FloatVector second(IntVector pair, IntVector table, IntVector more) {
-        return QuantLoops.select(pair.and(15), table, more).reinterpretAsFloats();
+    private static FloatVector scaleOf(IntVector word, float[] scales, int at) {
+        return word.selectFrom(fromArray(FLOATS, scales, at).reinterpretAsInts()).reinterpretAsFloats();
     }
 
     // ---------------------------------------------------------------- unpacked rows

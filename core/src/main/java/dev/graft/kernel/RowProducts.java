@@ -7,7 +7,8 @@ import dev.graft.tensor.Tensor;
 ///
 /// As with [Kernels] there are two bodies, [PlainRowProducts] (ATen operations, any device) and [VectorRowProducts]
 /// (Vector API, CPU), and both take the same tests. Sums are in float32; a row of the matrix is worked on whole by
-/// one thread, so results do not depend on their number. Tensors are contiguous.
+/// one thread, so results do not depend on their number. Tensors are contiguous. Matrices in bfloat16 are not here:
+/// libtorch's product reads them as fast as memory gives them.
 public interface RowProducts {
     /// With more rows than this, unpacking the matrix for a full product is as fast.
     int MOST_ROWS = 8;
@@ -25,13 +26,6 @@ public interface RowProducts {
     static RowProducts of(Device device) {
         return areFast(device) ? VectorRowProducts.INSTANCE : PlainRowProducts.INSTANCE;
     }
-
-    /// Weights in bfloat16.
-    ///
-    /// @param x      float32 or bfloat16 `[rows, in]`
-    /// @param weight bfloat16 `[out, in]`
-    /// @return       `[rows, out]` in the type of `x`
-    Tensor halves(Tensor x, Tensor weight);
 
     /// Weights as [QuantKernels#quantiseBlocks] packs them in 4 bits: `value of code · scale` in float32.
     ///

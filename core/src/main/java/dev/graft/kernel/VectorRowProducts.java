@@ -7,6 +7,7 @@ import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Tensor;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 
 /// Products of few rows over libtorch's memory with the Vector API, on all threads libtorch uses. The loops are in
 /// [RowLoops].
@@ -23,29 +24,11 @@ enum VectorRowProducts implements RowProducts {
     }
 
     @Override
-    public Tensor halves(Tensor x, Tensor weight) {
-        Arguments.halves(x, weight);
-        int width = (int) x.size(1);
-        long bytes = address(weight);
-        return product(activations(x, true), weight.size(0), width, x.dtype(), () -> new Rows() {
-            @Override
-            public float dot(long row, float[] x) {
-                return RowLoops.dotHalves(bytes + 2 * row * width, x, width);
-            }
-
-            @Override
-            public void read(long row, float[] tile) {
-                RowLoops.readHalves(bytes + 2 * row * width, tile, width);
-            }
-        });
-    }
-
-    @Override
     public Tensor blocks(Tensor x, Tensor codes, Codebook book, int block, Scales scales, long out) {
         Arguments.blocks(x, codes, book, block, scales, out);
         int width = (int) x.size(1);
-        BlockRows.Matrix matrix = new BlockRows.Matrix(address(codes), book.values(), block, width, scales);
-        return product(activations(x, matrix.isPaired()), out, width, x.dtype(), () -> {
+        BlockRows.Matrix matrix = new BlockRows.Matrix(address(codes), book.values(), block, out, width, scales);
+        return product(activations(x, matrix::ordered), out, matrix.padded(), x.dtype(), () -> {
             BlockRows rows = new BlockRows(matrix);
             return new Rows() {
                 @Override
@@ -67,7 +50,7 @@ enum VectorRowProducts implements RowProducts {
         int width = (int) x.size(1);
         long bytes = address(codes);
         boolean whole = x.dtype() == DType.I8;
-        float[][] activations = activations(whole ? x.to(DType.F32) : x, false);
+        float[][] activations = activations(whole ? x.to(DType.F32) : x, row -> row);
         Supplier<Rows> rows = () -> new Rows() {
             @Override
             public float dot(long row, float[] x) {
@@ -81,34 +64,35 @@ enum VectorRowProducts implements RowProducts {
         };
         return whole
                 ? oneByOne(activations, codes.size(0), width, rows)
-                : product(activations, codes.size(0), width, DType.F32, rows);
+                : product(activations, codes.size(0), Tile.padded(width), DType.F32, rows);
     }
 
     /// Rows of `x` as padded tiles.
-    private static float[][] activations(Tensor x, boolean paired) {
+    private static float[][] activations(Tensor x, UnaryOperator<float[]> order) {
         boolean half = isHalf("x", x);
         int width = (int) x.size(1);
         float[][] tiles = new float[(int) x.size(0)][];
         for (int r = 0; r < tiles.length; r++) {
             float[] tile = Tile.of(width);
             Tile.read(Tile.at(address(x), (long) r * width, half), half, tile, 0, width);
-            tiles[r] = paired ? RowLoops.pair(tile, width) : tile;
+            tiles[r] = order.apply(tile);
         }
         return tiles;
     }
 
     /// Unpacks each row of the matrix once when there are several of activations.
-    private static Tensor product(float[][] x, long out, int width, DType type, Supplier<Rows> matrix) {
+    ///
+    /// @param padded length of their tiles
+    private static Tensor product(float[][] x, long out, int padded, DType type, Supplier<Rows> matrix) {
         if (x.length <= 1) {
-            return oneByOne(x, out, width, matrix).to(type);
+            return oneByOne(x, out, padded, matrix).to(type);
         }
         Tensor y = Tensor.empty(type, Device.cpu(), x.length, out);
         boolean half = isHalf("y", y);
         long ys = address(y);
-        int padded = Tile.padded(width);
-        Parallel.rows(out, width, (from, to) -> {
+        Parallel.rows(out, padded, (from, to) -> {
             Rows rows = matrix.get();
-            float[] tile = Tile.of(width);
+            float[] tile = new float[padded];
             float[] sums = new float[x.length];
             for (long row = from; row < to; row++) {
                 rows.read(row, tile);

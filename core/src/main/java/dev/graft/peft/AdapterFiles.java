@@ -23,7 +23,6 @@ import java.util.TreeSet;
 /// The two files of a PEFT adapter directory.
 final class AdapterFiles {
     static final String WEIGHTS = AdapterWeights.PLAIN;
-    static final String PICKLE = "adapter_model.bin";
     private static final String PREFIX = "base_model.model.";
 
     private AdapterFiles() {}
@@ -47,31 +46,11 @@ final class AdapterFiles {
     }
 
     static void load(Path directory, AdaptedModel model) {
-        try (AdapterWeights files = open(directory);
+        try (AdapterWeights files = AdapterWeights.open(directory);
                 Scope scope = Scope.open()) {
             requireFit(directory, model, files);
             model.keys.forEach((key, parameter) -> parameter.set(files.tensor(PREFIX + key)));
         }
-    }
-
-    private static AdapterWeights open(Path directory) {
-        Path file = AdapterWeights.file(directory);
-        Path pickle = directory.resolve(PICKLE);
-        if (!Files.exists(file) && Files.exists(pickle)) {
-            throw pickled(pickle);
-        }
-        return AdapterWeights.open(directory);
-    }
-
-    /// Why a pickle stays closed, and how to turn it into what can be read.
-    static FormatException pickled(Path pickle) {
-        return new FormatException(
-                pickle, "it is a Python pickle, which may run any program when it is opened", WEIGHTS, """
-                Where you trust it, convert it once in Python:
-                  import torch, safetensors.torch as s
-                  s.save_file({k: v.contiguous() for k, v in torch.load("%s", weights_only=True).items()}, "%s")\
-                """.formatted(
-                                PICKLE, WEIGHTS));
     }
 
     private static void requireFit(Path directory, AdaptedModel model, AdapterWeights files) {

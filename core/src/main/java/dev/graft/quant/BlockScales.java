@@ -3,6 +3,7 @@ package dev.graft.quant;
 import dev.graft.kernel.Codebook;
 import dev.graft.kernel.DynamicMap;
 import dev.graft.kernel.QuantKernels;
+import dev.graft.kernel.RowProducts;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
@@ -18,11 +19,19 @@ sealed interface BlockScales extends AutoCloseable {
     /// Scales in float32; belongs to the current scope or to this.
     Tensor values();
 
+    /// The same for products that read scales as they are kept.
+    RowProducts.Scales forProducts();
+
     @Override
     void close();
 
     /// @param values float32 `[blocks]`
     record Plain(Tensor values) implements BlockScales {
+        @Override
+        public RowProducts.Scales forProducts() {
+            return new RowProducts.Scales.Plain(values);
+        }
+
         @Override
         public void close() {
             values.release();
@@ -40,6 +49,11 @@ sealed interface BlockScales extends AutoCloseable {
             Tensor values = Tensor.empty(DType.F32, codes.device(), codes.elements());
             QuantKernels.of(codes.device()).dequantiseBlocks(codes, absmax, book, NESTED_BLOCK, values);
             return values.addInPlace(offsetTensor());
+        }
+
+        @Override
+        public RowProducts.Scales forProducts() {
+            return new RowProducts.Scales.Nested(codes, absmax, book, NESTED_BLOCK, offset);
         }
 
         private Tensor offsetTensor() {

@@ -2,12 +2,14 @@ package dev.graft.quant;
 
 import dev.graft.kernel.Codebook;
 import dev.graft.kernel.QuantKernels;
+import dev.graft.kernel.RowProducts;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /// A tensor cut, row after row, into blocks that share a scale: a code for each number, and the scales.
 ///
@@ -52,6 +54,17 @@ record Blockwise(
         try (Scope scope = Scope.open()) {
             QuantKernels.of(device()).dequantiseBlocks(codes, scales.values(), book, block, into);
         }
+    }
+
+    /// For few rows the codes are read where they lie; for many, and on devices where that is not faster, the unpacked
+    /// matrix is worth its while.
+    @Override
+    public Optional<Tensor> product(Tensor x) {
+        if (book.bits() != 4 || x.size(0) > RowProducts.MOST_ROWS || !RowProducts.areFast(device())) {
+            return Optional.empty();
+        }
+        return Optional.of(RowProducts.of(device())
+                .blocks(x.contiguous(), codes, book, block, scales.forProducts(), shape[0]));
     }
 
     @Override

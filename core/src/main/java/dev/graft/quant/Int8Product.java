@@ -1,6 +1,7 @@
 package dev.graft.quant;
 
 import dev.graft.kernel.QuantKernels;
+import dev.graft.kernel.RowProducts;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
@@ -37,11 +38,10 @@ final class Int8Product {
             Tensor codes = Tensor.empty(DType.I8, x.device(), x.shape());
             Tensor scales = Tensor.empty(DType.F32, x.device(), x.size(0));
             QuantKernels.of(x.device()).quantiseRows(inside.contiguous(), codes, scales);
-            Tensor whole = codes.to(DType.F32);
             if (outliers.length > 0 && x.size(0) > 1) {
-                whole.indexCopyInPlace(1, index, Tensor.zeros(DType.F32, x.device(), x.size(0), outliers.length));
+                codes.indexCopyInPlace(1, index, Tensor.zeros(DType.I8, x.device(), x.size(0), outliers.length));
             }
-            Tensor y = product(whole, weight.codes())
+            Tensor y = product(codes, weight.codes())
                     .mulInPlace(scales.unsqueeze(1))
                     .mulInPlace(weight.scales())
                     .mulInPlace(STEP);
@@ -59,11 +59,16 @@ final class Int8Product {
 
     /// The whole-number product, exact, as float32 (rounded once more when a sum passes 2²⁴).
     private static Tensor product(Tensor codes, Tensor weight) {
-        Tensor sum = null;
         long columns = codes.size(1);
+        boolean few = codes.size(0) <= RowProducts.MOST_ROWS && columns <= RowProducts.EXACT_COLUMNS;
+        if (few && RowProducts.areFast(codes.device())) {
+            return RowProducts.of(codes.device()).bytes(codes, weight);
+        }
+        Tensor whole = codes.to(DType.F32);
+        Tensor sum = null;
         for (long start = 0; start < columns; start += EXACT_COLUMNS) {
             long length = Math.min(EXACT_COLUMNS, columns - start);
-            Tensor part = codes.narrow(1, start, length)
+            Tensor part = whole.narrow(1, start, length)
                     .mm(weight.narrow(1, start, length).to(DType.F32).t());
             sum = sum == null ? part : sum.addInPlace(part);
         }

@@ -17,6 +17,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Pattern;
 
 /// How a model writes a conversation as one text: the Jinja template that comes with its tokenizer.
 ///
@@ -28,6 +29,7 @@ public final class ChatTemplate {
     /// The names of the templates that come with Graft.
     public static final List<String> BUILT_IN =
             List.of("alpaca", "chatml", "gemma", "llama3", "mistral", "phi3", "zephyr");
+    private static final Pattern GENERATION = Pattern.compile("\\{%[-+]?\\s*generation\\s*[-+]?%}");
     private static final List<String> REASONING = List.of("reasoning_content", "thinking", "reasoning");
 
     private final Map<String, String> sources;
@@ -168,7 +170,7 @@ public final class ChatTemplate {
 
     /// Whether the template marks what the assistant says, by `{% generation %}`.
     public boolean marksGenerations(boolean withTools) {
-        return source(withTools).matches("(?s).*\\{%[-+]?\\s*generation\\s*[-+]?%}.*");
+        return GENERATION.matcher(source(withTools)).find();
     }
 
     private String source(boolean withTools) {

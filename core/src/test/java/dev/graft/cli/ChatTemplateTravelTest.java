@@ -12,6 +12,8 @@ import dev.graft.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -35,9 +37,13 @@ class ChatTemplateTravelTest {
         settings.remove("chat_template");
         AtomicFiles.writeString(config, Json.pretty(settings));
         Files.writeString(model.resolve("generation_config.json"), "{\"eos_token_id\": 1}");
-        Files.writeString(folder.resolve("rows.jsonl"), """
-                {"messages": [{"role": "user", "content": "hello"}, {"role": "assistant", "content": " world"}]}
-                """.repeat(8));
+        Files.writeString(
+                folder.resolve("rows.jsonl"),
+                Stream.of("one", "two", "three", "four", "five", "six", "seven", "eight")
+                        .map("""
+                        {"messages": [{"role": "user", "content": "hello"}, {"role": "assistant", "content": " %s"}]}
+                        """::formatted)
+                        .collect(Collectors.joining()));
         recipe = TrainRuns.recipe(folder, model);
         run = folder.resolve("run");
     }
@@ -124,6 +130,21 @@ class ChatTemplateTravelTest {
         assertThat(Ran.graft("generate", model, "--adapter", folded, "--prompt", "hi", "--max-new-tokens", 1)
                         .exitCode())
                 .isZero();
+    }
+
+    @Test
+    void adaptersOfTwoTemplatesDoNotMakeOneModel() throws IOException {
+        Path chatml = TinyModel.adapterIn(folder, model);
+        Path other = Files.createDirectory(folder.resolve("other"));
+        for (String file : new String[] {"adapter_config.json", "adapter_model.safetensors"}) {
+            Files.copy(chatml.resolve(file), other.resolve(file));
+        }
+        Files.writeString(chatml.resolve("chat_template.jinja"), CHATML);
+        Files.writeString(other.resolve("chat_template.jinja"), "{{ messages[0].content }}</s>");
+        Path merged = folder.resolve("merged");
+        assertThat(Ran.graft("merge", model, chatml, other, "--output", merged).err())
+                .contains(other.toString(), "another than that of " + chatml, "one chat template");
+        assertThat(merged).doesNotExist();
     }
 
     @Test

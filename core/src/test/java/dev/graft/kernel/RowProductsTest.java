@@ -55,14 +55,6 @@ class RowProductsTest {
 
     @ParameterizedTest
     @MethodSource("cases")
-    void halvesGiveTheProductOfTheMatrix(Case c) {
-        Tensor x = normal(c.rows, c.in).to(c.type);
-        Tensor weight = normal(c.out, c.in).to(DType.BF16);
-        compare(c, x, kernels -> kernels.halves(x, weight));
-    }
-
-    @ParameterizedTest
-    @MethodSource("cases")
     void blocksGiveTheProductOfTheUnpackedMatrix(Case c) {
         Tensor x = normal(c.rows, c.in).to(c.type);
         long elements = (long) c.in * c.out;
@@ -113,9 +105,6 @@ class RowProductsTest {
         assertThatThrownBy(() -> kernels.blocks(x, codes, EIGHTHS, 64, new Scales.Plain(absmax), 2))
                 .hasMessageContaining("codes")
                 .hasMessageContaining("64 elements of U8");
-        assertThatThrownBy(() -> kernels.halves(x, normal(3, 65).to(DType.BF16)))
-                .hasMessageContaining("weight")
-                .hasMessageContaining("[3, 64]");
         assertThatThrownBy(() -> kernels.bytes(whole(1, 16385), whole(1, 16385)))
                 .hasMessageContaining("at most 16384 columns");
     }
