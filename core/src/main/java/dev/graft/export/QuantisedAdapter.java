@@ -183,6 +183,7 @@ public final class QuantisedAdapter {
         } catch (IOException e) {
             throw new UncheckedIOException("cannot copy %s to %s".formatted(adapter.resolve(CONFIG), folder), e);
         }
+        ModelDirectory.copyBesideTheWeights(adapter, folder);
         Origin.read(adapter).ifPresent(origin -> {
             Map<String, Object> made = new LinkedHashMap<>(origin.made());
             made.put("quantised", format.toString());

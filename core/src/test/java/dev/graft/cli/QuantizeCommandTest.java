@@ -131,6 +131,18 @@ class QuantizeCommandTest {
         assertThat(inspected.out()).contains("rank 2 on 14 layers");
     }
 
+    @Test
+    void theChatTemplateOfAnAdapterGoesAlong() throws IOException {
+        Path chatting = Files.createDirectory(folder.resolve("chatting"));
+        for (String name : List.of("adapter_config.json", "adapter_model.safetensors")) {
+            Files.copy(adapter.resolve(name), chatting.resolve(name));
+        }
+        Files.writeString(chatting.resolve("chat_template.jinja"), "{{ messages[0].content }}");
+        Ran ran = quantize(chatting, "--format nf4");
+        assertThat(ran.exitCode()).as(ran.err()).isZero();
+        assertThat(output.resolve("chat_template.jinja")).hasContent("{{ messages[0].content }}");
+    }
+
     private double perplexity(Path adapter) {
         Ran eval = Ran.graft("eval", model, "--adapter", adapter, "--data", rows, "--dtype", "float32", "--json");
         assertThat(eval.exitCode()).as(eval.err()).isZero();
