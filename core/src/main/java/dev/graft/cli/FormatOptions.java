@@ -19,8 +19,9 @@ final class FormatOptions {
             names = "--format",
             required = true,
             paramLabel = "F",
-            description = "nf4, fp4 or int8 (LLM.int8()), which Transformers loads with bitsandbytes; int8-affine (scale"
-                    + " and zero point, for small devices) or int4 (for comparison), which Graft reads.")
+            description =
+                    "nf4, fp4 or int8 (LLM.int8()), which Transformers loads with bitsandbytes; int8-affine (scale"
+                            + " and zero point, for small devices) or int4 (for comparison), which Graft reads.")
     private String format;
 
     @Option(
@@ -63,8 +64,12 @@ final class FormatOptions {
                 command,
                 !doubleQuant || blocks && !format.equals("int4"),
                 "--double-quant means nothing to --format %s".formatted(format));
-        for (Object given : new Object[] {perTensor ? "--per-tensor" : null, symmetric ? "--symmetric" : null,
-            calibrate == null ? null : "--calibrate", percentile == null ? null : "--percentile"}) {
+        for (Object given : new Object[] {
+            perTensor ? "--per-tensor" : null,
+            symmetric ? "--symmetric" : null,
+            calibrate == null ? null : "--calibrate",
+            percentile == null ? null : "--percentile"
+        }) {
             require(
                     command,
                     given == null || isAffine(),

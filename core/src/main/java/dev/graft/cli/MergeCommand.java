@@ -137,17 +137,16 @@ final class MergeCommand implements Runnable {
     @Option(
             names = "--max-kl",
             paramLabel = "X",
-            defaultValue = "0.01",
             description = "Fail when the mean KL divergence of a token's prediction, merged from base + adapter, is"
-                    + " larger (in nats; default: ${DEFAULT-VALUE}).")
-    private double maxKl;
+                    + " larger (in nats; default: 0.01, of a quantised model 0.1).")
+    private Double maxKl;
 
     @Option(
             names = "--max-rounding",
             paramLabel = "Y",
-            defaultValue = "0.5",
-            description = "Fail when rounding moves any tensor by more than Y times ‖ΔW‖ (default: ${DEFAULT-VALUE}).")
-    private double maxRounding;
+            description = "Fail when rounding moves any tensor by more than Y times ‖ΔW‖ (default: 0.5; of a quantised"
+                    + " model, whose steps are larger than most changes, no limit).")
+    private Double maxRounding;
 
     /// That the adapters were trained with, where it is not the base's.
     private Optional<ChatTemplate> template = Optional.empty();
@@ -161,8 +160,10 @@ final class MergeCommand implements Runnable {
         require(format == Format.HF || !keepDelta, "--keep-delta goes with --format hf");
         require(!keepDelta || !options.method().asAdapter(), "--keep-delta is for models; an adapter changes no base");
         require(probeRows >= 1, "--probe-rows is %d; expected 1 or more".formatted(probeRows));
-        require(maxKl >= 0, "--max-kl is %s; expected 0 or more".formatted(maxKl));
-        require(maxRounding >= 0, "--max-rounding is %s; expected 0 or more".formatted(maxRounding));
+        require(maxKl == null || maxKl >= 0, "--max-kl is %s; expected 0 or more".formatted(maxKl));
+        require(
+                maxRounding == null || maxRounding >= 0,
+                "--max-rounding is %s; expected 0 or more".formatted(maxRounding));
         requirePlace();
         adapters.forEach(adapter -> AdapterOrigin.require(adapter, model, ChatTemplate.in(adapter), force));
         template = Templates.of(adapters);
@@ -231,7 +232,7 @@ final class MergeCommand implements Runnable {
         sayMerging();
         MergeReport report = keepDelta ? merge.writeWithDelta(folder) : merge.write(folder);
         MergeVerdict verdict = verdict(merge, settings, report, folder);
-        requirePassed(verdict);
+        requirePassed(verdict, merge);
         AtomicFiles.writeString(folder.resolve(REPORT_JSON), Json.pretty(verdict.json()) + "\n");
         AtomicFiles.writeString(folder.resolve(REPORT_TEXT), verdict.text());
     }
@@ -245,7 +246,7 @@ final class MergeCommand implements Runnable {
                 sayMerging();
                 MergeReport report = merge.writeGguf(folder.resolve("model"), file);
                 MergeVerdict verdict = verdict(merge, settings, report, file);
-                requirePassed(verdict);
+                requirePassed(verdict, merge);
                 AtomicFiles.writeString(reportBeside(), Json.pretty(verdict.json()) + "\n");
                 move(file, output);
             });
@@ -277,15 +278,19 @@ final class MergeCommand implements Runnable {
             }
         });
         console.clear();
-        var verdict = new MergeVerdict(
-                request(settings),
-                report,
-                compared.map(MergeProbe::what),
-                agreement,
-                new MergeVerdict.Limits(maxKl, maxRounding));
+        var verdict =
+                new MergeVerdict(request(settings), report, compared.map(MergeProbe::what), agreement, limits(merge));
         verdict.print(spec.commandLine().getOut(), Console.stdout().style());
         spec.commandLine().getOut().flush();
         return verdict;
+    }
+
+    /// Packing again moves weights by about as much as an adapter does, so that only the predictions tell.
+    private MergeVerdict.Limits limits(Merge merge) {
+        boolean packed = merge.requantises() && format == Format.HF;
+        double kl = packed ? 0.1 : 0.01;
+        double rounding = packed ? Double.POSITIVE_INFINITY : 0.5;
+        return new MergeVerdict.Limits(maxKl == null ? kl : maxKl, maxRounding == null ? rounding : maxRounding);
     }
 
     private static void say(Console console, String doing) {
@@ -318,14 +323,18 @@ final class MergeCommand implements Runnable {
     }
 
     /// Leaves the report beside the folder that does not come to be.
-    private void requirePassed(MergeVerdict verdict) {
+    private void requirePassed(MergeVerdict verdict, Merge merge) {
         if (verdict.faults().isEmpty()) {
             return;
         }
         AtomicFiles.writeString(reportBeside(), Json.pretty(verdict.json()) + "\n");
         throw new IllegalStateException(
-                "%s was not written: %s. Save with --dtype float32, keep the adapter beside its base (--adapter), or raise the limit if this is good enough. The report is %s."
-                        .formatted(output, String.join("; ", verdict.faults()), reportBeside()));
+                "%s was not written: %s. Save with --dtype %s, keep the adapter beside its base (--adapter), or raise the limit if this is good enough. The report is %s."
+                        .formatted(
+                                output,
+                                String.join("; ", verdict.faults()),
+                                merge.requantises() ? "bfloat16, which does not quantise" : "float32",
+                                reportBeside()));
     }
 
     private Path reportBeside() {

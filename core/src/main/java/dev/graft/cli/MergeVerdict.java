@@ -26,7 +26,7 @@ record MergeVerdict(
     private static final int SHOWN = 3;
 
     /// @param maxKl       mean KL divergence allowed, in nats
-    /// @param maxRounding `‖saved − (W + ΔW)‖ / ‖ΔW‖` allowed of any tensor
+    /// @param maxRounding `‖saved − (W + ΔW)‖ / ‖ΔW‖` allowed of any tensor; infinite for no limit
     record Limits(double maxKl, double maxRounding) {}
 
     /// Everything that is beyond its limit, a sentence each; NaN is beyond any.
@@ -36,7 +36,7 @@ record MergeVerdict(
             if (!(worst.roundingError() <= limits.maxRounding)) {
                 faults.add(text(
                         "rounding to %s moves %s by %s %% of what the adapter changes in it, and --max-rounding allows %s %%",
-                        worst.dtype(), worst.name(), percent(worst.roundingError()), percent(limits.maxRounding)));
+                        worst.savedAs(), worst.name(), percent(worst.roundingError()), percent(limits.maxRounding)));
             }
         });
         agreement.ifPresent(found -> {
@@ -55,7 +55,7 @@ record MergeVerdict(
         json.put("faults", faults());
         Map<String, Object> allowed = new LinkedHashMap<>();
         allowed.put("max_kl", limits.maxKl);
-        allowed.put("max_rounding", limits.maxRounding);
+        allowed.put("max_rounding", Double.isInfinite(limits.maxRounding) ? null : limits.maxRounding);
         json.put("limits", allowed);
         agreement.ifPresent(found -> {
             Map<String, Object> on = new LinkedHashMap<>();

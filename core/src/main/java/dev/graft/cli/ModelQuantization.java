@@ -41,8 +41,8 @@ final class ModelQuantization {
     /// @param set that inputs of layers are calibrated on; only for [AffineInt8]
     QuantisationReport write(Path folder, Optional<TextRows> set) {
         try (QuantisedModel quantised = QuantisedModel.open(model, format, skipped)) {
-            Map<String, AffineInt8.Steps> inputs = set.map(text -> inputSteps(text, quantised.modules()))
-                    .orElse(Map.of());
+            Map<String, AffineInt8.Steps> inputs =
+                    set.map(text -> inputSteps(text, quantised.modules())).orElse(Map.of());
             return quantised.write(folder, inputs, layer -> {
                 ProcessMemory.anonymousMegabytes().ifPresent(now -> peak = Math.max(peak, now));
                 say("quantising " + layer.name());

@@ -63,8 +63,9 @@ final class QuantizeCommand implements Runnable {
             names = "--skip",
             paramLabel = "NAME",
             split = ",",
-            description = "Layers left as they are, by the beginning or end of their names (default: lm_head; naming any"
-                    + " leaves only those out).")
+            description =
+                    "Layers left as they are, by the beginning or end of their names (default: lm_head; naming any"
+                            + " leaves only those out).")
     private List<String> skipped;
 
     @Option(
@@ -132,8 +133,7 @@ final class QuantizeCommand implements Runnable {
     }
 
     private QuantizeSummary adapter(QuantFormat format, Optional<TextRows> rows, Path folder) {
-        var summary =
-                new QuantizeSummary(path, options.described(), QuantisedAdapter.write(path, folder, format));
+        var summary = new QuantizeSummary(path, options.described(), QuantisedAdapter.write(path, folder, format));
         rows.ifPresent(text -> {
             AdapterOrigin.require(path, base, ChatTemplate.in(path), force);
             summary.agreement(AdapterQuantization.compare(base, path, folder, text, dtype));

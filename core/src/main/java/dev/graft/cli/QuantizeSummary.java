@@ -50,18 +50,31 @@ final class QuantizeSummary {
 
     /// Scales and zero points, where the format has them.
     private void addScales() {
-        List<QuantisedLayer.Affine> affine =
-                report.layers().stream().flatMap(layer -> layer.affine().stream()).toList();
+        List<QuantisedLayer.Affine> affine = report.layers().stream()
+                .flatMap(layer -> layer.affine().stream())
+                .toList();
         if (affine.isEmpty()) {
             return;
         }
         facts.add(
                 "weights",
                 "scales %.3g to %.3g, zero points %d to %d",
-                affine.stream().mapToDouble(QuantisedLayer.Affine::smallestScale).min().orElseThrow(),
-                affine.stream().mapToDouble(QuantisedLayer.Affine::largestScale).max().orElseThrow(),
-                affine.stream().mapToLong(QuantisedLayer.Affine::lowestZero).min().orElseThrow(),
-                affine.stream().mapToLong(QuantisedLayer.Affine::highestZero).max().orElseThrow());
+                affine.stream()
+                        .mapToDouble(QuantisedLayer.Affine::smallestScale)
+                        .min()
+                        .orElseThrow(),
+                affine.stream()
+                        .mapToDouble(QuantisedLayer.Affine::largestScale)
+                        .max()
+                        .orElseThrow(),
+                affine.stream()
+                        .mapToLong(QuantisedLayer.Affine::lowestZero)
+                        .min()
+                        .orElseThrow(),
+                affine.stream()
+                        .mapToLong(QuantisedLayer.Affine::highestZero)
+                        .max()
+                        .orElseThrow());
         var inputs = affine.stream().flatMap(one -> one.input().stream()).toList();
         if (!inputs.isEmpty()) {
             facts.add(

@@ -1,6 +1,8 @@
 package dev.graft.export;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.graft.format.AtomicFiles;
+import dev.graft.format.Json;
 import dev.graft.format.Safetensors.Entry;
 import dev.graft.format.WeightHash;
 import dev.graft.format.vocabulary.TemplateFiles;
@@ -43,6 +45,7 @@ import java.util.Set;
 /// ```
 public final class Merge implements AutoCloseable {
     private static final String HEAD = "lm_head.weight";
+    private static final String QUANTIZATION = "quantization_config";
 
     private final Path model;
     private final MergeSettings settings;
@@ -85,6 +88,7 @@ public final class Merge implements AutoCloseable {
             opened.forEach(adapter -> requireBases(adapter, files));
             requireNoConflict(opened);
             requireOneHead(opened, settings);
+            requireFormatToPackAgain(model, files, settings);
             return new Merge(model, settings, files, opened);
         } catch (RuntimeException | Error e) {
             opened.forEach(OpenedAdapter::close);
@@ -157,6 +161,16 @@ public final class Merge implements AutoCloseable {
         }
     }
 
+    /// Scales and zero points of a layer's inputs belong to the weights they were calibrated with.
+    private static void requireFormatToPackAgain(Path model, ModelSource files, MergeSettings settings) {
+        String format = files.config().json().path(QUANTIZATION).path("format").asText();
+        if (settings.saveType().isEmpty() && format.equals("int8-affine")) {
+            throw new IllegalArgumentException(
+                    "%s is quantised in int8-affine, which a merge does not calibrate again; merge into the model it was made of and quantise the result, or save it unquantised with --dtype bfloat16"
+                            .formatted(model));
+        }
+    }
+
     private static boolean conflict(OpenedAdapter one, OpenedAdapter other, String tensor) {
         if (one.change(tensor) instanceof TensorChange.Rows rows
                 && other.change(tensor) instanceof TensorChange.Rows others) {
@@ -171,7 +185,7 @@ public final class Merge implements AutoCloseable {
 
     /// Writes the merged model into an empty folder.
     public MergeReport write(Path folder) {
-        return write(folder, Optional.empty());
+        return write(folder, Optional.empty(), settings.saveType());
     }
 
     /// The same, and beside it what [Unmerge] needs to give the base back bit for bit.
@@ -181,8 +195,13 @@ public final class Merge implements AutoCloseable {
                     "%s is a single file, and what unmerging gives back is a folder; keep the file instead"
                             .formatted(model));
         }
+        if (isQuantised()) {
+            throw new IllegalArgumentException(
+                    "%s is quantised, and unmerging gives back weights bit for bit as they are before a merge; keep the quantised model itself instead"
+                            .formatted(model));
+        }
         try (KeptDelta.Writer kept = new KeptDelta.Writer(folder)) {
-            MergeReport report = write(folder, Optional.of(kept));
+            MergeReport report = write(folder, Optional.of(kept), settings.saveType());
             kept.finish(WeightHash.of(model), model.resolve("config.json"));
             return report;
         }
@@ -193,11 +212,14 @@ public final class Merge implements AutoCloseable {
     /// @param folder of the merged model that the file is made from
     public MergeReport writeGguf(Path folder, Path file) {
         List<MergeReport> report = new ArrayList<>();
-        AtomicFiles.directory(folder, into -> report.add(write(into)));
+        DType type = settings.saveType().orElse(storedType(files));
+        // weights of a quantised base are packed once, by the GGUF file
+        Optional<DType> saveType = isQuantised() ? Optional.of(type) : settings.saveType();
+        AtomicFiles.directory(folder, into -> report.add(write(into, Optional.empty(), saveType)));
         GgufExport.run(
                 folder,
                 file,
-                switch (settings.saveType().orElse(storedType(files))) {
+                switch (type) {
                     case BF16 -> GgufExport.Type.BF16;
                     case F16 -> GgufExport.Type.F16;
                     default -> GgufExport.Type.F32;
@@ -205,7 +227,14 @@ public final class Merge implements AutoCloseable {
         return report.getFirst();
     }
 
-    private MergeReport write(Path folder, Optional<KeptDelta.Writer> kept) {
+    private MergeReport write(Path folder, Optional<KeptDelta.Writer> kept, Optional<DType> saveType) {
+        try (Requantising packing = new Requantising(files)) {
+            return write(folder, kept, saveType, packing);
+        }
+    }
+
+    private MergeReport write(
+            Path folder, Optional<KeptDelta.Writer> kept, Optional<DType> saveType, Requantising packing) {
         List<MergedTensor> layers = new ArrayList<>();
         Retyping retyping = new Retyping();
         Map<String, ModelDirectory.Weight> weights = new LinkedHashMap<>();
@@ -213,8 +242,15 @@ public final class Merge implements AutoCloseable {
             String base = baseOf(name);
             Entry entry = files.entry(base);
             DType own = entry.dtype().orElseThrow();
-            DType type = own.isFloating() ? settings.saveType().orElse(own) : own;
+            DType type = own.isFloating() ? saveType.orElse(own) : own;
             TensorMerge merge = new TensorMerge(isCopy(name) ? table : name, settings, adapters);
+            if (saveType.isEmpty()) {
+                Map<String, ModelDirectory.Weight> packed = packing.weights(name, merge, layers);
+                weights.putAll(packed);
+                if (!packed.isEmpty()) {
+                    continue;
+                }
+            }
             weights.put(name, new ModelDirectory.Weight(type, entry.shape(), () -> {
                 Tensor stored = source.stored(base);
                 Tensor saved = merge.isNothing() ? retyping.add(stored, type) : merge.rounded(stored, type, layers);
@@ -222,11 +258,28 @@ public final class Merge implements AutoCloseable {
                 return saved;
             }));
         }
-        boolean untied =
-                weights.keySet().stream().anyMatch(name -> !baseOf(name).equals(name));
-        ModelDirectory.fill(folder, model, weights, settings.saveType().orElse(storedType(files)), untied);
+        boolean untied = names().stream().anyMatch(name -> !baseOf(name).equals(name));
+        ModelDirectory.fill(folder, model, weights, saveType.orElse(storedType(files)), untied);
+        if (isQuantised() && saveType.isPresent()) {
+            removeQuantizationConfig(folder.resolve("config.json"));
+        }
         template.ifPresent(files -> files.replaceIn(folder));
-        return new MergeReport(layers, weights.size(), retyping.tensors, retyping.error());
+        return new MergeReport(layers, names().size(), retyping.tensors, retyping.error());
+    }
+
+    private static void removeQuantizationConfig(Path file) {
+        ObjectNode config = ((ObjectNode) Json.readObject(file, "the model's configuration")).deepCopy();
+        config.remove(QUANTIZATION);
+        AtomicFiles.writeString(file, Json.pretty(config) + "\n");
+    }
+
+    private boolean isQuantised() {
+        return files.config().json().hasNonNull(QUANTIZATION);
+    }
+
+    /// Whether weights are packed again after the merge, in the format they have in the base.
+    public boolean requantises() {
+        return isQuantised() && settings.saveType().isEmpty();
     }
 
     private void keep(KeptDelta.Writer delta, String name, Tensor stored, Tensor saved) {

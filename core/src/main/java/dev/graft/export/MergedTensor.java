@@ -1,6 +1,5 @@
 package dev.graft.export;
 
-import dev.graft.tensor.DType;
 import dev.graft.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -9,7 +8,7 @@ import java.util.Map;
 
 /// What rounding made of the change of one tensor.
 ///
-/// @param dtype      type it is saved in
+/// @param savedAs    type it is saved in, or the format it is packed in, such as `BF16`, `nf4`
 /// @param elements   number of its elements
 /// @param weightNorm `‖W‖`
 /// @param deltaNorm  `‖ΔW‖`
@@ -18,7 +17,7 @@ import java.util.Map;
 /// @param swallowed  those of them that are saved as if there were no change
 public record MergedTensor(
         String name,
-        DType dtype,
+        String savedAs,
         long elements,
         double weightNorm,
         double deltaNorm,
@@ -38,7 +37,7 @@ public record MergedTensor(
     Map<String, Object> json() {
         Map<String, Object> json = new LinkedHashMap<>();
         json.put("tensor", name);
-        json.put("dtype", dtype.name());
+        json.put("dtype", savedAs);
         json.put("weight_norm", weightNorm);
         json.put("delta_norm", deltaNorm);
         json.put("rounding_error", roundingError());
@@ -49,7 +48,7 @@ public record MergedTensor(
     /// Adds up the blocks of one tensor, in float64.
     static final class Sums {
         private final String name;
-        private final DType dtype;
+        private final String savedAs;
         private long elements;
         private long changes;
         private long swallowed;
@@ -57,9 +56,9 @@ public record MergedTensor(
         private double delta;
         private double error;
 
-        Sums(String name, DType dtype) {
+        Sums(String name, String savedAs) {
             this.name = name;
-            this.dtype = dtype;
+            this.savedAs = savedAs;
         }
 
         /// All float32, contiguous and of one shape.
@@ -100,7 +99,7 @@ public record MergedTensor(
                             element,
                             (float) before,
                             (float) change,
-                            tooLarge ? "too large for " + dtype : "not finite",
+                            tooLarge ? "too large for " + savedAs : "not finite",
                             tooLarge
                                     ? "Save in a type of wider range: --dtype bfloat16 or float32."
                                     : "The adapter or the base is damaged, or its training diverged."));
@@ -108,7 +107,7 @@ public record MergedTensor(
 
         MergedTensor result() {
             return new MergedTensor(
-                    name, dtype, elements, Math.sqrt(weight), Math.sqrt(delta), Math.sqrt(error), changes, swallowed);
+                    name, savedAs, elements, Math.sqrt(weight), Math.sqrt(delta), Math.sqrt(error), changes, swallowed);
         }
     }
 }

@@ -88,14 +88,19 @@ public final class ModelDirectory {
     static void fill(Path folder, Path source, Map<String, Weight> weights, DType saveType, boolean untied) {
         AtomicFiles.writeString(folder.resolve("config.json"), config(source, saveType, untied));
         if (Files.isDirectory(source)) {
-            BESIDE_THE_WEIGHTS.forEach(name -> copy(source.resolve(name), folder.resolve(name)));
-            copyFolder(source.resolve(OTHER_TEMPLATES), folder.resolve(OTHER_TEMPLATES));
+            copyBesideTheWeights(source, folder);
         } else {
             TokenizerTexts texts = TokenizerTexts.of(source);
             BESIDE_THE_WEIGHTS.forEach(
                     name -> texts.text(name).ifPresent(text -> AtomicFiles.writeString(folder.resolve(name), text)));
         }
         writeWeights(folder, weights, SHARD_BYTES);
+    }
+
+    /// Copies tokenizer, chat template and the like of a model's or an adapter's folder into another.
+    static void copyBesideTheWeights(Path source, Path folder) {
+        BESIDE_THE_WEIGHTS.forEach(name -> copy(source.resolve(name), folder.resolve(name)));
+        copyFolder(source.resolve(OTHER_TEMPLATES), folder.resolve(OTHER_TEMPLATES));
     }
 
     private static String config(Path source, DType saveType, boolean untied) {

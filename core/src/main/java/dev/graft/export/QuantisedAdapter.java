@@ -183,12 +183,14 @@ public final class QuantisedAdapter {
         } catch (IOException e) {
             throw new UncheckedIOException("cannot copy %s to %s".formatted(adapter.resolve(CONFIG), folder), e);
         }
+        ModelDirectory.copyBesideTheWeights(adapter, folder);
         Origin.read(adapter).ifPresent(origin -> {
             Map<String, Object> made = new LinkedHashMap<>(origin.made());
             made.put("quantised", format.toString());
             new Origin(origin.base(), made).write(folder);
         });
-        AtomicFiles.writeString(folder.resolve("README.md"), """
+        AtomicFiles.writeString(
+                folder.resolve("README.md"), """
                 The factors of this adapter are quantised (%s): %s has them packed as bitsandbytes packs weights.
                 Graft reads it; PEFT does not, and stops as it finds no %s.
                 """.formatted(format, AdapterWeights.QUANTISED, AdapterWeights.PLAIN));

@@ -49,7 +49,7 @@ final class TensorMerge {
     /// @param stored `W`
     Tensor rounded(Tensor stored, DType type, List<MergedTensor> report) {
         Tensor result = Tensor.empty(type, Device.cpu(), stored.shape());
-        MergedTensor.Sums sums = new MergedTensor.Sums(name, type);
+        MergedTensor.Sums sums = new MergedTensor.Sums(name, type.name());
         try (Scope whole = Scope.open()) {
             Source source = source(stored);
             long step = Math.max(1, BLOCK / Math.max(1, stored.elements() / stored.size(0)));
