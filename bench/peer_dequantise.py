@@ -12,7 +12,7 @@ import bitsandbytes as bnb
 import torch
 from bitsandbytes.functional import dequantize_4bit, quantize_4bit
 
-ROUNDS = 15
+ROUNDS = 9
 
 
 def best(work):
@@ -29,7 +29,6 @@ def measure(threads, cached, dtype, nested):
     rows, columns, count, repeats = (512, 512, 1, 50) if cached else (2048, 4096, 8, 1)
     values = (torch.arange(rows * columns) % 1013 - 506).to(dtype).view(rows, columns)
     packed = [quantize_4bit(values, quant_type="nf4", compress_statistics=nested) for _ in range(count)]
-    out = [torch.empty(rows, columns, dtype=dtype) for _ in range(count)]
     codes, state = packed[0]
     scales = state.absmax.numel() * state.absmax.element_size() + (state.state2.absmax.numel() * 4 if nested else 0)
     size = codes.numel() * codes.element_size() + scales + values.numel() * values.element_size()
@@ -37,8 +36,8 @@ def measure(threads, cached, dtype, nested):
 
     def unpack():
         for _ in range(repeats):
-            for (codes, state), target in zip(packed, out):
-                dequantize_4bit(codes, state, out=target)
+            for codes, state in packed:
+                dequantize_4bit(codes, state)  # its CPU kernel takes no tensor to write to
 
     def copy():
         for _ in range(repeats):
