@@ -2,7 +2,7 @@
 
     python bench/peer_dequantise.py
 
-The shapes and the bytes counted are those of DequantiseBenchmark. Needs torch and bitsandbytes.
+The shapes and the bytes counted are those of QuantBenchmark. Needs torch and bitsandbytes.
 """
 
 import os
@@ -26,27 +26,24 @@ def best(work):
 
 def measure(threads, cached, dtype, nested):
     torch.set_num_threads(threads)
-    rows, columns, count, repeats = (512, 512, 1, 50) if cached else (2048, 4096, 8, 1)
+    rows, columns, repeats = (256, 2048, 20) if cached else (8192, 2048, 1)
     values = (torch.arange(rows * columns) % 1013 - 506).to(dtype).view(rows, columns)
-    packed = [quantize_4bit(values, quant_type="nf4", compress_statistics=nested) for _ in range(count)]
-    codes, state = packed[0]
+    codes, state = quantize_4bit(values, quant_type="nf4", compress_statistics=nested)
     scales = state.absmax.numel() * state.absmax.element_size() + (state.state2.absmax.numel() * 4 if nested else 0)
     size = codes.numel() * codes.element_size() + scales + values.numel() * values.element_size()
-    buffers = [torch.zeros(size, dtype=torch.uint8) for _ in range(count)]
+    half = size // 2
+    buffer = torch.zeros(size, dtype=torch.uint8)
 
     def unpack():
         for _ in range(repeats):
-            for codes, state in packed:
-                dequantize_4bit(codes, state)  # its CPU kernel takes no tensor to write to
+            dequantize_4bit(codes, state)  # its CPU kernel takes no tensor to write to
 
     def copy():
         for _ in range(repeats):
-            for buffer in buffers:
-                half = size // 2
-                buffer[:half].copy_(buffer[half : 2 * half])
+            buffer[:half].copy_(buffer[half : 2 * half])
 
     unpacked, copied = best(unpack), best(copy)
-    total = size * count * repeats / 1e9
+    total = size * repeats / 1e9
     print(
         f"{threads} threads, {'in cache' if cached else 'from memory'}, to {dtype}{', double quantisation' if nested else ''}: "
         f"{total / unpacked:.1f} GB/s; copy {total / copied:.1f} GB/s; {copied / unpacked:.2f} of it"

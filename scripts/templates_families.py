@@ -4,6 +4,8 @@ Those called `original:NAME` are the well-known template of that name; Graft's o
 same. The others are short templates in the manner of their families: each uses the constructs that the family uses.
 """
 
+from templates_styles import STYLES
+
 ROLES = "Conversation roles must alternate user/assistant/user/assistant/..."
 TOOLS = [{"type": "function", "function": {"name": "weather", "description": "The weather \"now\" & <soon>", "parameters": {
     "type": "object", "properties": {"city": {"type": "string", "description": "Où?"}, "days": {"type": "integer", "default": 1}},
@@ -331,6 +333,10 @@ MULTIPART = {"parts": {**TOKENS, "tools": None, "documents": None, "add_generati
     {"role": "system", "content": [{"type": "text", "text": "S"}]},
     {"role": "user", "content": [{"type": "text", "text": " one "}, {"type": "text", "text": "two"}]}]}}
 
+MODES = {title: {**TOKENS, "tools": None, "documents": None, "add_generation_prompt": True, "messages": [
+    {"role": "system", "content": content}, user("q"), assistant("\n\na")]} for title, content in
+    {"no thinking by the system": "Short. /no_think", "system instead of all": "Only this. /system_override"}.items()}
+
 FAMILIES = [
     ("original:chatml", CHATML, conversations()),
     ("original:llama3", LLAMA3, conversations()),
@@ -344,4 +350,5 @@ FAMILIES = [
     ("macros", MACROS, with_tools()),
     ("content parts", PARTS, {**conversations(), **MULTIPART}),
     ("generation", GENERATION, conversations()),
+    *((name, source, {**with_tools(), **MULTIPART, **MODES}) for name, source in STYLES),
 ]

@@ -1,6 +1,7 @@
 package dev.graft.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.graft.format.AdapterWeights;
 import dev.graft.format.Json;
 import dev.graft.format.Safetensors.Entry;
 import dev.graft.format.WeightFiles;
@@ -58,9 +59,12 @@ final class AdapterInspection {
         }
         addOrigin(found, directory);
         Path pickle = directory.resolve("adapter_model.bin");
-        Path file = directory.resolve("adapter_model.safetensors");
-        try (WeightFiles weights = WeightFiles.openFile(Files.exists(file) || !Files.exists(pickle) ? file : pickle)) {
-            List<Entry> entries = Inspections.entries(weights);
+        Path file = AdapterWeights.file(directory);
+        if (!Files.exists(file) && Files.exists(pickle)) {
+            WeightFiles.openFile(pickle).close(); // says what to do with it
+        }
+        try (AdapterWeights weights = AdapterWeights.open(directory)) {
+            List<Entry> entries = weights.names().stream().map(weights::entry).toList();
             addLayers(found, entries);
             return found.addTensors("parameters", entries);
         }

@@ -21,12 +21,14 @@ final class AdapterOrigin {
     private AdapterOrigin() {}
 
     /// A model as adapters know it.
-    static Origin.Base base(Path model) {
+    ///
+    /// @param template in place of the model's own
+    static Origin.Base base(Path model, Optional<ChatTemplate> template) {
         Optional<String> weights = Optional.of(WeightHash.of(model));
         if (TokenizerTexts.of(model).text("tokenizer.json").isEmpty()) {
             return base(model, weights, Optional.empty());
         }
-        try (Tokenizer tokenizer = Tokenizer.load(model)) {
+        try (Tokenizer tokenizer = Tokenizer.load(model, template)) {
             return base(model, weights, Optional.of(tokenizer));
         }
     }
@@ -39,7 +41,7 @@ final class AdapterOrigin {
                 tokenizer.map(Tokenizer::canonical).map(WeightHash::ofText),
                 tokenizer
                         .flatMap(Tokenizer::chatTemplate)
-                        .map(ChatTemplate::source)
+                        .map(ChatTemplate::identity)
                         .map(WeightHash::ofText));
     }
 
@@ -57,15 +59,16 @@ final class AdapterOrigin {
 
     /// Checks that an adapter is used on the model it was trained on; one that does not say passes.
     ///
-    /// @param force only warns
+    /// @param template that is used, in place of the model's own
+    /// @param force    only warns
     /// @throws FormatException when weights, tokenizer or chat template are others
-    static void require(Path adapter, Path model, boolean force) {
+    static void require(Path adapter, Path model, Optional<ChatTemplate> template, boolean force) {
         Optional<Origin> origin = Origin.read(adapter);
         if (origin.isEmpty()) {
             return;
         }
         Origin.Base trained = origin.get().base();
-        List<String> faults = differences(trained, base(model));
+        List<String> faults = differences(trained, base(model, template));
         if (faults.isEmpty()) {
             return;
         }

@@ -51,6 +51,9 @@ final class ChatCommand implements Runnable {
     @Mixin
     private ModelOptions options;
 
+    @Mixin
+    private TemplateOptions template;
+
     @Option(names = "--system", paramLabel = "TEXT", description = "System message at the start of the conversation.")
     private String system;
 
@@ -85,7 +88,12 @@ final class ChatCommand implements Runnable {
             throw new ParameterException(
                     spec.commandLine(), "--system needs the chat template that --no-template switches off");
         }
-        try (LoadedModel loaded = LoadedModel.of(options);
+        Optional<ChatTemplate> chosen = template.chosen();
+        if (noTemplate && chosen.isPresent()) {
+            throw new ParameterException(
+                    spec.commandLine(), "--chat-template names the template that --no-template switches off");
+        }
+        try (LoadedModel loaded = LoadedModel.of(options, chosen);
                 ChatInput input = ChatInput.open()) {
             Optional<ChatTemplate> template =
                     noTemplate ? Optional.empty() : loaded.tokenizer().chatTemplate();
@@ -112,8 +120,8 @@ final class ChatCommand implements Runnable {
         Session(LoadedModel loaded, Optional<ChatTemplate> template, GenerationSettings settings, ChatInput input) {
             LanguageModel model = loaded.model();
             if (template.isEmpty() && system != null) {
-                throw new IllegalArgumentException(
-                        "--system: %s has no chat template to put a system message in".formatted(options.model()));
+                throw new IllegalArgumentException("--system: %s has no chat template to put a system message in; %s"
+                        .formatted(options.model(), TemplateOptions.ADVICE));
             }
             // an answer gets what was asked for, but of a short context not more than half
             int answer = Math.min(settings.maxNewTokens(), model.maxPositions() / 2);
@@ -135,7 +143,8 @@ final class ChatCommand implements Runnable {
                 notice(
                         noTemplate
                                 ? "Without template: each message is a text to be continued, on its own."
-                                : "This model has no chat template: each message is a text to be continued, on its own.");
+                                : "This model has no chat template: each message is a text to be continued, on its own. To talk to it, "
+                                        + TemplateOptions.ADVICE + "; --no-template says that this is meant.");
             }
         }
 

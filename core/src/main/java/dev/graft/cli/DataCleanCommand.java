@@ -126,7 +126,7 @@ final class DataCleanCommand implements Runnable {
     @Option(
             names = "--pii",
             paramLabel = "WHAT",
-            defaultValue = "REPORT",
+            defaultValue = "report",
             description = "About personal data and secrets: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
     private PiiAction pii;
 

@@ -13,8 +13,10 @@ import picocli.CommandLine.Spec;
             DataInspectCommand.class,
             DataRenderCommand.class,
             DataTokenizeCommand.class,
+            DataTokensCommand.class,
             DataCleanCommand.class,
             DataSplitCommand.class,
+            DataCheckCommand.class,
             HelpCommand.class
         },
         mixinStandardHelpOptions = true,

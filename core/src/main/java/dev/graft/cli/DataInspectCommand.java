@@ -25,6 +25,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -53,6 +54,7 @@ import picocli.CommandLine.Spec;
 final class DataInspectCommand implements Runnable {
     private static final int CATEGORIES_SHOWN = 12;
     private static final int FAULTS_SHOWN = 5;
+    private static final String NO_SHAPE = "none known";
 
     @Spec
     private CommandSpec spec;
@@ -102,6 +104,10 @@ final class DataInspectCommand implements Runnable {
         if (html != null) {
             OutputOptions.require("--html", html, overwrite);
         }
+        if (!(near > 0 && near <= 1)) {
+            throw new IllegalArgumentException(
+                    "--near-duplicates is %s; expected more than 0 and at most 1, such as 0.8".formatted(near));
+        }
         List<Path> files = DataRows.files(inputs);
         Profile profile = new Profile(near >= 1 ? OptionalDouble.empty() : OptionalDouble.of(near));
         if (model == null) {
@@ -110,6 +116,9 @@ final class DataInspectCommand implements Runnable {
             try (Tokenizer tokenizer = Tokenizer.load(model)) {
                 read(files, profile, Optional.of(tokenizer));
             }
+        }
+        if (profile.rows() == 0 && broken.isEmpty()) {
+            throw new IllegalArgumentException("%s: there are no rows".formatted(DataRows.names(files)));
         }
         print(files, profile);
         if (html != null) {
@@ -120,14 +129,15 @@ final class DataInspectCommand implements Runnable {
     private void read(List<Path> files, Profile profile, Optional<Tokenizer> tokenizer) {
         Console console = Console.stderr();
         for (Path file : files) {
+            String prefix = files.size() == 1 ? "row " : file + " row ";
             try (RawRows rows = RawRows.open(file)) {
                 while (rows.hasNext()) {
                     switch (rows.next()) {
                         case RawRow.Broken(int number, String reason) ->
-                            broken.add("%s row %d %s".formatted(file, number, reason));
+                            broken.add(prefix + number + " " + reason);
                         case RawRow.Values(int number, ObjectNode row) -> {
-                            profile.add("%s row %d".formatted(file, number), row);
-                            measure(file, number, row, tokenizer);
+                            profile.add(prefix + number, row);
+                            measure(new Place(file, number, prefix + number), row, tokenizer);
                         }
                     }
                     if (console.isTerminal() && profile.rows() % 1000 == 0) {
@@ -139,10 +149,12 @@ final class DataInspectCommand implements Runnable {
         console.clear();
     }
 
-    private void measure(Path file, int number, ObjectNode row, Optional<Tokenizer> tokenizer) {
+    private record Place(Path file, int number, String label) {}
+
+    private void measure(Place place, ObjectNode row, Optional<Tokenizer> tokenizer) {
         List<RowShape> fitting = RowShapes.of(row, Set.of());
         String names = fitting.stream().map(RowShape::name).collect(Collectors.joining(" or "));
-        shapes.merge(names.isEmpty() ? "none known" : names, 1, Integer::sum);
+        shapes.merge(names.isEmpty() ? NO_SHAPE : names, 1, Integer::sum);
         if (tokenizer.isEmpty()) {
             return;
         }
@@ -150,21 +162,15 @@ final class DataInspectCommand implements Runnable {
             try {
                 var options = TokenizationOptions.upTo(Integer.MAX_VALUE).withTrainOn(TrainOn.COMPLETION);
                 var made = new ExampleTokenizer(tokenizer.get(), options)
-                        .apply(List.of(new Row(file, number, fitting.getFirst().example(row))));
+                        .apply(List.of(new Row(place.file(), place.number(), fitting.getFirst().example(row))));
                 tokens.add((int) made.tokens());
                 labelled.add((int) made.labelledTokens());
             } catch (IllegalArgumentException e) {
-                untokenisable.add("%s row %d: %s".formatted(file, number, reason(e)));
+                untokenisable.add("%s: %s".formatted(place.label(), DataTokensCommand.reason(e)));
             }
         } else {
             tokens.add(tokenizer.get().encode(RowTexts.of(row), true).length);
         }
-    }
-
-    /// Of the many lines a fault of rows may have, the one that says what is wrong.
-    private static String reason(IllegalArgumentException e) {
-        String[] lines = e.getMessage().split("\n");
-        return lines[Math.min(1, lines.length - 1)].strip().replaceFirst("^row \\d+:? ", "");
     }
 
     private void print(List<Path> files, Profile profile) {
@@ -173,7 +179,11 @@ final class DataInspectCommand implements Runnable {
         var facts = new Facts();
         facts.add("input", "%s, %s", DataRows.names(files), Facts.bytes(size(files)));
         facts.add("rows", "%s", Facts.count(profile.rows()));
-        shapes.forEach((name, count) -> facts.add("shape " + name, "%s", Facts.count(count, "row")));
+        shapes.forEach((name, count) -> facts.add(
+                "shape " + name,
+                "%s%s",
+                Facts.count(count, "row"),
+                name.equals(NO_SHAPE) ? "; data.columns of a recipe says what other columns mean" : ""));
         facts.add("characters", "%s", spread(profile.characters()));
         facts.add("words", "%s", spread(profile.words()));
         if (tokens.count() > 0) {
@@ -227,7 +237,7 @@ final class DataInspectCommand implements Runnable {
                             .sorted(Map.Entry.<String, Integer>comparingByValue()
                                     .reversed())
                             .map(entry -> "%s %,d"
-                                    .formatted(entry.getKey().toLowerCase(java.util.Locale.ROOT), entry.getValue()))
+                                    .formatted(entry.getKey().toLowerCase(Locale.ROOT), entry.getValue()))
                             .collect(Collectors.joining(", ")));
         }
         listed(found, "cannot be read", broken);

@@ -117,6 +117,11 @@ final class DataSplitCommand implements Runnable {
         int[] parts = found.parting.parts(sizes, seed);
         try {
             write(files, parts, sizes, List.of());
+            for (int part = 0; part < sizes.length; part++) {
+                if (sizes[part] == 0) {
+                    Files.deleteIfExists(file(PARTS.get(part))); // of an earlier split: it would leak into this one
+                }
+            }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -62,6 +62,9 @@ final class EvalCommand implements Runnable {
     @Mixin
     private ModelOptions options;
 
+    @Mixin
+    private TemplateOptions template;
+
     @Option(names = "--data", required = true, paramLabel = "FILE", description = "Rows: .jsonl, .json or .txt.")
     private Path data;
 
@@ -107,7 +110,7 @@ final class EvalCommand implements Runnable {
         List<Row> rows = Rows.read(data);
         Console console = Console.stderr();
         long began = System.nanoTime();
-        try (LoadedModel loaded = LoadedModel.of(options)) {
+        try (LoadedModel loaded = LoadedModel.of(options, template.chosen())) {
             int length = Optional.ofNullable(maxLength).orElse(loaded.model().maxPositions());
             var tokenizer = new ExampleTokenizer(
                     loaded.tokenizer(), TokenizationOptions.upTo(length).withOverlong(otherwise));

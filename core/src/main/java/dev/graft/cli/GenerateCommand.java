@@ -4,21 +4,28 @@ import dev.graft.format.Json;
 import dev.graft.generate.Completion;
 import dev.graft.generate.GenerationSettings;
 import dev.graft.generate.TextGenerator;
+import dev.graft.tokenizer.ChatTemplate;
+import dev.graft.tokenizer.Message;
+import dev.graft.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /// `graft generate`: continues a text.
@@ -28,10 +35,11 @@ import picocli.CommandLine.Spec;
         header = "Continues a text.",
         synopsisHeading = "%nUsage: ",
         description = {
-            "%nPrints the prompt and what the model writes after it, as it comes. It ends at a stop token of the model,"
-                    + " after --max-new-tokens, or where the model's context ends.",
+            "%nPrints the prompt and what the model writes after it, as it comes (with @|bold --chat|@ only the answer). It"
+                    + " ends at a stop token of the model or its chat template, after --max-new-tokens, or where the"
+                    + " model's context ends.",
             "%nWith @|bold --json|@ it prints one object instead:",
-            "  prompt, completion       as text",
+            "  prompt, completion       as text; with --chat the prompt as the chat template writes it",
             "  text                     prompt + completion",
             "  token_ids                of the prompt as the model read it, then the new ones",
             "  new_token_ids            the new ones alone",
@@ -43,6 +51,7 @@ import picocli.CommandLine.Spec;
         footer = {
             "  graft generate models/stories --prompt \"Once upon a time\"",
             "  graft generate models/base --adapter runs/mine/adapter --prompt \"Q: 2+2? A:\"",
+            "  graft generate models/qwen --chat --prompt \"What is 2+2?\"",
             "  graft generate models/stories --prompt - --temperature 0.8 --json < prompt.txt"
         })
 final class GenerateCommand implements Runnable {
@@ -59,6 +68,18 @@ final class GenerateCommand implements Runnable {
             description = "Text to continue; - reads it from standard input, without the line break at its end.")
     private String prompt;
 
+    @Option(
+            names = "--chat",
+            description = "The prompt is a message to the model: its chat template writes it. Without, the prompt is"
+                    + " continued as it stands.")
+    private boolean chat;
+
+    @Option(names = "--system", paramLabel = "TEXT", description = "With --chat: a system message before it.")
+    private String system;
+
+    @Mixin
+    private TemplateOptions template;
+
     @Mixin
     private SamplingOptions sampling;
 
@@ -70,22 +91,43 @@ final class GenerateCommand implements Runnable {
         GenerationSettings settings = sampling.settings(spec.commandLine());
         String text = prompt.equals("-") ? standardInput() : prompt;
         PrintWriter out = spec.commandLine().getOut();
-        try (LoadedModel loaded = LoadedModel.of(options)) {
+        Optional<ChatTemplate> chosen = template.chosen();
+        if (!chat && (chosen.isPresent() || system != null)) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "%s is for --chat; without it the prompt is continued as it stands"
+                            .formatted(system == null ? "--chat-template" : "--system"));
+        }
+        try (LoadedModel loaded = LoadedModel.of(options, chosen)) {
             var generator = new TextGenerator(loaded.model(), loaded.tokenizer());
-            int[] ids = generator.promptIds(text);
+            String read = chat ? conversation(loaded.tokenizer(), text) : text;
+            int[] ids = chat ? loaded.tokenizer().encode(read, false) : generator.promptIds(read);
             if (ids.length == 0) {
                 throw new IllegalArgumentException(
                         "the prompt is empty and this model has no beginning-of-text token; give it some text to continue");
             }
             Consumer<String> show = json ? piece -> {} : shown(out);
-            show.accept(text);
+            if (!chat) {
+                show.accept(text);
+            }
             long began = System.nanoTime();
             Completion completion = generator.generate(ids, settings, show);
             double seconds = (System.nanoTime() - began) / 1e9;
-            out.println(json ? Json.line(described(text, completion, seconds)) : "");
+            out.println(json ? Json.line(described(read, completion, seconds)) : "");
             out.flush();
             sayTiming(completion, seconds);
         }
+    }
+
+    private String conversation(Tokenizer tokenizer, String text) {
+        ChatTemplate written = tokenizer
+                .chatTemplate()
+                .orElseThrow(() -> new IllegalArgumentException(
+                        "--chat: %s has no chat template; %s".formatted(options.model(), TemplateOptions.ADVICE)));
+        List<Message> messages = new ArrayList<>();
+        Optional.ofNullable(system).map(own -> new Message("system", own)).ifPresent(messages::add);
+        messages.add(new Message("user", text));
+        return written.render(messages, true);
     }
 
     private static Consumer<String> shown(PrintWriter out) {

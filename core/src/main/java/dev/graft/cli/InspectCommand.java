@@ -13,7 +13,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "inspect",
         mixinStandardHelpOptions = true,
-        header = "Says what a model, adapter, checkpoint, run, .safetensors or .gguf file is.",
+        header = "Says what a model, adapter, checkpoint, run, tokenizer, .safetensors or .gguf file is.",
         synopsisHeading = "%nUsage: ",
         description = {
             "%nShows settings, sizes and tensors. Nothing but the headers of weight files is read, so it takes no time"
@@ -28,7 +28,8 @@ import picocli.CommandLine.Spec;
             "  graft inspect runs/mine",
             "  graft inspect runs/mine/adapter --json",
             "  graft inspect model-00001-of-00002.safetensors",
-            "  graft inspect model-Q4_K_M.gguf"
+            "  graft inspect model-Q4_K_M.gguf",
+            "  graft inspect tokenizer.json"
         })
 final class InspectCommand implements Runnable {
     @Spec

@@ -76,8 +76,8 @@ final class Inspection {
 
     /// @param width columns that facts may take
     void print(PrintWriter out, Style style, int width) {
-        out.println(style.bold(Character.toUpperCase(kind.charAt(0)) + kind.substring(1)) + "  "
-                + TerminalText.safe(path.toString()));
+        String heading = kind.equals("gguf") ? "GGUF" : Character.toUpperCase(kind.charAt(0)) + kind.substring(1);
+        out.println(style.bold(heading) + "  " + TerminalText.safe(path.toString()));
         facts.print(out, style, width);
         if (!tensors.isEmpty()) {
             out.println();

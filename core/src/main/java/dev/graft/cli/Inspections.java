@@ -6,6 +6,7 @@ import dev.graft.format.FormatException;
 import dev.graft.format.Gguf;
 import dev.graft.format.Json;
 import dev.graft.format.Llama2c;
+import dev.graft.format.Pickle;
 import dev.graft.format.Safetensors;
 import dev.graft.format.Safetensors.Entry;
 import dev.graft.format.WeightFiles;
@@ -25,7 +26,8 @@ final class Inspections {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String KNOWN = "graft inspect describes the folder of a model (config.json), of an adapter"
             + " (adapter_config.json), of a checkpoint (trainer_state.json) or of a run (recipe.yaml with"
-            + " metrics.jsonl), .safetensors and .gguf files, and llama2.c's .bin checkpoints";
+            + " metrics.jsonl), .safetensors and .gguf files, llama2.c's .bin checkpoints, and tokenizers"
+            + " (tokenizer.json, a SentencePiece .model, vocab.txt)";
 
     private Inspections() {}
 
@@ -37,6 +39,9 @@ final class Inspections {
         }
         if (!Files.exists(path)) {
             throw new IllegalArgumentException("%s: no such file or folder".formatted(path));
+        }
+        if (TokenizerInspection.isFile(path)) {
+            return TokenizerInspection.of(path);
         }
         if (!path.getFileName().toString().matches(".*\\.(safetensors|gguf|bin|pt|pth|ckpt|pkl|pickle)")) {
             throw new IllegalArgumentException("%s is none of what can be inspected; %s".formatted(path, KNOWN));
@@ -57,11 +62,24 @@ final class Inspections {
         if (has(directory, "config.json")) {
             return ModelInspection.of(directory);
         }
+        if (TokenizerInspection.isFolder(directory)) {
+            return TokenizerInspection.of(directory);
+        }
         throw new IllegalArgumentException(
                 "%s holds none of what can be inspected (%s); %s".formatted(directory, contents(directory), KNOWN));
     }
 
     private static Inspection ofFile(Path file) {
+        if (file.getFileName().toString().matches("tok.*\\.bin") && !Pickle.isOne(file)) {
+            throw new FormatException(
+                    file,
+                    "this is the vocabulary of a llama2.c checkpoint, by its name",
+                    "the checkpoint",
+                    "Give the .bin of the model; its vocabulary is read from beside it.");
+        }
+        if (Pickle.isOne(file)) {
+            throw Pickle.refusal(file);
+        }
         if (Gguf.isNamedSo(file)) {
             return FileInspections.gguf(file);
         }

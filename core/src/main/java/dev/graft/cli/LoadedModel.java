@@ -8,6 +8,7 @@ import dev.graft.peft.Adapters;
 import dev.graft.quant.Int8Head;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
+import dev.graft.tokenizer.ChatTemplate;
 import dev.graft.tokenizer.Tokenizer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,20 +18,31 @@ import java.util.Optional;
 final class LoadedModel implements AutoCloseable {
     private final Path directory;
     private final LanguageModel model;
+    private final Optional<ChatTemplate> chosen;
+    private final Optional<ChatTemplate> ofAdapter;
     private Tokenizer tokenizer;
 
-    private LoadedModel(Path directory, LanguageModel model) {
+    private LoadedModel(
+            Path directory, LanguageModel model, Optional<ChatTemplate> chosen, Optional<ChatTemplate> ofAdapter) {
         this.directory = directory;
         this.model = model;
+        this.chosen = chosen;
+        this.ofAdapter = ofAdapter;
     }
 
     /// Loads what `MODEL [--adapter DIR] [--dtype D]` name, on the card where there is one.
     static LoadedModel of(ModelOptions options) {
+        return of(options, Optional.empty());
+    }
+
+    /// The same with another chat template than that of the adapter or the model.
+    static LoadedModel of(ModelOptions options, Optional<ChatTemplate> chosen) {
         requireModel(options.model());
-        options.adapter().ifPresent(adapter -> {
-            requireAdapter(adapter);
-            AdapterOrigin.require(adapter, options.model(), options.force());
-        });
+        options.adapter().ifPresent(LoadedModel::requireAdapter);
+        Optional<ChatTemplate> ofAdapter = options.adapter().flatMap(ChatTemplate::in);
+        options.adapter()
+                .ifPresent(adapter ->
+                        AdapterOrigin.require(adapter, options.model(), chosen.or(() -> ofAdapter), options.force()));
         Device device = Precisions.device();
         DType dtype = Precisions.toCompute(options.dtype(), device);
         Optional<Adapters> adapters = options.adapter().map(Adapters::read);
@@ -40,7 +52,7 @@ final class LoadedModel implements AutoCloseable {
         LanguageModel model = Architectures.load(options.model(), factory, device, dtype);
         try {
             adapters.ifPresent(a -> a.load(options.adapter().orElseThrow()));
-            return new LoadedModel(options.model(), model);
+            return new LoadedModel(options.model(), model, chosen, ofAdapter);
         } catch (RuntimeException | Error e) {
             model.close();
             throw e;
@@ -75,7 +87,8 @@ final class LoadedModel implements AutoCloseable {
     /// The tokenizer beside the weights, read when it is first asked for: token ids can be scored without one.
     Tokenizer tokenizer() {
         if (tokenizer == null) {
-            tokenizer = Tokenizer.load(directory);
+            tokenizer =
+                    chosen.isPresent() ? Templates.tokenizer(directory, chosen) : Tokenizer.load(directory, ofAdapter);
         }
         return tokenizer;
     }

@@ -1,5 +1,8 @@
 package dev.graft.cli;
 
+import dev.graft.data.prepare.Cleaning.PiiAction;
+import dev.graft.data.prepare.Normalisation;
+import dev.graft.data.prepare.Pii;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -28,6 +31,7 @@ import picocli.CommandLine.Spec;
             DataCommand.class,
             MergeCommand.class,
             UnmergeCommand.class,
+            QuantizeCommand.class,
             ExportCommand.class,
             InspectCommand.class,
             HelpCommand.class
@@ -89,6 +93,11 @@ public final class Main implements Runnable {
                 .setColorScheme(style(colour))
                 .setUsageHelpWidth(Math.clamp(Console.stdout().width(), 80, 120))
                 .setUsageHelpLongOptionsMaxWidth(30)
+                .registerConverter(Normalisation.class, new Choice<>(Normalisation.class))
+                .registerConverter(PiiAction.class, new Choice<>(PiiAction.class))
+                .registerConverter(Pii.class, new Choice<>(Pii.class))
+                .registerConverter(Recipe.TrainOn.class, new Choice<>(Recipe.TrainOn.class))
+                .registerConverter(Recipe.Overlong.class, new Choice<>(Recipe.Overlong.class))
                 .setParameterExceptionHandler(Faults::badUsage)
                 .setExecutionExceptionHandler(
                         (thrown, command, _) -> Faults.report(thrown, command.getErr(), wantsStacktrace(command)));

@@ -9,6 +9,7 @@ import dev.graft.format.AtomicFiles;
 import dev.graft.format.Json;
 import dev.graft.model.LanguageModel;
 import dev.graft.peft.Origin;
+import dev.graft.tokenizer.ChatTemplate;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -148,6 +149,9 @@ final class MergeCommand implements Runnable {
             description = "Fail when rounding moves any tensor by more than Y times ‖ΔW‖ (default: ${DEFAULT-VALUE}).")
     private double maxRounding;
 
+    /// That the adapters were trained with, where it is not the base's.
+    private Optional<ChatTemplate> template = Optional.empty();
+
     @Override
     public void run() {
         MergeSettings settings = options.settings(adapters.size(), spec.commandLine());
@@ -160,8 +164,10 @@ final class MergeCommand implements Runnable {
         require(maxKl >= 0, "--max-kl is %s; expected 0 or more".formatted(maxKl));
         require(maxRounding >= 0, "--max-rounding is %s; expected 0 or more".formatted(maxRounding));
         requirePlace();
-        adapters.forEach(adapter -> AdapterOrigin.require(adapter, model, force));
+        adapters.forEach(adapter -> AdapterOrigin.require(adapter, model, ChatTemplate.in(adapter), force));
+        template = Templates.of(adapters);
         try (Merge merge = Merge.open(model, adapters, settings)) {
+            template.ifPresent(own -> merge.useTemplate(Templates.files(model, own)));
             if (format == Format.GGUF) {
                 intoGguf(merge, settings);
                 return;
@@ -182,7 +188,8 @@ final class MergeCommand implements Runnable {
         Console.stderr().clear();
         Map<String, Object> made = AdapterOrigin.now();
         made.put("merged", request(settings));
-        new Origin(AdapterOrigin.base(model), made).write(folder);
+        new Origin(AdapterOrigin.base(model, template), made).write(folder);
+        template.ifPresent(own -> Templates.files(model, own).write(folder));
         Map<String, Object> json = request(settings);
         json.putAll(report.json());
         AtomicFiles.writeString(folder.resolve(REPORT_JSON), Json.pretty(json) + "\n");
@@ -293,7 +300,7 @@ final class MergeCommand implements Runnable {
         }
         return probe.equals(Path.of("none"))
                 ? Optional.empty()
-                : Optional.of(MergeProbe.of(probe, probeRows, model, merge.reference()));
+                : Optional.of(MergeProbe.of(probe, probeRows, model, template, merge.reference()));
     }
 
     private Map<String, Object> request(MergeSettings settings) {

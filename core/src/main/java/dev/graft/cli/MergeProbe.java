@@ -10,6 +10,7 @@ import dev.graft.data.TokenizationOptions.Overlong;
 import dev.graft.data.Tokenized;
 import dev.graft.format.vocabulary.TokenizerTexts;
 import dev.graft.model.LanguageModel;
+import dev.graft.tokenizer.ChatTemplate;
 import dev.graft.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.io.InputStream;
@@ -19,6 +20,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 
 /// The tokens on which a merged model is compared with base and adapter.
@@ -33,10 +35,11 @@ record MergeProbe(String what, List<PackedBatch> batches) {
 
     /// Rows as `graft train` reads them; compared where they would be learnt.
     ///
-    /// @param rows how many of them
-    static MergeProbe of(Path file, int rows, Path model, LanguageModel shape) {
+    /// @param rows     how many of them
+    /// @param template in place of the model's own
+    static MergeProbe of(Path file, int rows, Path model, Optional<ChatTemplate> template, LanguageModel shape) {
         List<Row> all = Rows.read(file);
-        try (Tokenizer tokenizer = Tokenizer.load(model)) {
+        try (Tokenizer tokenizer = Tokenizer.load(model, template)) {
             var options = TokenizationOptions.upTo(shape.maxPositions()).withOverlong(Overlong.TRUNCATE_END);
             List<Tokenized> examples = new ExampleTokenizer(tokenizer, options)
                     .apply(all.subList(0, Math.min(rows, all.size())))

@@ -1,6 +1,7 @@
 package dev.graft.cli;
 
 import dev.graft.cli.Sources.Source;
+import dev.graft.data.check.Lint;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -99,9 +100,7 @@ public record Recipe(
             @Key(or = "[]", help = "modules left out again: a list or a regular expression")
             Modules excludeModules,
 
-            @Key(
-                    or = "[]",
-                    help = "ends of names of matrices that are adapted, such as [mlp.experts.gate_up_proj]")
+            @Key(or = "[]", help = "ends of names of matrices that are adapted, such as [mlp.experts.gate_up_proj]")
             List<String> targetParameters,
 
             @Key(or = "false", help = "scale by lora_alpha / sqrt(r) instead")
@@ -255,6 +254,11 @@ public record Recipe(
                             "auto, or text, prompt_completion, messages, alpaca, sharegpt: what the columns of a row mean")
             String shape,
 
+            @Key(
+                    help =
+                            "chat template instead of the model's own: alpaca, chatml, gemma, llama3, mistral, phi3, zephyr, or a .jinja file")
+            Optional<Template> chatTemplate,
+
             @Key(or = "first_exhausted", help = "when the interleaving of sources with weights ends")
             StoppingStrategy stoppingStrategy,
 
@@ -267,10 +271,19 @@ public record Recipe(
             @Key(
                     or = "completion",
                     help = "tokens that are learnt; completion is all the assistant says behind the prompt")
-            TrainOn trainOn) {
+            TrainOn trainOn,
+
+            @Key(or = "[]", help = "checks of the rows that may fail, such as [eval_leak]; see graft data check")
+            List<String> allow) {
 
         public Data {
             columns = new LinkedHashMap<>(columns);
+            allow = List.copyOf(allow);
+            try {
+                Lint.named(allow);
+            } catch (IllegalArgumentException wrong) {
+                throw new IllegalArgumentException("data.allow: " + wrong.getMessage(), wrong);
+            }
             try {
                 Sources.requireShape(shape);
                 train.list().forEach(source -> source.input(Map.of(), "auto"));
@@ -292,6 +305,14 @@ public record Recipe(
                     share -> require(share >= 0 && share < 1, "data.eval_fraction", share, "at least 0 and below 1"));
             maxLength.ifPresent(length -> require(length >= 2, "data.max_length", length, "at least 2"));
         }
+    }
+
+    /// A chat template that is not the model's own.
+    public sealed interface Template {
+        /// One that comes with Graft.
+        record BuiltIn(String name) implements Template {}
+
+        record File(Path path) implements Template {}
     }
 
     public enum Overlong {
@@ -336,6 +357,12 @@ public record Recipe(
 
             @Key(or = "0.03", help = "share of the steps over which the learning rate rises from 0")
             double warmupRatio,
+
+            @Key(
+                    or = "adamw_torch",
+                    help =
+                            "AdamW with state in float32 or (8bit) in a quarter of that; paged keeps it in a mapped file, so that it may exceed RAM")
+            Optim optim,
 
             @Key(or = "0.0", help = "AdamW's decoupled weight decay")
             double weightDecay,
@@ -397,6 +424,16 @@ public record Recipe(
             require(saveSteps >= 0, "training.save_steps", saveSteps, "at least 0");
             require(saveTotalLimit >= 0, "training.save_total_limit", saveTotalLimit, "at least 0");
         }
+    }
+
+    /// Names of Transformers' `optim`.
+    public enum Optim {
+        ADAMW_TORCH,
+        ADAMW_8BIT,
+        /// The same by its other name.
+        ADAMW_BNB_8BIT,
+        PAGED_ADAMW_8BIT,
+        PAGED_ADAMW_32BIT
     }
 
     public enum Scheduler {

@@ -5,6 +5,7 @@ import java.util.List;
 
 /// The keys of a recipe as `graft train --help` shows them: name, default, meaning.
 final class RecipeHelp {
+    private static final int LONGEST_WORD = 60;
     private static final int INDENT = 2;
 
     private RecipeHelp() {}
@@ -53,7 +54,8 @@ final class RecipeHelp {
     }
 
     private static String meaning(RecipeKey key) {
-        String choices = RecipeKey.choices(key.type()).replace(" ", ""); // one word, so that it is not wrapped
+        String list = RecipeKey.choices(key.type());
+        String choices = list.length() > LONGEST_WORD ? list : list.replace(" ", ""); // one word is not wrapped
         return choices.contains("|")
                 ? "%s: %s".formatted(choices, key.about().help())
                 : key.about().help();

@@ -1,7 +1,10 @@
 package dev.graft.cli;
 
 import dev.graft.cli.Recipe.Modules;
+import dev.graft.cli.Recipe.Template;
 import dev.graft.cli.Recipe.Tokens;
+import dev.graft.tokenizer.ChatTemplate;
+import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -53,6 +56,9 @@ record RecipeValue(RecipeKey key, Path folder) {
         if (type == Sources.class) {
             return new SourcesValue(key, folder).of(node);
         }
+        if (type == Template.class) {
+            return template(node);
+        }
         if (type == String.class) {
             return text(node, "a name");
         }
@@ -89,6 +95,19 @@ record RecipeValue(RecipeKey key, Path folder) {
         } catch (InvalidPathException invalid) {
             throw wrong(node, "a path");
         }
+    }
+
+    private Template template(YamlNode node) {
+        String expected = "%s, or the path of a .jinja file".formatted(String.join(", ", ChatTemplate.BUILT_IN));
+        String text = text(node, expected);
+        if (ChatTemplate.BUILT_IN.contains(text)) {
+            return new Template.BuiltIn(text);
+        }
+        Path file = path(node);
+        if (!Files.isRegularFile(file)) {
+            throw wrong(node, expected);
+        }
+        return new Template.File(file);
     }
 
     private List<String> names(YamlNode node, String expected) {

@@ -76,6 +76,8 @@ final class RecipeWriter {
             case Modules.Named(var names) -> names;
             case Modules.Matching(var regex) -> regex;
             case Sources sources -> plain(sources);
+            case Recipe.Template.BuiltIn(var name) -> name;
+            case Recipe.Template.File(var path) -> path.toString();
             case Recipe.Tokens.OfEmbedding(var tokens) -> tokens;
             case Recipe.Tokens.ByModule(var tokens) -> tokens;
             case Map<?, ?> map -> {

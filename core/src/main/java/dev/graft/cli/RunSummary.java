@@ -35,7 +35,8 @@ record RunSummary(
         TrainingRun.Measured after,
         TrainingResult result,
         double seconds,
-        DType computeType) {
+        DType computeType,
+        long optimizerStateBytes) {
 
     /// Held-out numbers as one line.
     static String line(TrainingRun.Measured measured, int exactMatchRows) {
@@ -104,6 +105,7 @@ record RunSummary(
         json.put("train_seconds", result.seconds());
         json.put("seconds", seconds);
         json.put("tokens_per_second", result.tokensPerSecond());
+        json.put("optimizer_state_bytes", optimizerStateBytes);
         ProcessMemory.peakResidentMegabytes().ifPresent(peak -> json.put("peak_rss_mb", peak));
         json.put("data_sha256", data.hash());
         json.put("environment", environment());
@@ -161,6 +163,7 @@ record RunSummary(
                 seconds,
                 result.tokensPerSecond(),
                 samples(),
+                data.examples(),
                 environment());
     }
 

@@ -31,6 +31,11 @@ enum Style {
         return with("33", text);
     }
 
+    /// What carries loss: green, and underlined for those who do not see that.
+    String learnt(String text) {
+        return with("4;32", text);
+    }
+
     /// @param code parameters of ANSI's "select graphic rendition"
     private String with(String code, String text) {
         return coloured && !text.isEmpty() ? "\u001B[" + code + "m" + text + "\u001B[0m" : text;

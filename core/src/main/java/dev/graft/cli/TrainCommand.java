@@ -2,7 +2,10 @@ package dev.graft.cli;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -51,6 +54,19 @@ final class TrainCommand implements Callable<Integer> {
             description = "Folder of the run, instead of the recipe's output_dir.")
     private Path output;
 
+    @Option(
+            names = "--tmp",
+            paramLabel = "DIR",
+            description = "Folder for the file of a paged optimizer, instead of the folder of the run.")
+    private Path scratch;
+
+    @Option(
+            names = "--allow",
+            split = ",",
+            paramLabel = "CHECK",
+            description = "Lets rows through that fail these checks of graft data check, besides data.allow.")
+    private List<String> allowed = new ArrayList<>();
+
     @Option(names = "--resume", description = "Goes on from the run folder's latest checkpoint.")
     private boolean resume;
 
@@ -75,7 +91,13 @@ final class TrainCommand implements Callable<Integer> {
             all.add("output_dir=" + output);
         }
         Recipe resolved = RecipeReader.read(recipe, all);
-        new TrainingRun(resolved, Console.stdout()).run(resume, overwrite);
+        if (!allowed.isEmpty()) {
+            Set<String> both = new LinkedHashSet<>(resolved.data().allow());
+            both.addAll(allowed);
+            all.add("data.allow=" + both);
+            resolved = RecipeReader.read(recipe, all);
+        }
+        new TrainingRun(resolved, Console.stdout(), Optional.ofNullable(scratch)).run(resume, overwrite);
         return 0;
     }
 }

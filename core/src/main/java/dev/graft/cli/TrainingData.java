@@ -4,15 +4,12 @@ import dev.graft.data.Batches;
 import dev.graft.data.DataHash;
 import dev.graft.data.DataReport;
 import dev.graft.data.Dataset;
-import dev.graft.data.ExampleTokenizer;
-import dev.graft.data.Input;
 import dev.graft.data.Mixture;
 import dev.graft.data.Question;
-import dev.graft.data.TokenCache;
 import dev.graft.data.Tokenization;
-import dev.graft.data.TokenizationOptions;
 import dev.graft.data.TokenizedFile;
-import dev.graft.model.ModelConfig;
+import dev.graft.data.check.CheckReport;
+import dev.graft.eval.TokenView;
 import dev.graft.tokenizer.Tokenizer;
 import java.util.BitSet;
 import java.util.LinkedHashMap;
@@ -30,6 +27,8 @@ import java.util.stream.Stream;
 /// @param fillRate  share of the training batches that tokens fill
 /// @param report    what `data_report.json` holds
 /// @param files     a line about each file of rows
+/// @param check     what was wrong with the rows and stopped nothing
+/// @param examples  the first rows that are trained on, token by token
 record TrainingData(
         Tokenization train,
         Optional<Tokenization> heldOut,
@@ -37,55 +36,57 @@ record TrainingData(
         String hash,
         double fillRate,
         Map<String, Object> report,
-        List<String> files) {
+        List<String> files,
+        CheckReport check,
+        List<TokenView> examples) {
+    private static final int EXAMPLES_SHOWN = 3;
+
     static TrainingData of(Recipe recipe, Tokenizer tokenizer) {
-        Recipe.Data data = recipe.data();
-        int maxLength = maxLength(recipe);
-        ExampleTokenizer examples = new ExampleTokenizer(tokenizer, options(recipe, maxLength));
-        Dataset rows = Dataset.load(inputs(data, data.train()), examples, TokenCache.ofUser());
-        if (data.eval().isPresent()) {
-            Dataset held = Dataset.load(inputs(data, data.eval().get()), examples, TokenCache.ofUser());
+        RowSettings settings = RowSettings.of(recipe);
+        RowSettings.Loaded loaded = settings.load(tokenizer);
+        loaded.check().requireNoErrors("--allow %s, or data.allow in the recipe");
+        Dataset rows = loaded.train();
+        if (loaded.eval().isPresent()) {
+            Dataset held = loaded.eval().get();
             BitSet every = new BitSet();
             every.set(0, held.rows());
             return of(
                     recipe,
-                    rows,
-                    Optional.of(held),
+                    loaded,
                     trainOn(recipe, rows, new BitSet()),
                     Optional.of(held.all()),
                     held.questions(every, most(recipe)));
         }
-        double fraction = data.evalFraction().orElseThrow();
-        if (fraction == 0) {
-            return of(recipe, rows, Optional.empty(), trainOn(recipe, rows, new BitSet()), Optional.empty(), List.of());
+        if (settings.evalFraction() == 0) {
+            return of(recipe, loaded, trainOn(recipe, rows, new BitSet()), Optional.empty(), List.of());
         }
         if (rows.isOneText()) {
-            return ofOneText(recipe, maxLength, rows, fraction);
+            return ofOneText(recipe, settings, loaded);
         }
-        BitSet held = rows.heldOut(fraction, recipe.seed());
         return of(
                 recipe,
-                rows,
-                Optional.empty(),
-                trainOn(recipe, rows, held),
-                Optional.of(rows.heldOut(held)),
-                rows.questions(held, most(recipe)));
+                loaded,
+                trainOn(recipe, rows, loaded.drawn()),
+                Optional.of(rows.heldOut(loaded.drawn())),
+                rows.questions(loaded.drawn(), most(recipe)));
     }
 
     /// A whole text file: its last pieces are held out, so that what is measured comes after what was read.
-    private static TrainingData ofOneText(Recipe recipe, int maxLength, Dataset rows, double fraction) {
-        Tokenization all = rows.all();
+    private static TrainingData ofOneText(Recipe recipe, RowSettings settings, RowSettings.Loaded loaded) {
+        Tokenization all = loaded.train().all();
         int count = all.examples().size();
-        int held = (int) Math.max(1, Math.round(count * fraction));
+        int held = (int) Math.max(1, Math.round(count * settings.evalFraction()));
         if (held >= count) {
             throw new IllegalArgumentException(
                     "%s makes %d pieces of %d tokens, too few to hold some out; set data.eval_fraction=0 or a smaller data.max_length"
-                            .formatted(rows.files().getFirst().summary().file(), count, maxLength));
+                            .formatted(
+                                    loaded.train().files().getFirst().summary().file(),
+                                    count,
+                                    settings.options().maxLength()));
         }
         return of(
                 recipe,
-                rows,
-                Optional.empty(),
+                loaded,
                 all.part(0, count - held),
                 Optional.of(all.part(count - held, count)),
                 List.of());
@@ -93,20 +94,22 @@ record TrainingData(
 
     private static TrainingData of(
             Recipe recipe,
-            Dataset rows,
-            Optional<Dataset> heldRows,
+            RowSettings.Loaded loaded,
             Tokenization train,
             Optional<Tokenization> held,
             List<Question> questions) {
         double fillRate = fillRate(recipe, train);
         Map<String, Object> report = new LinkedHashMap<>();
-        report.put("train", DataReport.of(rows, train, fillRate));
+        report.put("train", DataReport.of(loaded.train(), train, fillRate));
         held.ifPresent(tokens -> report.put(
                 "held_out",
-                heldRows.map(files -> DataReport.of(files, tokens, fillRate(recipe, tokens)))
+                loaded.eval()
+                        .map(files -> DataReport.of(files, tokens, fillRate(recipe, tokens)))
                         .orElseGet(() -> DataReport.of(tokens, fillRate(recipe, tokens)))));
+        report.put("check", loaded.check().json());
         List<TokenizedFile> files = Stream.concat(
-                        rows.files().stream(), heldRows.stream().flatMap(h -> h.files().stream()))
+                        loaded.train().files().stream(),
+                        loaded.eval().stream().flatMap(h -> h.files().stream()))
                 .toList();
         return new TrainingData(
                 train,
@@ -115,7 +118,15 @@ record TrainingData(
                 DataHash.ofHashes(files.stream().map(TokenizedFile::sha256).toList()),
                 fillRate,
                 report,
-                files.stream().map(TrainingData::line).toList());
+                files.stream().map(TrainingData::line).toList(),
+                loaded.check(),
+                train.examples().stream()
+                        .limit(EXAMPLES_SHOWN)
+                        .map(example -> TokenView.of(
+                                "row " + example.row(),
+                                example,
+                                loaded.train().tokenizer().tokenizer()))
+                        .toList());
     }
 
     /// What a report says about the rows, shortly.
@@ -127,6 +138,8 @@ record TrainingData(
         facts.put("train", train.summary());
         heldOut.ifPresent(held -> facts.put("held out", held.summary()));
         facts.put("batches filled", String.format(Locale.ROOT, "%.1f %%", 100 * fillRate));
+        check.findings().forEach(finding -> facts.put(
+                "%s %s".formatted(finding.rank(), finding.lint().label()), finding.sentence()));
         facts.put("details", "data_report.json");
         return facts;
     }
@@ -147,12 +160,6 @@ record TrainingData(
                         });
     }
 
-    private static List<Input> inputs(Recipe.Data data, Sources sources) {
-        return sources.list().stream()
-                .map(source -> source.input(data.columns(), data.shape()))
-                .toList();
-    }
-
     private static Tokenization trainOn(Recipe recipe, Dataset rows, BitSet held) {
         List<Double> weights = recipe.data().train().list().stream()
                 .flatMap(source -> source.weight().stream().boxed())
@@ -169,24 +176,5 @@ record TrainingData(
     private static int most(Recipe recipe) {
         return Math.max(
                 recipe.evaluation().exactMatchRows(), recipe.evaluation().samples());
-    }
-
-    /// The longest row: what the recipe says, or what fits both a batch and the model.
-    private static int maxLength(Recipe recipe) {
-        if (recipe.data().maxLength().isPresent()) {
-            return recipe.maxLength();
-        }
-        int positions = ModelConfig.read(recipe.model())
-                .optionalSize("max_position_embeddings")
-                .orElse(Integer.MAX_VALUE);
-        return Math.min(recipe.maxLength(), positions);
-    }
-
-    private static TokenizationOptions options(Recipe recipe, int maxLength) {
-        return TokenizationOptions.upTo(maxLength)
-                .withOverlong(TokenizationOptions.Overlong.valueOf(
-                        recipe.data().overlong().name()))
-                .withTrainOn(TokenizationOptions.TrainOn.valueOf(
-                        recipe.data().trainOn().name()));
     }
 }

@@ -8,12 +8,12 @@ import dev.graft.export.ModelDirectory;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.Json;
 import dev.graft.format.WeightHash;
+import dev.graft.format.vocabulary.TemplateFiles;
 import dev.graft.model.Architectures;
 import dev.graft.model.LanguageModel;
 import dev.graft.nn.LinearFactory;
 import dev.graft.objective.CrossEntropy;
 import dev.graft.optim.AdamW;
-import dev.graft.optim.AdamWSettings;
 import dev.graft.optim.Schedule;
 import dev.graft.peft.Adapters;
 import dev.graft.peft.Origin;
@@ -38,16 +38,25 @@ import java.util.Optional;
 /// One run from recipe to report: load, measure, train, measure, write.
 final class TrainingRun {
     private static final List<String> WITHOUT_EFFECT_ON_STEPS =
-            List.of("output_dir", "evaluation.", "training.logging_steps", "training.eval_steps", "training.save_");
+            List.of(
+            "output_dir",
+            "evaluation.",
+            "training.logging_steps",
+            "training.eval_steps",
+            "training.save_",
+            "data.allow");
 
     private final Recipe recipe;
     private final Console console;
+    private final Optional<Path> scratch;
     private final Device device = Precisions.device();
     private final DType computeType;
 
-    TrainingRun(Recipe recipe, Console console) {
+    /// @param scratch folder for files that go with the run; empty for the run's own
+    TrainingRun(Recipe recipe, Console console, Optional<Path> scratch) {
         this.recipe = recipe;
         this.console = console;
+        this.scratch = scratch;
         this.computeType = Precisions.toCompute(recipe.training().dtype(), device);
     }
 
@@ -55,7 +64,7 @@ final class TrainingRun {
     void run(boolean resume, boolean overwrite) {
         long began = System.nanoTime();
         Optional<Adapters> adapters = adapters();
-        try (Tokenizer tokenizer = Tokenizer.load(recipe.model())) {
+        try (Tokenizer tokenizer = Templates.tokenizer(recipe)) {
             TrainingData data = TrainingData.of(recipe, tokenizer);
             LinearFactory factory = adapters.map(
                             a -> a.over(recipe.quantization().frozen(recipe.model())))
@@ -112,6 +121,7 @@ final class TrainingRun {
         private final List<PackedBatch> heldOut;
         private final MetricsFile metrics;
         private final Checkpoints checkpoints;
+        private long optimizerStateBytes;
 
         Stages(
                 LanguageModel model,
@@ -159,7 +169,15 @@ final class TrainingRun {
             save(result.steps());
             Measured after = measure("after", result.heldOut());
             RunSummary summary = new RunSummary(
-                    recipe, model, data, before, after, result, (System.nanoTime() - began) / 1e9, computeType);
+                    recipe,
+                    model,
+                    data,
+                    before,
+                    after,
+                    result,
+                    (System.nanoTime() - began) / 1e9,
+                    computeType,
+                    optimizerStateBytes);
             summary.write(directory);
             summary.print(console, directory, adapters.isPresent());
         }
@@ -172,9 +190,7 @@ final class TrainingRun {
         }
 
         private void introduce(int steps) {
-            long trainable = model.parameters().stream()
-                    .mapToLong(p -> p.master().elements())
-                    .sum();
+            long trainable = trainable();
             console.say("model     %s (%s, %,d parameters, %scomputed in %s on %s)"
                     .formatted(
                             recipe.model(),
@@ -201,6 +217,17 @@ final class TrainingRun {
                     data.train().summary(),
                     100 * data.fillRate()));
             data.heldOut().ifPresent(held -> console.say("held out  " + held.summary()));
+            data.check().findings().forEach(finding -> console.say("check     %s: %s: %s"
+                    .formatted(
+                            finding.rank(),
+                            finding.lint().label(),
+                            finding.sentence())));
+        }
+
+        private long trainable() {
+            return model.parameters().stream()
+                    .mapToLong(p -> p.master().elements())
+                    .sum();
         }
 
         /// @param known the held-out numbers, when they are measured already
@@ -222,9 +249,10 @@ final class TrainingRun {
 
         private TrainingResult train(int steps, boolean resume) {
             Recipe.Training training = recipe.training();
-            AdamWSettings settings = new AdamWSettings(
-                    training.adamBeta1(), training.adamBeta2(), training.adamEpsilon(), training.weightDecay());
-            AdamW optimizer = new AdamW(model.parameters(), settings, AdamW.everyParameter());
+            Path folder = scratch.orElse(directory.path());
+            AdamW optimizer = Optimizers.of(training, model.parameters(), folder);
+            optimizerStateBytes = optimizer.stateBytes();
+            console.say("optimizer " + Optimizers.described(training, optimizer, trainable(), folder));
             try (Trainer trainer = new Trainer(
                             config(steps),
                             model,
@@ -312,6 +340,7 @@ final class TrainingRun {
             identity.put("computed in", Precisions.name(computeType));
             identity.put("data hash", data.hash());
             base.weights().ifPresent(hash -> identity.put("base weights", hash));
+            base.chatTemplate().ifPresent(hash -> identity.put("chat template", hash));
             return identity;
         }
 
@@ -334,7 +363,13 @@ final class TrainingRun {
                 made.put("data_sha256", data.hash());
                 made.put("recipe", RecipeWriter.tree(recipe));
                 new Origin(base, made).write(folder);
+                template().ifPresent(template -> template.write(folder));
             });
+        }
+
+        /// What a template that is not the model's own needs to travel along.
+        private Optional<TemplateFiles> template() {
+            return recipe.data().chatTemplate().map(_ -> Templates.files(tokenizer));
         }
 
         private String baseName() {
@@ -352,7 +387,7 @@ final class TrainingRun {
                     .forEach(p -> weights.put(
                             p.name(), new ModelDirectory.Weight(type, p.master().shape(), p::master)));
             // a run that was stopped while it measured has saved its model already
-            ModelDirectory.replace(directory.model(), recipe.model(), weights, type);
+            ModelDirectory.replace(directory.model(), recipe.model(), weights, type, template());
         }
 
         /// What the model's files say they are stored in.

@@ -29,10 +29,13 @@ final class ChatTokens {
     /// Fails where the model has no chat template.
     ChatTokens(Tokenizer tokenizer) {
         this.tokenizer = tokenizer;
-        this.template = tokenizer.chatTemplate().orElseThrow(() -> new IllegalArgumentException("""
+        this.template = tokenizer
+                .chatTemplate()
+                .orElseThrow(() -> new IllegalArgumentException("""
                         has "messages", but the model has no chat template; \
-                        put a chat_template.jinja into its folder, use an instruction-tuned model, \
-                        or rows of "prompt" and "completion\""""));
+                        choose one (data.chat_template in a recipe, --chat-template on the command line: %s, \
+                        or a .jinja file), use an instruction-tuned model, or rows of "prompt" and \
+                        "completion\"""".formatted(ChatTemplate.builtInNames())));
     }
 
     /// A conversation and the variables its template reads beside the messages, such as `tools`.
@@ -190,7 +193,7 @@ final class ChatTokens {
                 the chat template writes the conversation up to message %d differently once more follows \
                 ("%s" becomes "%s"), so what the assistant says cannot be told apart; \
                 put {%% generation %%} … {%% endgeneration %%} around it in the template, \
-                put another chat_template.jinja into the model's folder, or train on the last answer only""".formatted(message, excerpt(text, same), excerpt(whole, same)));
+                choose another one by data.chat_template, or train on the last answer only""".formatted(message, excerpt(text, same), excerpt(whole, same)));
     }
 
     private static String excerpt(String text, int at) {

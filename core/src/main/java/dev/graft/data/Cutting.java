@@ -11,6 +11,9 @@ import java.util.Map;
 /// Rows of tokens to examples of limited length; what is too long is treated as the options say, and everything
 /// that is not as it was written is recorded.
 final class Cutting {
+    /// How the reason of a row begins that was dropped for its length.
+    static final String TOO_LONG = "longer than ";
+
     private final List<TokenRows> files;
     private final TokenizationOptions options;
     private final int limit;
@@ -33,6 +36,11 @@ final class Cutting {
         TokenRows source = files.get(file);
         int length = source.length(row);
         rows++;
+        String nothingIsLearnt = source.nothing(row);
+        if (!nothingIsLearnt.isEmpty()) {
+            masked(source, row, nothingIsLearnt);
+            return;
+        }
         if (source.windowed(row)) {
             windows(file, row, length);
             return;
@@ -48,7 +56,15 @@ final class Cutting {
                 tooLong(file, row, length);
             }
         } catch (NothingToTrain e) {
-            faults(nothing, source).add(source.number(row), e.getMessage());
+            masked(source, row, e.getMessage());
+        }
+    }
+
+    private void masked(TokenRows source, int row, String reason) {
+        if (options.dropMasked()) {
+            change(source, row, What.DROPPED, 0, reason);
+        } else {
+            faults(nothing, source).add(source.number(row), reason);
         }
     }
 
@@ -56,7 +72,7 @@ final class Cutting {
         TokenRows source = files.get(file);
         switch (options.overlong()) {
             case ERROR -> faults(overlong, source).add(source.number(row), "%,d tokens".formatted(length));
-            case DROP -> change(source, row, What.DROPPED, 0, "longer than max_length = %d".formatted(limit));
+            case DROP -> change(source, row, What.DROPPED, 0, TOO_LONG + "max_length = %d".formatted(limit));
             case TRUNCATE_END -> {
                 keep(file, row, 0, limit, "its first %,d tokens hold nothing that is learnt".formatted(limit));
                 change(source, row, What.CUT, limit, "lost its end");
@@ -140,8 +156,11 @@ final class Cutting {
                         .formatted(longest));
         if (pieces.size() == 0) {
             throw new IllegalArgumentException(
-                    "%s: all %,d rows were dropped as longer than max_length = %d; %d would fit them all"
-                            .formatted(files.getFirst().file(), rows, limit, longest));
+                    longest > limit
+                            ? "%s: all %,d rows were dropped as longer than max_length = %d; %d would fit them all"
+                                    .formatted(files.getFirst().file(), rows, limit, longest)
+                            : "%s: in none of its %,d rows is anything learnt"
+                                    .formatted(files.getFirst().file(), rows));
         }
         return new Tokenization(pieces.examples(files), changes, fused);
     }

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.IntStream;
 
 /// The rows of several inputs as tokens, not yet cut, in files that need not fit into memory.
@@ -16,6 +17,7 @@ public final class Dataset {
     private final int[] starts;
     private final int[] inputStarts;
     private final ExampleTokenizer tokenizer;
+    private RowHashes hashes;
 
     private Dataset(List<Input> inputs, List<TokenizedFile> files, int[] inputStarts, ExampleTokenizer tokenizer) {
         this.inputs = inputs;
@@ -43,6 +45,15 @@ public final class Dataset {
 
     public List<TokenizedFile> files() {
         return files;
+    }
+
+    public List<Input> inputs() {
+        return inputs;
+    }
+
+    /// What the rows were tokenised by.
+    public ExampleTokenizer tokenizer() {
+        return tokenizer;
     }
 
     /// How many rows there are.
@@ -83,9 +94,38 @@ public final class Dataset {
         return tokenization(rows.stream().toArray());
     }
 
-    /// A share of the rows, chosen by a seed.
+    /// One row, not cut. Several threads may read at once.
+    ///
+    /// @param index  counted from 0 through all files
+    public RowTokens row(int index) {
+        int file = file(index);
+        TokenRows rows = files.get(file).tokens();
+        int row = index - starts[file];
+        return new RowTokens(
+                file, rows.file(), rows.number(row), rows.windowed(row), rows.get(row));
+    }
+
+    /// Hashes of all rows, made once.
+    public RowHashes hashes() {
+        if (hashes == null) {
+            hashes = RowHashes.of(this);
+        }
+        return hashes;
+    }
+
+    /// A share of the rows, chosen by a seed among those that occur only once: of rows with the same tokens one would
+    /// else be measured that the model was trained on.
+    ///
+    /// @throws IllegalArgumentException when too few rows occur only once
     public BitSet heldOut(double fraction, long seed) {
-        return Split.chosen(rows(), Split.count(rows(), fraction), seed);
+        int count = Split.count(rows(), fraction);
+        BitSet repeated = hashes().repeated();
+        if (rows() - repeated.cardinality() < count) {
+            throw new IllegalArgumentException(
+                    "%s: %,d of %,d rows repeat another, so that %,d cannot be held out that are not trained on as well; remove the repetitions (graft data clean), or give held-out rows in a file of their own"
+                            .formatted(inputs.getFirst().path(), repeated.cardinality(), rows(), count));
+        }
+        return Split.chosen(rows(), count, seed, repeated);
     }
 
     /// What the first of these rows ask and expect, those that can be asked.
@@ -115,13 +155,18 @@ public final class Dataset {
     private Tokenization tokenization(int[] rows) {
         var cutting = new Cutting(files.stream().map(TokenizedFile::tokens).toList(), tokenizer.options());
         for (int row : rows) {
-            int file = Arrays.binarySearch(starts, row);
-            file = file < 0 ? -file - 2 : file;
-            while (starts[file + 1] <= row) {
-                file++; // files without rows begin where the next one does
-            }
+            int file = file(row);
             cutting.add(file, row - starts[file]);
         }
         return cutting.finish();
+    }
+
+    private int file(int row) {
+        int file = Arrays.binarySearch(starts, Objects.checkIndex(row, rows()));
+        file = file < 0 ? -file - 2 : file;
+        while (starts[file + 1] <= row) {
+            file++; // files without rows begin where the next one does
+        }
+        return file;
     }
 }

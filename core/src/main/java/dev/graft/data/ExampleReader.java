@@ -84,6 +84,11 @@ public final class ExampleReader implements Iterator<Row>, AutoCloseable {
         return List.copyOf(files);
     }
 
+    /// Name of the shape of the rows of the file that is being read.
+    public String shape() {
+        return shape == null ? "none" : shape.summary().shape();
+    }
+
     private Optional<Row> example(RawRow raw) {
         return switch (raw) {
             case RawRow.Broken(int number, String reason) -> {

@@ -61,11 +61,11 @@ public final class ExampleTokenizer {
         return content(tokenizer.encodeWithOffsets(prompt, true));
     }
 
-    TokenizationOptions options() {
+    public TokenizationOptions options() {
         return options;
     }
 
-    Tokenizer tokenizer() {
+    public Tokenizer tokenizer() {
         return tokenizer;
     }
 

@@ -5,10 +5,20 @@ import java.util.Arrays;
 
 /// All tokens of one row before anything is cut, and which are learnt.
 ///
-/// @param fused  whether the prompt has other tokens here than alone, as in generation
-record LabelledTokens(int[] ids, boolean[] labels, boolean fused) {
+/// @param fused    whether the prompt has other tokens here than alone, as in generation
+/// @param nothing  why nothing of the row could be learnt, so that it has no tokens; otherwise empty
+record LabelledTokens(int[] ids, boolean[] labels, boolean fused, String nothing) {
     static final String NOTHING_ADVICE =
             "Remove these rows, or give each a completion, or something that the assistant says.";
+
+    LabelledTokens(int[] ids, boolean[] labels, boolean fused) {
+        this(ids, labels, fused, "");
+    }
+
+    /// The place of a row of which nothing can be learnt.
+    static LabelledTokens nothing(String reason) {
+        return new LabelledTokens(new int[0], new boolean[0], false, reason);
+    }
 
     /// Tokens that are learnt from `first` on; nothing comes before the first of all to predict it from.
     static LabelledTokens from(int first, int[] ids, boolean fused) {

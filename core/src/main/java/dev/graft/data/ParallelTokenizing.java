@@ -2,26 +2,11 @@ package dev.graft.data;
 
 import dev.graft.data.LabelledTokens.NothingToTrain;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.Deque;
 import java.util.Iterator;
-import java.util.List;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.function.BiConsumer;
 
 /// Tokenises rows on all cores and hands them on in their order.
-///
-/// Rows are read by the calling thread; a few batches of them are under way at a time, so that memory does not
-/// grow with the file.
 final class ParallelTokenizing {
-    private static final int BATCH_ROWS = 64;
-    private static final int BATCH_TEXT = 1 << 20; // characters: long rows go in smaller batches
-    private static final int THREADS = Runtime.getRuntime().availableProcessors();
-
     private final ExampleTokenizer tokenizer;
     private final Faults broken = new Faults();
     private final Faults nothing = new Faults();
@@ -36,29 +21,7 @@ final class ParallelTokenizing {
 
     /// @throws IllegalArgumentException naming every row that cannot be used
     void run(Iterator<Row> source, Path file, BiConsumer<Row, LabelledTokens> sink) {
-        try (ExecutorService workers = Executors.newFixedThreadPool(THREADS)) {
-            Deque<Future<List<Result>>> underWay = new ArrayDeque<>();
-            try {
-                while (source.hasNext()) {
-                    List<Row> batch = new ArrayList<>();
-                    for (long text = 0; batch.size() < BATCH_ROWS && text < BATCH_TEXT && source.hasNext(); ) {
-                        Row row = source.next();
-                        text += length(row.example());
-                        batch.add(row);
-                    }
-                    underWay.add(workers.submit(
-                            () -> batch.stream().map(this::result).toList()));
-                    if (underWay.size() > 2 * THREADS) {
-                        take(underWay.remove(), sink);
-                    }
-                }
-                while (!underWay.isEmpty()) {
-                    take(underWay.remove(), sink);
-                }
-            } finally {
-                workers.shutdownNow();
-            }
-        }
+        InOrder.run(source, row -> length(row.example()), this::result, (_, result) -> take(result, sink));
         throwFaults(file);
     }
 
@@ -81,29 +44,14 @@ final class ParallelTokenizing {
         }
     }
 
-    private void take(Future<List<Result>> batch, BiConsumer<Row, LabelledTokens> sink) {
-        for (Result result : results(batch)) {
-            rows++;
-            switch (result.fault()) {
-                case null -> sink.accept(result.row(), result.tokens());
-                case NothingToTrain e -> nothing.add(result.row().number(), e.getMessage());
-                case IllegalArgumentException e -> broken.add(result.row().number(), e.getMessage());
-            }
-        }
-    }
-
-    private static List<Result> results(Future<List<Result>> batch) {
-        try {
-            return batch.get();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IllegalStateException("interrupted while tokenising", e);
-        } catch (ExecutionException e) {
-            switch (e.getCause()) {
-                case RuntimeException fault -> throw fault;
-                case Error fault -> throw fault;
-                default -> throw new IllegalStateException(e.getCause());
-            }
+    private void take(Result result, BiConsumer<Row, LabelledTokens> sink) {
+        rows++;
+        switch (result.fault()) {
+            case null -> sink.accept(result.row(), result.tokens());
+            case NothingToTrain e when tokenizer.options().dropMasked() ->
+                sink.accept(result.row(), LabelledTokens.nothing(e.getMessage()));
+            case NothingToTrain e -> nothing.add(result.row().number(), e.getMessage());
+            case IllegalArgumentException e -> broken.add(result.row().number(), e.getMessage());
         }
     }
 

@@ -46,6 +46,11 @@ public record Split<T>(List<T> train, List<T> heldOut) {
 
     /// Which of `size` rows are held out.
     static BitSet chosen(int size, int count, long seed) {
+        return chosen(size, count, seed, new BitSet());
+    }
+
+    /// The same, passing over some of the rows.
+    static BitSet chosen(int size, int count, long seed, BitSet never) {
         if (count < 1 || count >= size) {
             throw new IllegalArgumentException(
                     "cannot hold out %d of %d rows; at least one must be held out and one be left to train on"
@@ -54,7 +59,7 @@ public record Split<T>(List<T> train, List<T> heldOut) {
         List<Integer> order = new ArrayList<>(IntStream.range(0, size).boxed().toList());
         Collections.shuffle(order, new Random(seed));
         BitSet chosen = new BitSet();
-        order.subList(0, count).forEach(chosen::set);
+        order.stream().filter(row -> !never.get(row)).limit(count).forEach(chosen::set);
         return chosen;
     }
 }

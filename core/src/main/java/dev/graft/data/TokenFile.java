@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
 import java.util.Optional;
 import java.util.zip.CRC32C;
 
@@ -18,17 +19,19 @@ import java.util.zip.CRC32C;
 ///
 /// ```
 /// row          ids int32 × length, labels one bit each, filled up to four bytes         … for each row
-/// index        offset int64, number int32, length int32, flags int32, unused int32      … for each row
-/// note         UTF-8
+/// index        offset int64, number int32, length int32, flags int32, reason int32      … for each row
+/// note         UTF-8; behind its first line a line for each reason why nothing of a row is learnt
 /// foot         note length int32, rows int32, index offset int64, CRC-32C of all before int64, magic int64
 /// ```
-/// Everything is little-endian. Written by [TokenFileWriter].
+/// Everything is little-endian. A row of which nothing is learnt has no tokens; the note holds why.
+/// Written by [TokenFileWriter].
 final class TokenFile implements TokenRows {
     static final long MAGIC = 0x31_4E_4B_54_54_46_52_47L; // "GRFTTKN1"
     static final int INDEX_ENTRY = 24;
     static final int FOOT = 32;
     static final int FUSED = 1;
     static final int WINDOWED = 2;
+    static final int NOTHING = 4;
 
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -38,6 +41,7 @@ final class TokenFile implements TokenRows {
     private final int rows;
     private final long index;
     private final String note;
+    private final List<String> reasons;
 
     private TokenFile(Path source, MemorySegment bytes) {
         this.source = source;
@@ -47,7 +51,9 @@ final class TokenFile implements TokenRows {
         rows = bytes.get(INT, foot + 4);
         index = bytes.get(LONG, foot + 8);
         byte[] text = bytes.asSlice(foot - noteLength, noteLength).toArray(ValueLayout.JAVA_BYTE);
-        note = new String(text, StandardCharsets.UTF_8);
+        String[] notes = new String(text, StandardCharsets.UTF_8).split("\n", -1);
+        note = notes[0];
+        reasons = List.of(notes).subList(1, notes.length);
     }
 
     /// Opens a file and checks that it is whole; empty where it is not.
@@ -116,6 +122,12 @@ final class TokenFile implements TokenRows {
     }
 
     @Override
+    public String nothing(int row) {
+        boolean nothing = (bytes.get(INT, entry(row) + 16) & NOTHING) != 0;
+        return nothing ? reasons.get(bytes.get(INT, entry(row) + 20)) : "";
+    }
+
+    @Override
     public LabelledTokens get(int row) {
         long offset = bytes.get(LONG, entry(row));
         int length = length(row);
@@ -125,7 +137,7 @@ final class TokenFile implements TokenRows {
         for (int i = 0; i < length; i++) {
             labels[i] = (bytes.get(ValueLayout.JAVA_BYTE, bits + (i >> 3)) >> (i & 7) & 1) != 0;
         }
-        return new LabelledTokens(ids, labels, fused(row));
+        return new LabelledTokens(ids, labels, fused(row), nothing(row));
     }
 
     private long entry(int row) {

@@ -11,7 +11,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.UUID;
 import java.util.zip.CRC32C;
 
@@ -26,7 +28,8 @@ final class TokenFileWriter implements Closeable {
     private long written;
     private int rows;
     private long[] offsets = new long[1024];
-    private int[] entries = new int[3 * 1024]; // number, length, flags
+    private int[] entries = new int[4 * 1024]; // number, length, flags, reason
+    private final List<String> reasons = new ArrayList<>();
 
     TokenFileWriter(Path target) {
         this.target = target;
@@ -42,12 +45,15 @@ final class TokenFileWriter implements Closeable {
     void add(int number, LabelledTokens tokens, boolean windowed) {
         if (rows == offsets.length) {
             offsets = Arrays.copyOf(offsets, rows * 2);
-            entries = Arrays.copyOf(entries, 3 * rows * 2);
+            entries = Arrays.copyOf(entries, 4 * rows * 2);
         }
         offsets[rows] = written;
-        entries[3 * rows] = number;
-        entries[3 * rows + 1] = tokens.length();
-        entries[3 * rows + 2] = (tokens.fused() ? TokenFile.FUSED : 0) | (windowed ? TokenFile.WINDOWED : 0);
+        entries[4 * rows] = number;
+        entries[4 * rows + 1] = tokens.length();
+        entries[4 * rows + 2] = (tokens.fused() ? TokenFile.FUSED : 0)
+                | (windowed ? TokenFile.WINDOWED : 0)
+                | (tokens.nothing().isEmpty() ? 0 : TokenFile.NOTHING);
+        entries[4 * rows + 3] = tokens.nothing().isEmpty() ? 0 : reason(tokens.nothing());
         rows++;
         for (int id : tokens.ids()) {
             putInt(id);
@@ -62,17 +68,29 @@ final class TokenFileWriter implements Closeable {
         }
     }
 
+    private int reason(String nothing) {
+        String line = nothing.replace('\n', ' ');
+        if (!reasons.contains(line)) {
+            reasons.add(line);
+        }
+        return reasons.indexOf(line);
+    }
+
     /// Puts the whole file in its place.
+    ///
+    /// @param note  one line
     void finish(String note) {
         long index = written;
         for (int row = 0; row < rows; row++) {
             putLong(offsets[row]);
-            putInt(entries[3 * row]);
-            putInt(entries[3 * row + 1]);
-            putInt(entries[3 * row + 2]);
-            putInt(0);
+            putInt(entries[4 * row]);
+            putInt(entries[4 * row + 1]);
+            putInt(entries[4 * row + 2]);
+            putInt(entries[4 * row + 3]);
         }
-        byte[] text = note.getBytes(StandardCharsets.UTF_8);
+        List<String> lines = new ArrayList<>(List.of(note));
+        lines.addAll(reasons);
+        byte[] text = String.join("\n", lines).getBytes(StandardCharsets.UTF_8);
         for (byte b : text) {
             room(1);
             buffer.put(b);

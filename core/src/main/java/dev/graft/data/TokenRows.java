@@ -22,6 +22,9 @@ interface TokenRows {
     /// Whether the prompt has other tokens here than alone.
     boolean fused(int index);
 
+    /// Why the row has no tokens; empty for one that has.
+    String nothing(int index);
+
     LabelledTokens get(int index);
 
     /// Rows in memory.
@@ -69,6 +72,11 @@ interface TokenRows {
         @Override
         public boolean fused(int index) {
             return rows.get(index).fused();
+        }
+
+        @Override
+        public String nothing(int index) {
+            return rows.get(index).nothing();
         }
 
         @Override

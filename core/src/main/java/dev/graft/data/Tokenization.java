@@ -2,6 +2,7 @@ package dev.graft.data;
 
 import dev.graft.data.RowChange.What;
 import java.util.List;
+import java.util.function.Predicate;
 
 /// Tokenised rows, and what was done to those that did not fit.
 ///
@@ -10,6 +11,9 @@ import java.util.List;
 /// @param fused      numbers of the rows in which the end of the prompt fuses with the start of the completion,
 ///                   so that the prompt alone, as in generation, has other tokens than in training
 public record Tokenization(Examples examples, List<RowChange> changes, List<Integer> fused) {
+
+    private static final Predicate<RowChange> TOO_LONG =
+            change -> change.reason().startsWith(Cutting.TOO_LONG);
 
     public Tokenization {
         changes = List.copyOf(changes);
@@ -63,9 +67,10 @@ public record Tokenization(Examples examples, List<RowChange> changes, List<Inte
     public String summary() {
         var text = new StringBuilder("%,d examples, %,d tokens, %,d of them labelled"
                 .formatted(examples.size(), tokens(), labelledTokens()));
-        count(text, What.CUT, "cut");
-        count(text, What.SPLIT, "split");
-        count(text, What.DROPPED, "dropped as too long");
+        count(text, What.CUT, _ -> true, "cut");
+        count(text, What.SPLIT, _ -> true, "split");
+        count(text, What.DROPPED, TOO_LONG, "dropped as too long");
+        count(text, What.DROPPED, TOO_LONG.negate(), "dropped, as nothing in them is learnt");
         if (!fused.isEmpty()) {
             text.append(
                     "; in %,d rows the end of the prompt fuses with the start of the completion (begin the completion with the space instead of ending the prompt with it)"
@@ -74,8 +79,11 @@ public record Tokenization(Examples examples, List<RowChange> changes, List<Inte
         return text.toString();
     }
 
-    private void count(StringBuilder text, What what, String done) {
-        long count = changes.stream().filter(change -> change.what() == what).count();
+    private void count(StringBuilder text, What what, Predicate<RowChange> which, String done) {
+        long count = changes.stream()
+                .filter(change -> change.what() == what)
+                .filter(which)
+                .count();
         if (count > 0) {
             text.append("; %,d rows %s".formatted(count, done));
         }

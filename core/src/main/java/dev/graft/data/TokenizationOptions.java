@@ -5,7 +5,9 @@ package dev.graft.data;
 /// @param maxLength  tokens that one example may have, those that begin and end it included
 /// @param overlong   what happens to an example with more
 /// @param trainOn    which tokens carry loss
-public record TokenizationOptions(int maxLength, Overlong overlong, TrainOn trainOn) {
+/// @param dropMasked whether examples in which no token carries loss are left out and counted; otherwise they are an
+///                   error
+public record TokenizationOptions(int maxLength, Overlong overlong, TrainOn trainOn, boolean dropMasked) {
 
     /// Which tokens are learnt. Of a prompt and completion written as text, all but [#ALL] learn the completion.
     public enum TrainOn {
@@ -44,14 +46,22 @@ public record TokenizationOptions(int maxLength, Overlong overlong, TrainOn trai
 
     /// At most `maxLength` tokens; a longer example is an error.
     public static TokenizationOptions upTo(int maxLength) {
-        return new TokenizationOptions(maxLength, Overlong.ERROR, TrainOn.COMPLETION);
+        return new TokenizationOptions(maxLength, Overlong.ERROR, TrainOn.COMPLETION, false);
+    }
+
+    public TokenizationOptions withMaxLength(int maxLength) {
+        return new TokenizationOptions(maxLength, overlong, trainOn, dropMasked);
     }
 
     public TokenizationOptions withOverlong(Overlong overlong) {
-        return new TokenizationOptions(maxLength, overlong, trainOn);
+        return new TokenizationOptions(maxLength, overlong, trainOn, dropMasked);
     }
 
     public TokenizationOptions withTrainOn(TrainOn trainOn) {
-        return new TokenizationOptions(maxLength, overlong, trainOn);
+        return new TokenizationOptions(maxLength, overlong, trainOn, dropMasked);
+    }
+
+    public TokenizationOptions withDropMasked(boolean dropMasked) {
+        return new TokenizationOptions(maxLength, overlong, trainOn, dropMasked);
     }
 }

@@ -52,6 +52,7 @@ public final class HtmlReport {
         headlines();
         charts();
         samples();
+        page.append(TokenPage.section(report.examples()));
         settings();
         return Page.of(report.title(), page.toString());
     }

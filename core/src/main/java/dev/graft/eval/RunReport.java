@@ -15,6 +15,7 @@ import java.util.OptionalDouble;
 /// @param seconds     the whole run took
 /// @param tokensPerSecond processed over the whole run, padding not counted
 /// @param samples     answers of base and trained model to held-out prompts
+/// @param examples    a few rows that were trained on, token by token
 /// @param environment what it ran on and with: machine, versions
 public record RunReport(
         String title,
@@ -25,6 +26,7 @@ public record RunReport(
         double seconds,
         double tokensPerSecond,
         List<Sample> samples,
+        List<TokenView> examples,
         Map<String, String> environment) {
 
     public RunReport {
@@ -36,6 +38,7 @@ public record RunReport(
         points = List.copyOf(points);
         headlines = List.copyOf(headlines);
         samples = List.copyOf(samples);
+        examples = List.copyOf(examples);
     }
 
     /// A row of `metrics.jsonl`.

@@ -1,12 +1,12 @@
 package dev.graft.export;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.graft.format.AdapterWeights;
 import dev.graft.format.FormatException;
 import dev.graft.format.GgufType;
 import dev.graft.format.GgufValue;
 import dev.graft.format.GgufWriter;
 import dev.graft.format.Json;
-import dev.graft.format.WeightFiles;
 import dev.graft.model.Architectures;
 import dev.graft.model.ModelConfig;
 import dev.graft.model.RotaryRows;
@@ -15,11 +15,11 @@ import dev.graft.model.gguf.GgufFamily;
 import dev.graft.model.gguf.GgufNames.Change;
 import dev.graft.model.gguf.GgufNames.Place;
 import dev.graft.tensor.DType;
-import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -27,6 +27,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.regex.Pattern;
 
 /// Writes a PEFT LoRA adapter as a GGUF adapter for llama.cpp.
@@ -38,6 +39,7 @@ public final class GgufAdapter {
     private static final String PREFIX = "base_model.model.";
     private static final String A = ".lora_A.weight";
     private static final String B = ".lora_B.weight";
+    private static final int NO_EXPERT = -1;
     private static final String ADVICE =
             "GGUF adapters cannot say this. Merge the adapter with \"graft merge\" and export the merged model.";
 
@@ -70,11 +72,12 @@ public final class GgufAdapter {
         requireSayable();
         double alpha = settings.path("lora_alpha").asDouble(8);
         double written = alpha == 0 ? 1 : alpha; // 0 means "no scale" to llama.cpp and "no change" to PEFT
-        try (WeightFiles files = WeightFiles.openFile(adapter.resolve("adapter_model.safetensors"));
+        try (AdapterWeights files = AdapterWeights.open(adapter);
                 Scope scope = Scope.open()) {
             List<GgufWriter.Part> parts = new ArrayList<>();
             Map<String, long[]> tensors = Architectures.of(base).tensors(base);
             List<String> modules = modules(files);
+            Map<String, TreeMap<Integer, Factors>> layers = new TreeMap<>(); // experts share a tensor
             for (String module : modules) {
                 Place place = place(module, tensors);
                 Tensor a = tensor(files, module + A);
@@ -82,12 +85,41 @@ public final class GgufAdapter {
                 requireFit(module, a, b, tensors.get(module + ".weight"), place);
                 double scale = scale(module, a.size(0));
                 Tensor folded = paired(b.mul(scale * a.size(0) / written), place.change());
-                parts.add(part(place.tensor() + ".lora_a", a));
-                parts.add(part(place.tensor() + ".lora_b", folded));
+                layers.computeIfAbsent(place.tensor(), name -> new TreeMap<>())
+                        .put(place.expert().orElse(NO_EXPERT), new Factors(module, a, folded));
             }
+            layers.forEach((tensor, factors) -> {
+                parts.add(part(tensor + ".lora_a", stacked(factors, Factors::a)));
+                parts.add(part(tensor + ".lora_b", stacked(factors, Factors::b)));
+            });
             GgufWriter.write(output, metadata(written), parts);
             return new Report(modules.size(), written);
         }
+    }
+
+    private record Factors(String module, Tensor a, Tensor b) {}
+
+    /// One factor of a layer, or those of all its experts in one: the format has no word for some of them, nor for
+    /// ranks that differ.
+    private Tensor stacked(TreeMap<Integer, Factors> experts, Function<Factors, Tensor> side) {
+        Factors first = experts.firstEntry().getValue();
+        Tensor one = side.apply(first);
+        if (experts.firstKey() == NO_EXPERT) {
+            return one;
+        }
+        int count = base.size(base.has("num_experts") ? "num_experts" : "num_local_experts");
+        if (experts.size() != count) {
+            refuse(List.of("it changes %s and so %d of the %d experts of that layer"
+                    .formatted(first.module, experts.size(), count)));
+        }
+        experts.values().forEach(each -> {
+            if (each.a.size(0) != first.a.size(0)) {
+                refuse(List.of("%s has rank %d and %s has rank %d; experts of one layer share one"
+                        .formatted(first.module, first.a.size(0), each.module, each.a.size(0))));
+            }
+        });
+        List<Tensor> all = experts.values().stream().map(side).toList();
+        return Tensor.cat(all, 0).reshape(count, one.size(0), one.size(1));
     }
 
     private Map<String, GgufValue> metadata(double alpha) {
@@ -141,7 +173,7 @@ public final class GgufAdapter {
     }
 
     /// Layers by their full names in the model; whatever else the file holds is refused.
-    private List<String> modules(WeightFiles files) {
+    private List<String> modules(AdapterWeights files) {
         Map<String, Integer> modules = new TreeMap<>();
         List<String> faults = new ArrayList<>();
         for (String key : files.names()) {
@@ -173,9 +205,8 @@ public final class GgufAdapter {
                     "layers of the base model",
                     "Give the base model it was trained on with --base.");
         }
-        if (place.get().expert().isPresent() || module.endsWith("embed_tokens") || module.endsWith("wte")) {
-            refuse(List.of("it changes %s, %s"
-                    .formatted(module, place.get().expert().isPresent() ? "one expert" : "the embedding")));
+        if (place.get().tensor().equals("token_embd.weight")) {
+            refuse(List.of("it changes %s, the embedding".formatted(module)));
         }
         return place.get();
     }
@@ -219,19 +250,15 @@ public final class GgufAdapter {
         };
     }
 
-    private Tensor tensor(WeightFiles files, String key) {
-        DType dtype = files.entry(PREFIX + key)
-                .dtype()
-                .filter(DType::isFloating)
-                .orElseThrow(() -> new FormatException(
-                        adapter,
-                        key + " is of type " + files.entry(PREFIX + key).dtypeName(),
-                        "a floating type",
-                        "Save it in float32."));
-        Tensor copy =
-                Tensor.empty(dtype, Device.cpu(), files.entry(PREFIX + key).shape());
-        copy.memory().copyFrom(files.data(PREFIX + key));
-        return copy.to(DType.F32);
+    private Tensor tensor(AdapterWeights files, String key) {
+        if (files.entry(PREFIX + key).dtype().filter(DType::isFloating).isEmpty()) {
+            throw new FormatException(
+                    adapter,
+                    key + " is of type " + files.entry(PREFIX + key).dtypeName(),
+                    "a floating type",
+                    "Save it in float32.");
+        }
+        return files.tensor(PREFIX + key).to(DType.F32);
     }
 
     private GgufWriter.Part part(String name, Tensor values) {

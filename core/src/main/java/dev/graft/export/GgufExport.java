@@ -13,7 +13,6 @@ import dev.graft.model.RotaryRows;
 import dev.graft.model.gguf.GgufFamilies;
 import dev.graft.model.gguf.GgufFamily;
 import dev.graft.model.gguf.GgufNames.Place;
-import dev.graft.model.gguf.GgufRope;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
@@ -92,10 +91,16 @@ public final class GgufExport {
                     .add(name);
         }
         List<GgufWriter.Part> parts = new ArrayList<>();
-        GgufRope.factors(config)
-                .ifPresent(factors -> parts.add(new GgufWriter.Part(
-                        GgufRope.FACTORS, GgufType.F32, new long[] {factors.length}, GgufRope.bytes(factors))));
+        family.tensors(config)
+                .forEach((name, values) -> parts.add(new GgufWriter.Part(
+                        name,
+                        GgufType.F32,
+                        new long[] {values.length},
+                        GgufValue.Numbers.of(values).data())));
         members.forEach((tensor, names) -> parts.add(part(tensor, names)));
+        if (tied && family.isOutputWritten()) {
+            parts.add(part("output.weight", members.get("token_embd.weight")));
+        }
         GgufWriter.write(output, metadata(), parts);
         long elements = tensors.keySet().stream()
                 .mapToLong(name -> source.entry(name).elements())

@@ -3,6 +3,7 @@ package dev.graft.export;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.Safetensors.Entry;
 import dev.graft.format.WeightHash;
+import dev.graft.format.vocabulary.TemplateFiles;
 import dev.graft.model.Architectures;
 import dev.graft.model.FileTensors;
 import dev.graft.model.LanguageModel;
@@ -53,6 +54,7 @@ public final class Merge implements AutoCloseable {
     /// Whether the base's head shares it.
     private final boolean tied;
 
+    private Optional<TemplateFiles> template = Optional.empty();
     private LanguageModel reference;
 
     private Merge(Path model, MergeSettings settings, ModelSource files, List<OpenedAdapter> adapters) {
@@ -89,6 +91,11 @@ public final class Merge implements AutoCloseable {
             files.close();
             throw e;
         }
+    }
+
+    /// Gives the merged model another chat template than that of its base.
+    public void useTemplate(TemplateFiles chatTemplate) {
+        template = Optional.of(chatTemplate);
     }
 
     /// Folds one adapter into its base and writes the model.
@@ -218,6 +225,7 @@ public final class Merge implements AutoCloseable {
         boolean untied =
                 weights.keySet().stream().anyMatch(name -> !baseOf(name).equals(name));
         ModelDirectory.fill(folder, model, weights, settings.saveType().orElse(storedType(files)), untied);
+        template.ifPresent(files -> files.replaceIn(folder));
         return new MergeReport(layers, weights.size(), retyping.tensors, retyping.error());
     }
 

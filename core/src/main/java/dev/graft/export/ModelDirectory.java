@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.Json;
 import dev.graft.format.SafetensorsWriter;
+import dev.graft.format.vocabulary.TemplateFiles;
 import dev.graft.format.vocabulary.TokenizerTexts;
 import dev.graft.model.ModelConfig;
 import dev.graft.tensor.DType;
@@ -20,6 +21,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Supplier;
 
 /// Writes a Hugging Face model directory: weights in safetensors, configuration and tokenizer of the model
@@ -36,7 +38,9 @@ public final class ModelDirectory {
             "merges.txt",
             "tokenizer.model",
             "chat_template.jinja",
+            "chat_template.json",
             "LICENSE");
+    private static final String OTHER_TEMPLATES = "additional_chat_templates";
 
     private ModelDirectory() {}
 
@@ -64,16 +68,18 @@ public final class ModelDirectory {
     /// @param weights  every tensor by name
     /// @param saveType type named in `config.json`
     public static void write(Path target, Path source, Map<String, Weight> weights, DType saveType) {
-        write(target, false, source, weights, saveType);
+        AtomicFiles.directory(target, false, folder -> fill(folder, source, weights, saveType, false));
     }
 
     /// The same, but a model that is at `target` already gives way once the new one is whole.
-    public static void replace(Path target, Path source, Map<String, Weight> weights, DType saveType) {
-        write(target, true, source, weights, saveType);
-    }
-
-    private static void write(Path target, boolean replace, Path source, Map<String, Weight> weights, DType saveType) {
-        AtomicFiles.directory(target, replace, folder -> fill(folder, source, weights, saveType, false));
+    ///
+    /// @param template in place of that of `source`
+    public static void replace(
+            Path target, Path source, Map<String, Weight> weights, DType saveType, Optional<TemplateFiles> template) {
+        AtomicFiles.directory(target, true, folder -> {
+            fill(folder, source, weights, saveType, false);
+            template.ifPresent(files -> files.replaceIn(folder));
+        });
     }
 
     /// Writes the files of the model into an empty folder.
@@ -83,6 +89,7 @@ public final class ModelDirectory {
         AtomicFiles.writeString(folder.resolve("config.json"), config(source, saveType, untied));
         if (Files.isDirectory(source)) {
             BESIDE_THE_WEIGHTS.forEach(name -> copy(source.resolve(name), folder.resolve(name)));
+            copyFolder(source.resolve(OTHER_TEMPLATES), folder.resolve(OTHER_TEMPLATES));
         } else {
             TokenizerTexts texts = TokenizerTexts.of(source);
             BESIDE_THE_WEIGHTS.forEach(
@@ -112,6 +119,18 @@ public final class ModelDirectory {
         }
         try {
             Files.copy(from, to);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot copy %s to %s".formatted(from, to), e);
+        }
+    }
+
+    private static void copyFolder(Path from, Path to) {
+        if (!Files.isDirectory(from)) {
+            return;
+        }
+        try (var files = Files.newDirectoryStream(from)) {
+            Files.createDirectory(to);
+            files.forEach(file -> copy(file, to.resolve(file.getFileName())));
         } catch (IOException e) {
             throw new UncheckedIOException("cannot copy %s to %s".formatted(from, to), e);
         }

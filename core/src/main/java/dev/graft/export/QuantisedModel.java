@@ -5,10 +5,13 @@ import dev.graft.format.AtomicFiles;
 import dev.graft.format.FormatException;
 import dev.graft.format.Json;
 import dev.graft.format.Safetensors.Entry;
+import dev.graft.model.Architecture;
 import dev.graft.model.Architectures;
 import dev.graft.model.ModelSource;
-import dev.graft.quant.BitsAndBytes;
+import dev.graft.quant.AffineInt8.Steps;
 import dev.graft.quant.BitsAndBytesConfig;
+import dev.graft.quant.GraftLayout;
+import dev.graft.quant.PackedLayout;
 import dev.graft.quant.QuantFormat;
 import dev.graft.quant.Quantised;
 import dev.graft.tensor.DType;
@@ -22,96 +25,160 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 
-/// Quantises a model into a folder that Transformers reads with bitsandbytes.
+/// Quantises a model into a folder: one that Transformers reads where bitsandbytes has the format, otherwise in
+/// [GraftLayout].
 ///
 /// One tensor is in memory at a time. Each is quantised once to see what comes of it, and again when its turn
 /// comes in the file, which holds scales and codes apart.
-public final class QuantisedModel {
+///
+/// ```java
+/// try (var quantised = QuantisedModel.open(model, new Nf4(true), Optional.empty())) {
+///     AtomicFiles.directory(output, folder -> quantised.write(folder, Map.of(), layer -> {}));
+/// }
+/// ```
+public final class QuantisedModel implements AutoCloseable {
+    private final Path model;
     private final ModelSource source;
-    private final QuantFormat format;
-    private final List<Layer> layers = new ArrayList<>();
+    private final QuantizationConfig config;
+    private final List<String> modules;
+    private final List<QuantisedLayer> layers = new ArrayList<>();
     private String held = "";
     private Quantised packed;
 
-    private QuantisedModel(ModelSource source, QuantFormat format) {
+    private QuantisedModel(Path model, ModelSource source, QuantizationConfig config) {
+        this.model = model;
         this.source = source;
-        this.format = format;
+        this.config = config;
+        Architecture architecture = Architectures.of(source.config());
+        List<String> all = new ArrayList<>(architecture.linearLayers(source.config()));
+        if (!architecture.isTied(source.config())) {
+            all.add(BitsAndBytesConfig.HEAD);
+        }
+        requireSkippedToBeThere(all);
+        this.modules = all.stream().filter(module -> !config.skips(module)).toList();
     }
 
-    /// What became of one layer.
+    /// Checks that the model can be quantised so, without reading its weights.
     ///
-    /// @param error `‖W − Ŵ‖ / ‖W‖`
-    public record Layer(String name, long weights, long bytesBefore, long bytesAfter, double error) {}
-
-    /// @param layers      the quantised ones, in the order of the files
-    /// @param bytesBefore of all tensors
-    public record Report(List<Layer> layers, long bytesBefore, long bytesAfter) {
-        /// Bits a quantised weight takes, scales included.
-        public double bitsPerWeight() {
-            long weights = layers.stream().mapToLong(Layer::weights).sum();
-            return weights == 0
-                    ? 0
-                    : 8.0 * layers.stream().mapToLong(Layer::bytesAfter).sum() / weights;
+    /// @param model   Hugging Face folder, `.gguf` or `.bin` file
+    /// @param skipped modules left as they are, as `llm_int8_skip_modules`; without a list, the output embedding
+    public static QuantisedModel open(Path model, QuantFormat format, Optional<List<String>> skipped) {
+        QuantizationConfig config = QuantizationConfig.of(format, skipped);
+        ModelSource source = ModelSource.open(model);
+        try {
+            requirePlain(model, source);
+            return new QuantisedModel(model, source, config);
+        } catch (RuntimeException | Error e) {
+            source.close();
+            throw e;
         }
     }
 
-    /// @param model    Hugging Face folder
+    /// The whole way in one call.
+    ///
     /// @param output   folder to create; must not exist
-    /// @param format   one that bitsandbytes has: NF4, FP4 or int8
-    /// @param skipped  `llm_int8_skip_modules`; without a list, the output embedding
     /// @param progress told of each layer when it has been looked at
-    public static Report write(
-            Path model, Path output, QuantFormat format, Optional<List<String>> skipped, Consumer<Layer> progress) {
-        BitsAndBytesConfig config = BitsAndBytesConfig.of(format, skipped);
-        try (ModelSource source = ModelSource.open(model)) {
-            if (source.config().json().hasNonNull("quantization_config")) {
+    public static QuantisationReport write(
+            Path model,
+            Path output,
+            QuantFormat format,
+            Optional<List<String>> skipped,
+            Consumer<QuantisedLayer> progress) {
+        List<QuantisationReport> report = new ArrayList<>();
+        try (QuantisedModel quantised = open(model, format, skipped)) {
+            AtomicFiles.directory(output, folder -> report.add(quantised.write(folder, Map.of(), progress)));
+        }
+        return report.getFirst();
+    }
+
+    private static void requirePlain(Path model, ModelSource source) {
+        if (source.config().json().hasNonNull("quantization_config")) {
+            throw quantisedAlready(model, "its weights are quantised already");
+        }
+        source.names().stream()
+                .map(source::entry)
+                .filter(entry -> entry.dtype()
+                        .filter(type -> entry.bytes() == entry.elements() * type.bytes())
+                        .isEmpty())
+                .findFirst()
+                .ifPresent(entry -> {
+                    throw quantisedAlready(
+                            model, "%s is quantised already (%s)".formatted(entry.name(), entry.dtypeName()));
+                });
+        if (!Architectures.of(source.config()).storesLinearsPlainly(source.config())) {
+            throw new FormatException(
+                    model,
+                    "its linear layers are stacked or transposed (%s)"
+                            .formatted(source.config().modelType()),
+                    "one whose linear layers are stored apart, which is what bitsandbytes packs",
+                    "Quantise it while loading instead: load_in_4bit.");
+        }
+    }
+
+    private static FormatException quantisedAlready(Path model, String found) {
+        return new FormatException(
+                model, found, "a model in floating point", "Start from the model it was made of.");
+    }
+
+    private void requireSkippedToBeThere(List<String> modules) {
+        for (String key : config.skipped().orElse(List.of())) {
+            boolean known = key.equals(BitsAndBytesConfig.HEAD)
+                    || modules.stream().anyMatch(module -> BitsAndBytesConfig.matches(key, module));
+            if (!known) {
                 throw new FormatException(
                         model,
-                        "its weights are quantised already",
-                        "a model in floating point",
-                        "Start from the model it was made of.");
+                        "there is no linear layer that \"%s\" names".formatted(key),
+                        "the beginning or end of a layer's name, such as %s or %s"
+                                .formatted(lastPart(modules.getFirst()), modules.getLast()),
+                        "Correct the list of modules to skip.");
             }
-            return new QuantisedModel(source, format).write(model, output, config, progress);
         }
     }
 
-    private Report write(Path model, Path output, BitsAndBytesConfig config, Consumer<Layer> progress) {
-        List<String> linears = Architectures.of(source.config()).linearLayers(source.config());
+    private static String lastPart(String module) {
+        return module.substring(module.lastIndexOf('.') + 1);
+    }
+
+    /// The linear layers that will be quantised.
+    public List<String> modules() {
+        return modules;
+    }
+
+    /// Writes the model into an empty folder.
+    ///
+    /// @param inputs   what the inputs of layers are to be multiplied in, by module, of a calibration; may be empty
+    /// @param progress told of each layer when it has been looked at, while its memory is still held
+    public QuantisationReport write(Path folder, Map<String, Steps> inputs, Consumer<QuantisedLayer> progress) {
         Map<String, ModelDirectory.Weight> weights = new LinkedHashMap<>();
         long before = 0;
         for (String name : source.names()) {
             Entry entry = source.entry(name);
             before += entry.bytes();
             String module = name.replaceFirst("\\.weight$", "");
-            boolean linear = linears.contains(module) || module.equals("lm_head");
-            if (linear && !name.equals(module) && !config.skips(module)) {
-                weights.putAll(quantised(name, entry));
-                progress.accept(layers.getLast());
+            if (!name.equals(module) && modules.contains(module)) {
+                Optional<Steps> input = Optional.ofNullable(inputs.get(module));
+                weights.putAll(quantised(name, entry, input, progress));
+                input.ifPresent(steps -> weights.putAll(inputSteps(module, steps)));
             } else {
                 DType type = entry.dtype().orElseThrow();
                 weights.put(name, new ModelDirectory.Weight(type, entry.shape(), () -> source.stored(name)));
             }
         }
-        try {
-            AtomicFiles.directory(output, false, folder -> {
-                ModelDirectory.fill(folder, model, weights, saveType(), false);
-                addSettings(folder.resolve("config.json"), config);
-            });
-        } finally {
-            drop();
-        }
+        ModelDirectory.fill(folder, model, weights, saveType(), false);
+        addSettings(folder.resolve("config.json"));
         long after = weights.values().stream()
                 .mapToLong(ModelDirectory.Weight::bytes)
                 .sum();
-        return new Report(List.copyOf(layers), before, after);
+        return new QuantisationReport(layers, before, after);
     }
 
     /// The tensors that a weight becomes; also measures it.
-    private Map<String, ModelDirectory.Weight> quantised(String name, Entry entry) {
+    private Map<String, ModelDirectory.Weight> quantised(
+            String name, Entry entry, Optional<Steps> input, Consumer<QuantisedLayer> progress) {
         Map<String, ModelDirectory.Weight> parts = new LinkedHashMap<>();
         long bytes = 0;
         try (Scope scope = Scope.open()) {
-            Map<String, Tensor> tensors = BitsAndBytes.tensors(name, packed(name));
+            Map<String, Tensor> tensors = PackedLayout.tensors(name, packed(name));
             for (Map.Entry<String, Tensor> part : tensors.entrySet()) {
                 Tensor tensor = part.getValue();
                 bytes += tensor.bytes();
@@ -120,19 +187,26 @@ public final class QuantisedModel {
                         new ModelDirectory.Weight(
                                 tensor.dtype(),
                                 tensor.shape(),
-                                () -> BitsAndBytes.tensors(name, packed(name)).get(part.getKey())));
+                                () -> PackedLayout.tensors(name, packed(name)).get(part.getKey())));
             }
-            layers.add(new Layer(name, entry.elements(), entry.bytes(), bytes, error(name)));
+            Tensor exact = source.stored(name).to(DType.F32);
+            double error = QuantisedLayer.relativeError(exact, packed.unpacked(DType.F32, packed.device()));
+            layers.add(new QuantisedLayer(
+                    name, entry.elements(), entry.bytes(), bytes, error, QuantisedLayer.affine(packed, input)));
+            progress.accept(layers.getLast());
         }
         return parts;
     }
 
-    private double error(String name) {
-        Tensor exact = source.stored(name).to(DType.F32);
-        double size = exact.norm();
-        return size == 0
-                ? 0
-                : packed.unpacked(DType.F32, packed.device()).sub(exact).norm() / size;
+    private static Map<String, ModelDirectory.Weight> inputSteps(String module, Steps steps) {
+        return Map.of(
+                module + GraftLayout.INPUT_SCALE,
+                new ModelDirectory.Weight(DType.F32, new long[] {1}, () -> Tensor.of(new float[] {steps.scale()})),
+                module + GraftLayout.INPUT_ZERO,
+                new ModelDirectory.Weight(
+                        DType.I8,
+                        new long[] {1},
+                        () -> Tensor.of(new int[] {steps.zero()}).to(DType.I8)));
     }
 
     /// The weight in its packed form, kept until another is asked for: parts of one weight lie together.
@@ -140,7 +214,7 @@ public final class QuantisedModel {
         if (!name.equals(held)) {
             drop();
             try (Scope scope = Scope.open()) {
-                packed = format.quantise(source.stored(name));
+                packed = config.format().quantise(source.stored(name));
                 held = name;
             } catch (IllegalArgumentException e) {
                 throw new IllegalArgumentException(name + ": " + e.getMessage(), e);
@@ -167,9 +241,15 @@ public final class QuantisedModel {
                 .orElse(DType.F32);
     }
 
-    private static void addSettings(Path file, BitsAndBytesConfig config) {
+    private void addSettings(Path file) {
         ObjectNode json = ((ObjectNode) Json.readObject(file, "the model's configuration")).deepCopy();
         json.set("quantization_config", config.json());
         AtomicFiles.writeString(file, Json.pretty(json) + "\n");
+    }
+
+    @Override
+    public void close() {
+        drop();
+        source.close();
     }
 }

@@ -94,6 +94,9 @@ public final class Llama2c implements AutoCloseable {
             String found = Files.exists(file) ? "this is not a file" : "there is no such file";
             throw new FormatException(file, found, "a llama2.c checkpoint", "Check the path.");
         }
+        if (Pickle.isOne(file)) {
+            throw Pickle.refusal(file);
+        }
         Arena arena = Arena.ofShared();
         try (var channel = FileChannel.open(file, StandardOpenOption.READ)) {
             return new Llama2c(file, arena, channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena));

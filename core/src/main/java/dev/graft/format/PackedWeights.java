@@ -5,7 +5,10 @@ import static dev.graft.format.FormatException.quote;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.graft.format.Safetensors.Entry;
 import dev.graft.quant.BitsAndBytes;
+import dev.graft.quant.GraftConfig;
+import dev.graft.quant.GraftLayout;
 import dev.graft.quant.Int8Rows;
+import dev.graft.quant.PackedLayout;
 import dev.graft.quant.Quantised;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Packed;
@@ -23,17 +26,38 @@ import java.util.TreeSet;
 /// tensors, is one of its own shape and type. All are checked when this is made.
 public final class PackedWeights {
     private final WeightFiles files;
-    private final DType rowsType;
-    private final double threshold;
-    private final BitsAndBytes.Stored stored;
+    private final PackedLayout layout;
     private final Map<String, Entry> entries = new LinkedHashMap<>();
     private final Set<String> packed = new TreeSet<>();
 
-    private PackedWeights(WeightFiles files, DType rowsType, double threshold) {
+    private PackedWeights(WeightFiles files, PackedLayout layout) {
         this.files = files;
-        this.rowsType = rowsType;
-        this.threshold = threshold;
-        this.stored = new BitsAndBytes.Stored() {
+        this.layout = layout;
+    }
+
+    /// @param config the model's `config.json`
+    /// @throws FormatException when the files are quantised in a way Graft does not read, or damaged
+    public static PackedWeights of(Path folder, WeightFiles files, JsonNode config) {
+        return of(folder, files, layout(folder, files, config));
+    }
+
+    /// Weights of a file that has no configuration, packed as bitsandbytes does.
+    ///
+    /// @param rowsType type that 8-bit weights had
+    public static PackedWeights of(Path file, WeightFiles files, DType rowsType) {
+        return of(file, files, PackedLayout.bitsAndBytes(stored(files), rowsType, Int8Rows.DEFAULT_THRESHOLD));
+    }
+
+    private static PackedWeights of(Path path, WeightFiles files, PackedLayout layout) {
+        PackedWeights weights = new PackedWeights(files, layout);
+        try (Scope scope = Scope.open()) {
+            weights.readAll(path);
+        }
+        return weights;
+    }
+
+    private static BitsAndBytes.Stored stored(WeightFiles files) {
+        return new BitsAndBytes.Stored() {
             @Override
             public boolean has(String name) {
                 return files.names().contains(name);
@@ -46,28 +70,35 @@ public final class PackedWeights {
         };
     }
 
-    /// @param config the model's `config.json`
-    /// @throws FormatException when the files are quantised in a way Graft does not read, or damaged
-    public static PackedWeights of(Path folder, WeightFiles files, JsonNode config) {
+    private static PackedLayout layout(Path folder, WeightFiles files, JsonNode config) {
         JsonNode settings = config.path("quantization_config");
-        requireKnownMethod(folder, settings);
-        double threshold = settings.path("llm_int8_threshold").asDouble(Int8Rows.DEFAULT_THRESHOLD);
-        PackedWeights weights = new PackedWeights(files, typeOf(config), threshold);
-        try (Scope scope = Scope.open()) {
-            weights.readAll(folder);
-        }
-        return weights;
-    }
-
-    private static void requireKnownMethod(Path folder, JsonNode settings) {
         String method = settings.path("quant_method").asText("bitsandbytes");
-        if (!method.equals("bitsandbytes")) {
-            throw new FormatException(
-                    folder,
-                    "its weights are quantised with %s".formatted(quote(method)),
-                    "bitsandbytes (or no quantization_config in config.json)",
-                    "Start from the model as it was before that, and quantise it here.");
-        }
+        return switch (method) {
+            case "bitsandbytes" ->
+                PackedLayout.bitsAndBytes(
+                        stored(files),
+                        typeOf(config),
+                        settings.path("llm_int8_threshold").asDouble(Int8Rows.DEFAULT_THRESHOLD));
+            case GraftConfig.METHOD -> {
+                try {
+                    yield new GraftLayout(
+                            stored(files), GraftConfig.read(settings).format(), typeOf(config));
+                } catch (IllegalArgumentException e) {
+                    throw new FormatException(
+                            folder,
+                            "quantization_config of its config.json is not one that Graft reads: " + e.getMessage(),
+                            "what graft quantize writes",
+                            "Quantise the model again.",
+                            e);
+                }
+            }
+            default ->
+                throw new FormatException(
+                        folder,
+                        "its weights are quantised with %s".formatted(quote(method)),
+                        "bitsandbytes or graft (or no quantization_config in config.json)",
+                        "Start from the model as it was before that, and quantise it here.");
+        };
     }
 
     /// 8-bit weights do not say what they were; the configuration does.
@@ -81,11 +112,11 @@ public final class PackedWeights {
 
     private void readAll(Path folder) {
         for (String name : files.names()) {
-            if (BitsAndBytes.weightOf(stored, name).isPresent()) {
+            if (layout.weightOf(name).isPresent()) {
                 continue;
             }
             Entry entry = files.entry(name);
-            if (!BitsAndBytes.packs(stored, name)) {
+            if (!layout.packs(name)) {
                 entries.put(name, entry);
                 continue;
             }
@@ -104,7 +135,7 @@ public final class PackedWeights {
                 throw new FormatException(
                         folder,
                         "the quantised weight %s is damaged: %s".formatted(quote(name), e.getMessage()),
-                        "what bitsandbytes writes",
+                        "what bitsandbytes or graft quantize writes",
                         "Download or save the model again.",
                         e);
             }
@@ -112,7 +143,7 @@ public final class PackedWeights {
     }
 
     private Quantised read(String name) {
-        return BitsAndBytes.read(stored, name, rowsType, threshold);
+        return layout.read(name);
     }
 
     /// Names of all weights.

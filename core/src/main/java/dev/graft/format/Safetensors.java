@@ -138,7 +138,7 @@ public final class Safetensors implements AutoCloseable {
                     file,
                     "the header length reads %s".formatted(Long.toUnsignedString(length)),
                     "2 to %d in a file of %d bytes".formatted(longest, size),
-                    advice(start));
+                    advice(file, start));
         }
         return read(channel, LENGTH_BYTES, (int) length);
     }
@@ -154,13 +154,13 @@ public final class Safetensors implements AutoCloseable {
     }
 
     /// What the first bytes of something else give away.
-    private static String advice(byte[] start) {
+    private static String advice(Path file, byte[] start) {
         String text = new String(start, StandardCharsets.ISO_8859_1);
         if (text.startsWith("version ")) {
             return "This looks like a Git LFS pointer: fetch the file itself with git lfs pull.";
         }
-        if (text.startsWith("PK\3\4") || text.startsWith("\u0080\2")) {
-            return WeightFiles.PICKLE_ADVICE;
+        if (Pickle.beginsSo(start)) {
+            return Pickle.advice(file);
         }
         if (text.startsWith("GGUF")) {
             return "This is a GGUF file.";

@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -27,10 +28,6 @@ public final class WeightFiles implements AutoCloseable {
     static final String SINGLE = "model.safetensors";
     static final String INDEX = "model.safetensors.index.json";
     static final String ADAPTER = "adapter_model.safetensors";
-    static final String PICKLE_ADVICE = "Pickle files run whatever code their author put there when they are loaded, so"
-            + " Graft does not read them. Convert it in Python: "
-            + "safetensors.torch.save_file(torch.load(FILE, weights_only=True), \"model.safetensors\").";
-
     private static final int FAULTS_SHOWN = 10;
 
     private final Path path;
@@ -118,8 +115,8 @@ public final class WeightFiles implements AutoCloseable {
 
     /// The weights of one file, such as an adapter's `adapter_model.safetensors`.
     public static WeightFiles openFile(Path file) {
-        if (Files.exists(file) && isPickle(file)) {
-            throw new FormatException(file, "this is a pickle file", "safetensors", PICKLE_ADVICE);
+        if (Files.exists(file) && Pickle.isOne(file)) {
+            throw Pickle.refusal(file);
         }
         return new WeightFiles(file, List.of(Safetensors.open(file)));
     }
@@ -191,7 +188,7 @@ public final class WeightFiles implements AutoCloseable {
                     "Give the base model here and this directory as the adapter.");
         }
         try (Stream<Path> list = Files.list(directory)) {
-            List<String> pickles = list.filter(WeightFiles::isPickle)
+            List<String> pickles = list.filter(Pickle::isOne)
                     .map(file -> file.getFileName().toString())
                     .sorted()
                     .toList();
@@ -201,16 +198,12 @@ public final class WeightFiles implements AutoCloseable {
                             ? "there are no weights here"
                             : "there are only pickle files, " + listed(pickles, ", "),
                     "%s, or %s with its shards".formatted(SINGLE, INDEX),
-                    pickles.isEmpty() ? "Check the path, or download the weights too." : PICKLE_ADVICE);
+                    pickles.isEmpty()
+                            ? "Check the path, or download the weights too."
+                            : Pickle.advice(Path.of(pickles.getFirst())));
         } catch (IOException e) {
             throw new UncheckedIOException("%s: cannot be listed (%s)".formatted(directory, e), e);
         }
-    }
-
-    private static boolean isPickle(Path file) {
-        return file.getFileName()
-                .toString()
-                .matches("(pytorch_model|adapter_model)[^/]*\\.bin|[^/]*\\.(pt|pth|ckpt|pkl|pickle)");
     }
 
     private static String listed(List<String> items, String separator) {
@@ -228,16 +221,28 @@ public final class WeightFiles implements AutoCloseable {
     ///
     /// @param expected shapes by name
     public List<String> misfits(Map<String, long[]> expected) {
+        return misfits(expected, names(), this::entry);
+    }
+
+    /// The same of tensors from anywhere.
+    ///
+    /// @param names   of those there are
+    /// @param entries describes one of them
+    public static List<String> misfits(
+            Map<String, long[]> expected, Set<String> names, Function<String, Entry> entries) {
         List<String> faults = new ArrayList<>();
         expected.forEach((name, shape) -> {
-            if (!names().contains(name)) {
+            if (!names.contains(name)) {
                 faults.add(name + ": missing");
-            } else if (!Arrays.equals(entry(name).shape(), shape)) {
+                return;
+            }
+            Entry entry = entries.apply(name);
+            if (!Arrays.equals(entry.shape(), shape)) {
                 faults.add("%s: shape %s; expected %s"
-                        .formatted(name, Arrays.toString(entry(name).shape()), Arrays.toString(shape)));
-            } else if (entry(name).dtype().filter(DType::isFloating).isEmpty()) {
+                        .formatted(name, Arrays.toString(entry.shape()), Arrays.toString(shape)));
+            } else if (entry.dtype().filter(DType::isFloating).isEmpty()) {
                 faults.add("%s: type %s; expected a floating type (F32, BF16, F16, F64)"
-                        .formatted(name, entry(name).dtypeName()));
+                        .formatted(name, entry.dtypeName()));
             }
         });
         return faults;

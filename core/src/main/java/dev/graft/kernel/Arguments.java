@@ -83,6 +83,15 @@ final class Arguments {
         elements("absmax", absmax, DType.F32, (numbers.elements() + block - 1) / block);
     }
 
+    /// A float32 parameter, and a gradient and moments that fit it.
+    static void moments(Tensor parameter, Tensor gradient, QuantKernels.Moments moments) {
+        shaped("parameter", parameter, DType.F32, parameter.shape());
+        shaped("gradient", gradient, DType.F32, parameter.shape());
+        requireWhole("gradient", gradient);
+        blocks(parameter, DynamicMap.SIGNED, QuantKernels.MOMENTS_BLOCK, moments.m(), moments.mAbsmax());
+        blocks(parameter, DynamicMap.UNSIGNED, QuantKernels.MOMENTS_BLOCK, moments.v(), moments.vAbsmax());
+    }
+
     /// The same for rows.
     static void rows(Tensor numbers, Tensor codes, Tensor absmax) {
         width("numbers", numbers, 2);

@@ -7,8 +7,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntUnaryOperator;
 
-/// Packing and unpacking as ATen operations: any device, easy to read, and what [VectorQuantKernels] is compared
-/// with.
+/// Packing and unpacking as ATen operations: any device, easy to read, and what [VectorQuantKernels] is
+/// compared with.
 public enum PlainQuantKernels implements QuantKernels {
     INSTANCE;
 
@@ -106,5 +106,67 @@ public enum PlainQuantKernels implements QuantKernels {
         try (Scope scope = Scope.open()) {
             y.copyInPlace(codes.to(DType.F32).mul(absmax.unsqueeze(1)).mul(PER_ROW_STEP));
         }
+    }
+
+    @Override
+    public void adamWInPlace(
+            Tensor parameter,
+            Tensor gradient,
+            Moments moments,
+            Kernels.AdamW settings,
+            long step,
+            double gradientScale) {
+        Arguments.moments(parameter, gradient, moments);
+        MomentsStep numbers = MomentsStep.of(settings, step, gradientScale);
+        try (Scope scope = Scope.open()) {
+            Tensor finite = gradient.abs().lt(Tensor.full(Float.POSITIVE_INFINITY, DType.F32, gradient.device(), 1));
+            Tensor kept = finite.to(DType.F32);
+            Tensor broken = kept.eq(Tensor.zeros(DType.F32, gradient.device(), 1));
+            Tensor g = gradient.mul(numbers.scale());
+            Tensor m = unpacked(moments.m(), moments.mAbsmax(), DynamicMap.SIGNED, parameter);
+            Tensor v = unpacked(moments.v(), moments.vAbsmax(), DynamicMap.UNSIGNED, parameter);
+            v = v.mul(numbers.beta2()).add(g.mul(numbers.rest2()).mul(g)).maskedFill(broken, 0);
+            m = m.mul(numbers.beta1()).add(g.mul(numbers.rest1())).maskedFill(broken, 0);
+            Tensor change = m.div(v.sqrt().add(numbers.epsilon())).mul(numbers.rate());
+            Tensor moved = parameter.add(change).mul(numbers.keep());
+            // where the gradient is broken nothing moves, not even by the decay
+            parameter.copyInPlace(moved.maskedFill(broken, 0).add(parameter.maskedFill(finite, 0)));
+            Tensor scaled = scaledBlocks(m, moments.mAbsmax());
+            moments.m()
+                    .copyInPlace(signed(codesOf(scaled, DynamicMap.SIGNED), m)
+                            .view(moments.m().shape()));
+            Tensor squares = scaledBlocks(v, moments.vAbsmax());
+            moments.v()
+                    .copyInPlace(codesOf(squares, DynamicMap.UNSIGNED)
+                            .view(moments.v().shape()));
+        }
+    }
+
+    private Tensor unpacked(Tensor codes, Tensor absmax, Codebook book, Tensor like) {
+        Tensor y = Tensor.empty(DType.F32, like.device(), like.shape());
+        dequantiseBlocks(codes, absmax, book, MOMENTS_BLOCK, y);
+        return y;
+    }
+
+    /// Numbers divided by the absmax of their blocks, which is written.
+    private static Tensor scaledBlocks(Tensor x, Tensor absmax) {
+        long elements = x.elements();
+        long blocks = absmax.elements();
+        Tensor padding = Tensor.zeros(DType.F32, x.device(), blocks * MOMENTS_BLOCK - elements);
+        Tensor rows = Tensor.cat(List.of(x.reshape(elements), padding), 0).view(blocks, MOMENTS_BLOCK);
+        Tensor largest = rows.abs().amax(1, false);
+        absmax.copyInPlace(largest.view(absmax.shape()));
+        return rows.div(largest.unsqueeze(1)).view(blocks * MOMENTS_BLOCK).narrow(0, 0, elements);
+    }
+
+    /// Codes of the signed map, moved by one where their value has another sign than the number.
+    private static Tensor signed(Tensor codes, Tensor numbers) {
+        Tensor zero = Tensor.zeros(DType.F32, numbers.device(), 1);
+        Tensor x = numbers.reshape(numbers.elements());
+        Tensor negative = Tensor.full(1, DType.F32, x.device(), 1).div(x).lt(zero); // −0 too
+        Tensor negativeValue = lookUp(codes, DynamicMap.SIGNED, code -> code).lt(zero);
+        Tensor differs = negative.to(DType.I64).sub(negativeValue.to(DType.I64)).square();
+        Tensor direction = zero.lt(x).to(DType.I64).mul(2).add(-1);
+        return codes.add(differs.mul(direction)).add(256).to(DType.I64);
     }
 }

@@ -6,8 +6,8 @@ import dev.graft.tensor.Tensor;
 /// Packs floating-point numbers into a few bits each, and unpacks them.
 ///
 /// As with [Kernels] there are two bodies, [PlainQuantKernels] (ATen operations, any device) and
-/// [VectorQuantKernels] (Vector API, CPU), and both take the same tests; here they agree to the last bit, with
-/// any number of threads. Tensors are contiguous; results are written into what the caller provides.
+/// [VectorQuantKernels] (Vector API, CPU), and both take the same tests; here they agree to the last bit,
+/// with any number of threads. Tensors are contiguous; results are written into what the caller provides.
 public interface QuantKernels {
     /// The fastest kernels of a device.
     static QuantKernels of(Device device) {
@@ -41,6 +41,39 @@ public interface QuantKernels {
     ///
     /// @param y float32 or bfloat16 `[rows, columns]`; written
     void dequantiseRows(Tensor codes, Tensor absmax, Tensor y);
+
+    /// One AdamW step on moments of 8 bits, in place, as bitsandbytes' CUDA kernel takes it, in one pass over
+    /// blocks of [#MOMENTS_BLOCK]. With float32 gradient `g`, scaled, and moments unpacked to float32, each
+    /// operation rounded:
+    ///
+    /// - `v ← v·beta2 + (1 − beta2)·g·g` and `m ← m·beta1 + (1 − beta1)·g`;
+    /// - `p ← (p − lr·c2/c1 · m / (sqrt(v) + c2·epsilon)) · (1 − lr·decay)` where `c1 = 1 − beta1^step` and
+    ///   `c2 = sqrt(1 − beta2^step)`, computed in float64 and rounded once;
+    /// - both are packed by the quotient of number and absmax; a code of `m` whose value has the other sign
+    ///   makes way for its neighbour.
+    ///
+    /// Where `g` is not finite `p` stays and both moments become 0. CUDA's kernel computes `c1` and `c2` in
+    /// float32 (a step differs by about 1e-5 of itself at first), and divides approximately.
+    ///
+    /// @param parameter float32, contiguous; `gradient` alike
+    /// @param step      counted from 1
+    void adamWInPlace(
+            Tensor parameter,
+            Tensor gradient,
+            Moments moments,
+            Kernels.AdamW settings,
+            long step,
+            double gradientScale);
+
+    /// Moments in [dynamic 8-bit numbers][DynamicMap], changed by [#adamWInPlace].
+    ///
+    /// @param m       uint8, one code an element, of the signed map
+    /// @param mAbsmax float32, one a block
+    /// @param v       the same of the unsigned map
+    record Moments(Tensor m, Tensor mAbsmax, Tensor v, Tensor vAbsmax) {}
+
+    /// Elements that share the scales of their moments.
+    int MOMENTS_BLOCK = 256;
 
     /// 1/127 as bitsandbytes has it.
     float PER_ROW_STEP = 7.874015718698502e-3f;

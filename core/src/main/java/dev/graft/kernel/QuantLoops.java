@@ -10,6 +10,7 @@ import static dev.graft.kernel.Tile.MEMORY;
 import static dev.graft.kernel.Tile.ORDER;
 import static jdk.incubator.vector.FloatVector.fromArray;
 
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import jdk.incubator.vector.ByteVector;
@@ -84,12 +85,16 @@ final class QuantLoops {
     }
 
     /// Two codes to a byte, the first in the upper half; a missing last one is the code of zero.
-    static void pack(int[] ranks, int n, Codebook book, long target) {
+    static void pack(int[] ranks, int n, Codebook book, byte[] bytes, long target) {
         byte[] codes = book.codesByRank();
-        for (int i = 0; i < n; i += 2) {
-            int second = i + 1 < n ? codes[ranks[i + 1]] : book.code(0);
-            MEMORY.set(ValueLayout.JAVA_BYTE, target + i / 2, (byte) (codes[ranks[i]] << 4 | second));
+        int whole = n / 2;
+        for (int i = 0; i < whole; i++) {
+            bytes[i] = (byte) (codes[ranks[2 * i]] << 4 | codes[ranks[2 * i + 1]]);
         }
+        if (n % 2 != 0) {
+            bytes[whole] = (byte) (codes[ranks[n - 1]] << 4 | book.code(0));
+        }
+        MemorySegment.copy(bytes, 0, MEMORY, ValueLayout.JAVA_BYTE, target, (n + 1) / 2);
     }
 
     /// The code of each number, a byte each.

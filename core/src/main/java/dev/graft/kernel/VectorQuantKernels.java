@@ -25,6 +25,7 @@ enum VectorQuantKernels implements QuantKernels {
             Parallel.rows(absmax.elements(), block, (from, to) -> {
                 float[] tile = Tile.of(block);
                 int[] ranks = new int[tile.length];
+                byte[] packed = new byte[block / 2];
                 for (long b = from; b < to; b++) {
                     int n = (int) Math.min(block, elements - b * block);
                     Tile.read(Tile.at(xs, b * block, half), half, tile, 0, n);
@@ -40,7 +41,7 @@ enum VectorQuantKernels implements QuantKernels {
                     Loops.multiply(tile, 1 / largest, Tile.padded(n));
                     if (book.bits() == 4) {
                         QuantLoops.ranks(tile, ranks, book.thresholds(), Tile.padded(n));
-                        QuantLoops.pack(ranks, n, book, target);
+                        QuantLoops.pack(ranks, n, book, packed, target);
                     } else {
                         QuantLoops.search(tile, n, book, target);
                     }
@@ -122,6 +123,33 @@ enum VectorQuantKernels implements QuantKernels {
                 float scale = Tile.get(Tile.at(scales, r, false), false);
                 long row = Tile.at(ys, r * width, half);
                 QuantLoops.scaleBytes(bytes + r * width, width, scale, PER_ROW_STEP, row, half);
+            }
+        });
+    }
+
+    @Override
+    public void adamWInPlace(
+            Tensor parameter,
+            Tensor gradient,
+            Moments moments,
+            Kernels.AdamW settings,
+            long step,
+            double gradientScale) {
+        Arguments.moments(parameter, gradient, moments);
+        MomentsStep numbers = MomentsStep.of(settings, step, gradientScale);
+        long p = address(parameter);
+        long g = address(gradient);
+        long m = address(moments.m());
+        long v = address(moments.v());
+        long ms = address(moments.mAbsmax());
+        long vs = address(moments.vAbsmax());
+        long elements = parameter.elements();
+        Parallel.rows(moments.mAbsmax().elements(), MOMENTS_BLOCK, (from, to) -> {
+            MomentsLoops block = new MomentsLoops(numbers, MOMENTS_BLOCK);
+            for (long b = from; b < to; b++) {
+                long at = b * MOMENTS_BLOCK;
+                int n = (int) Math.min(MOMENTS_BLOCK, elements - at);
+                block.step(p + 4 * at, g + 4 * at, m + at, ms + 4 * b, v + at, vs + 4 * b, n);
             }
         });
     }

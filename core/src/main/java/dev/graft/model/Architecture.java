@@ -40,4 +40,9 @@ public interface Architecture {
     default List<String> linearLayers(ModelConfig config) {
         return decoder(config).linearLayers();
     }
+
+    /// Whether every linear layer is a module of its own whose weight is stored `[out, in]`, as most are.
+    default boolean storesLinearsPlainly(ModelConfig config) {
+        return decoder(config).storesLinearsPlainly();
+    }
 }

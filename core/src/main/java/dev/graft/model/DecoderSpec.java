@@ -1,5 +1,6 @@
 package dev.graft.model;
 
+import dev.graft.nn.LinearLayout;
 import dev.graft.nn.Rotation;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -65,6 +66,13 @@ record DecoderSpec(
                 .filter(LinearSpec.class::isInstance)
                 .map(part -> ((LinearSpec) part).name())
                 .toList();
+    }
+
+    /// Whether each of them is a module of its own whose weight is stored `[out, in]`.
+    boolean storesLinearsPlainly() {
+        return linearsAndNorms()
+                .filter(LinearSpec.class::isInstance)
+                .allMatch(part -> ((LinearSpec) part).layout().equals(LinearLayout.PLAIN));
     }
 
     private Stream<Part> linearsAndNorms() {

@@ -6,8 +6,10 @@ import dev.graft.nn.LinearLayout;
 import dev.graft.nn.NamedTensors;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
+import dev.graft.tensor.Packed;
 import dev.graft.tensor.Tensor;
 import java.util.List;
+import java.util.Optional;
 
 /// A linear layer that adapters may wrap: `name.weight` `[out, in]` and, with a bias, `name.bias` `[out]`.
 ///
@@ -51,6 +53,16 @@ record LinearSpec(String name, int out, int in, boolean bias, LinearLayout layou
         @Override
         public Tensor stored(String name) {
             return source.stored(name);
+        }
+
+        @Override
+        public Optional<Packed> packed(String name) {
+            return source.packed(name);
+        }
+
+        @Override
+        public Tensor computed(String name) {
+            return source.computed(name);
         }
 
         @Override

@@ -91,7 +91,7 @@ public final class ModelConfig {
     }
 
     /// The same settings with one more, unless it is there.
-    ModelConfig withDefault(String key, Object value) {
+    public ModelConfig withDefault(String key, Object value) {
         return has(key) ? this : with(key, value);
     }
 

@@ -4,13 +4,12 @@ import dev.graft.format.FormatException;
 import dev.graft.format.Gguf;
 import dev.graft.format.Llama2c;
 import dev.graft.format.Safetensors.Entry;
+import dev.graft.format.WeightFiles;
 import dev.graft.model.gguf.GgufModel;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Packed;
 import dev.graft.tensor.Tensor;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -68,19 +67,7 @@ public interface ModelSource extends AutoCloseable {
     ///
     /// @param expected shapes by name
     default List<String> misfits(Map<String, long[]> expected) {
-        List<String> faults = new ArrayList<>();
-        expected.forEach((name, shape) -> {
-            if (!names().contains(name)) {
-                faults.add(name + ": missing");
-            } else if (!Arrays.equals(entry(name).shape(), shape)) {
-                faults.add("%s: shape %s; expected %s"
-                        .formatted(name, Arrays.toString(entry(name).shape()), Arrays.toString(shape)));
-            } else if (entry(name).dtype().filter(DType::isFloating).isEmpty()) {
-                faults.add("%s: type %s; expected a floating type (F32, BF16, F16, F64)"
-                        .formatted(name, entry(name).dtypeName()));
-            }
-        });
-        return faults;
+        return WeightFiles.misfits(expected, names(), this::entry);
     }
 
     /// Unmaps the files. Every tensor over their memory dies with them.

@@ -2,7 +2,6 @@ package dev.graft.optim;
 
 import dev.graft.autograd.Parameter;
 import dev.graft.kernel.Kernels;
-import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.util.ArrayList;
@@ -15,52 +14,71 @@ import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
-/// AdamW with decoupled weight decay, exactly as `torch.optim.AdamW`: the moments begin with a parameter's first
-/// gradient, and each parameter counts its own steps, so that one without a gradient is passed over.
+/// AdamW with decoupled weight decay. The moments begin with a parameter's first gradient, and each parameter
+/// counts its own steps, so that one without a gradient is passed over.
+///
+/// [Moments] says how they are kept: in float32, exactly as `torch.optim.AdamW`, or in 8 bits, as
+/// bitsandbytes' `AdamW8bit`. [StateMemory] says where.
 ///
 /// Loshchilov & Hutter 2019, <https://arxiv.org/abs/1711.05101>.
 public final class AdamW implements Optimizer {
-    private static final String FIRST = ".exp_avg";
-    private static final String SECOND = ".exp_avg_sq";
     private static final String STEP = ".step";
 
     private final AdamWSettings settings;
     private final List<Parameter> parameters;
     private final Predicate<Parameter> decays;
-    private final Map<String, Moments> moments = new LinkedHashMap<>();
+    private final Moments moments;
+    private final StateMemory memory;
+    private final Map<String, State> states = new LinkedHashMap<>();
     private long steps;
 
-    /// Running means of one parameter, float32 of its shape, and the steps they have seen.
-    private static final class Moments {
-        private final Tensor first;
-        private final Tensor second;
+    /// What is kept of one parameter, and the steps it has seen.
+    private static final class State {
+        private final Map<String, Tensor> tensors;
         private long steps;
 
-        Moments(Tensor like) {
-            try (Scope scope = Scope.open()) {
-                first = Tensor.zeros(DType.F32, like.device(), like.shape()).retain();
-                second = Tensor.zeros(DType.F32, like.device(), like.shape()).retain();
-            }
+        State(Map<String, Tensor> tensors) {
+            this.tensors = tensors;
         }
+    }
 
-        void free() {
-            first.release();
-            second.release();
-        }
+    /// Moments in float32, in the memory of the device.
+    ///
+    /// @param parameters each with a name of its own
+    /// @param decays     which of them lose weight at each step: [#everyParameter] or [#matrices]
+    public AdamW(List<Parameter> parameters, AdamWSettings settings, Predicate<Parameter> decays) {
+        this(parameters, settings, decays, new Moments.Float32(), StateMemory.ofDevice());
     }
 
     /// @param parameters each with a name of its own
     /// @param decays     which of them lose weight at each step: [#everyParameter] or [#matrices]
-    public AdamW(List<Parameter> parameters, AdamWSettings settings, Predicate<Parameter> decays) {
+    /// @param memory     closed with this optimizer
+    public AdamW(
+            List<Parameter> parameters,
+            AdamWSettings settings,
+            Predicate<Parameter> decays,
+            Moments moments,
+            StateMemory memory) {
         this.parameters = List.copyOf(parameters);
         this.settings = settings;
         this.decays = decays;
+        this.moments = moments;
+        this.memory = memory;
         long names = parameters.stream().map(Parameter::name).distinct().count();
         if (names != parameters.size()) {
             throw new IllegalArgumentException(
                     "%d parameters have %d different names; each needs its own, or a checkpoint could not tell them apart"
                             .formatted(parameters.size(), names));
         }
+        memory.reserve(stateBytes());
+    }
+
+    /// Bytes that the state takes once every parameter has had a gradient.
+    public long stateBytes() {
+        return parameters.stream()
+                .flatMap(parameter -> moments.parts(parameter).values().stream())
+                .mapToLong(Moments.Part::bytes)
+                .sum();
     }
 
     /// All parameters decay, as in `torch.optim.AdamW` over one group.
@@ -84,8 +102,7 @@ public final class AdamW implements Optimizer {
     }
 
     private void change(Parameter parameter, double learningRate, double gradientScale) {
-        Tensor values = parameter.master();
-        Moments state = moments.computeIfAbsent(parameter.name(), name -> new Moments(values));
+        State state = states.computeIfAbsent(parameter.name(), name -> fresh(parameter));
         state.steps++;
         var kernelSettings = new Kernels.AdamW(
                 learningRate,
@@ -93,16 +110,17 @@ public final class AdamW implements Optimizer {
                 settings.beta2(),
                 settings.epsilon(),
                 decays.test(parameter) ? settings.weightDecay() : 0);
-        Kernels.of(values.device())
-                .adamWInPlace(
-                        values,
-                        parameter.gradient(),
-                        state.first,
-                        state.second,
-                        kernelSettings,
-                        state.steps,
-                        gradientScale);
+        moments.step(parameter, state.tensors, kernelSettings, state.steps, gradientScale);
         parameter.refresh();
+    }
+
+    private State fresh(Parameter parameter) {
+        Tensor values = parameter.master();
+        Map<String, Tensor> tensors = new LinkedHashMap<>();
+        moments.parts(parameter)
+                .forEach((suffix, part) ->
+                        tensors.put(suffix, memory.zeros(part.dtype(), values.device(), part.shape())));
+        return new State(tensors);
     }
 
     @Override
@@ -110,14 +128,14 @@ public final class AdamW implements Optimizer {
         return steps;
     }
 
-    /// For each parameter that has had a gradient: its moments `<parameter>.exp_avg` and `<parameter>.exp_avg_sq`,
-    /// float32 of its shape, and its count `<parameter>.step`, int64 `[1]`, which belongs to the current scope.
+    /// For each parameter that has had a gradient: its moments `<parameter>.exp_avg` and
+    /// `<parameter>.exp_avg_sq`, of its shape, with their scales (`….absmax`) where they have any, and its
+    /// count `<parameter>.step`, int64 `[1]`, which belongs to the current scope.
     @Override
     public Map<String, Tensor> state() {
         Map<String, Tensor> state = new LinkedHashMap<>();
-        moments.forEach((name, of) -> {
-            state.put(name + FIRST, of.first);
-            state.put(name + SECOND, of.second);
+        states.forEach((name, of) -> {
+            of.tensors.forEach((suffix, tensor) -> state.put(name + suffix, tensor));
             state.put(name + STEP, Tensor.of(new long[] {of.steps}));
         });
         return state;
@@ -132,8 +150,8 @@ public final class AdamW implements Optimizer {
             Map<Parameter, Stored> stored = new LinkedHashMap<>();
             List<String> faults = new ArrayList<>();
             for (Parameter parameter : parameters) {
-                Stored found = Stored.find(parameter.name(), lookup);
-                found.faults(parameter, steps, faults);
+                Stored found = stored(parameter, lookup);
+                found.faults(steps, faults);
                 if (!found.isEmpty()) {
                     stored.put(parameter, found);
                 }
@@ -150,62 +168,68 @@ public final class AdamW implements Optimizer {
     }
 
     private void restore(Parameter parameter, Stored stored) {
-        Moments state = new Moments(parameter.master());
-        state.first.copyInPlace(stored.first.orElseThrow());
-        state.second.copyInPlace(stored.second.orElseThrow());
+        State state = fresh(parameter);
+        state.tensors.forEach((suffix, tensor) -> tensor.copyInPlace(stored.tensors.get(suffix)));
         state.steps = stored.steps();
-        moments.put(parameter.name(), state);
+        states.put(parameter.name(), state);
+    }
+
+    private Stored stored(Parameter parameter, Function<String, Optional<Tensor>> lookup) {
+        Map<String, Moments.Part> parts = moments.parts(parameter);
+        Map<String, Tensor> found = new LinkedHashMap<>();
+        Stream.concat(parts.keySet().stream(), Stream.of(STEP))
+                .forEach(suffix ->
+                        lookup.apply(parameter.name() + suffix).ifPresent(tensor -> found.put(suffix, tensor)));
+        return new Stored(parameter.name(), parts, found);
     }
 
     /// What a lookup has about one parameter.
-    private record Stored(Optional<Tensor> first, Optional<Tensor> second, Optional<Tensor> step) {
-        static Stored find(String name, Function<String, Optional<Tensor>> lookup) {
-            return new Stored(lookup.apply(name + FIRST), lookup.apply(name + SECOND), lookup.apply(name + STEP));
-        }
-
+    private record Stored(String name, Map<String, Moments.Part> parts, Map<String, Tensor> tensors) {
         boolean isEmpty() {
-            return first.isEmpty() && second.isEmpty() && step.isEmpty();
+            return tensors.isEmpty();
         }
 
         long steps() {
-            return step.orElseThrow().toLongs()[0];
+            return tensors.get(STEP).toLongs()[0];
         }
 
-        void faults(Parameter parameter, long allSteps, List<String> faults) {
+        void faults(long allSteps, List<String> faults) {
             if (isEmpty()) {
                 return;
             }
-            if (first.isEmpty() || second.isEmpty() || step.isEmpty()) {
-                faults.add("%s: has some of %s, %s, %s; expected all or none"
-                        .formatted(parameter.name(), FIRST, SECOND, STEP));
+            if (tensors.size() != parts.size() + 1) {
+                faults.add("%s: has some of %s, %s; expected all or none"
+                        .formatted(name, String.join(", ", parts.keySet()), STEP));
                 return;
             }
-            Stream.of(first.get(), second.get())
-                    .filter(t -> !Arrays.equals(t.shape(), parameter.master().shape()) || t.dtype() != DType.F32)
-                    .forEach(t -> faults.add("%s: %s %s; expected %s F32"
+            parts.forEach((suffix, part) -> {
+                Tensor tensor = tensors.get(suffix);
+                if (!Arrays.equals(tensor.shape(), part.shape()) || tensor.dtype() != part.dtype()) {
+                    faults.add("%s%s: %s %s; expected %s %s"
                             .formatted(
-                                    parameter.name(),
-                                    Arrays.toString(t.shape()),
-                                    t.dtype(),
-                                    Arrays.toString(parameter.master().shape()))));
-            if (step.get().elements() != 1 || steps() < 1 || steps() > allSteps) {
+                                    name,
+                                    suffix,
+                                    Arrays.toString(tensor.shape()),
+                                    tensor.dtype(),
+                                    Arrays.toString(part.shape()),
+                                    part.dtype()));
+                }
+            });
+            if (tensors.get(STEP).elements() != 1 || steps() < 1 || steps() > allSteps) {
                 faults.add("%s%s: %s; expected one number from 1 to %d"
-                        .formatted(
-                                parameter.name(),
-                                STEP,
-                                Arrays.toString(step.get().toLongs()),
-                                allSteps));
+                        .formatted(name, STEP, Arrays.toString(tensors.get(STEP).toLongs()), allSteps));
             }
         }
     }
 
     private void forget() {
-        moments.values().forEach(Moments::free);
-        moments.clear();
+        states.values().forEach(state -> state.tensors.values().forEach(Tensor::release));
+        states.clear();
     }
 
     @Override
     public void close() {
         forget();
+        memory.close();
     }
 }

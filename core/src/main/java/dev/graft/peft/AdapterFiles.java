@@ -1,10 +1,10 @@
 package dev.graft.peft;
 
 import dev.graft.autograd.Weight;
+import dev.graft.format.AdapterWeights;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.FormatException;
 import dev.graft.format.SafetensorsWriter;
-import dev.graft.format.WeightFiles;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
@@ -22,8 +22,7 @@ import java.util.TreeSet;
 
 /// The two files of a PEFT adapter directory.
 final class AdapterFiles {
-    static final String WEIGHTS = "adapter_model.safetensors";
-    static final String PICKLE = "adapter_model.bin";
+    static final String WEIGHTS = AdapterWeights.PLAIN;
     private static final String PREFIX = "base_model.model.";
 
     private AdapterFiles() {}
@@ -47,41 +46,14 @@ final class AdapterFiles {
     }
 
     static void load(Path directory, AdaptedModel model) {
-        try (WeightFiles files = open(directory);
+        try (AdapterWeights files = AdapterWeights.open(directory);
                 Scope scope = Scope.open()) {
             requireFit(directory, model, files);
-            model.keys.forEach((key, parameter) -> parameter.set(stored(files, PREFIX + key)));
+            model.keys.forEach((key, parameter) -> parameter.set(files.tensor(PREFIX + key)));
         }
     }
 
-    private static Tensor stored(WeightFiles files, String name) {
-        DType dtype = files.entry(name).dtype().orElseThrow();
-        Tensor values = Tensor.empty(dtype, Device.cpu(), files.entry(name).shape());
-        values.memory().copyFrom(files.data(name));
-        return values;
-    }
-
-    private static WeightFiles open(Path directory) {
-        Path file = directory.resolve(WEIGHTS);
-        Path pickle = directory.resolve(PICKLE);
-        if (!Files.exists(file) && Files.exists(pickle)) {
-            throw pickled(pickle);
-        }
-        return WeightFiles.openFile(file);
-    }
-
-    /// Why a pickle stays closed, and how to turn it into what can be read.
-    static FormatException pickled(Path pickle) {
-        return new FormatException(
-                pickle, "it is a Python pickle, which may run any program when it is opened", WEIGHTS, """
-                Where you trust it, convert it once in Python:
-                  import torch, safetensors.torch as s
-                  s.save_file({k: v.contiguous() for k, v in torch.load("%s", weights_only=True).items()}, "%s")\
-                """.formatted(
-                                PICKLE, WEIGHTS));
-    }
-
-    private static void requireFit(Path directory, AdaptedModel model, WeightFiles files) {
+    private static void requireFit(Path directory, AdaptedModel model, AdapterWeights files) {
         Map<String, long[]> shapes = new LinkedHashMap<>();
         model.keys.forEach(
                 (key, parameter) -> shapes.put(PREFIX + key, parameter.master().shape()));
@@ -102,7 +74,7 @@ final class AdapterFiles {
             int shown = Math.min(6, faults.size());
             String more = faults.size() > shown ? "\n  … and %d more".formatted(faults.size() - shown) : "";
             throw new FormatException(
-                    directory.resolve(WEIGHTS),
+                    AdapterWeights.file(directory),
                     "it does not fit this model (%d faults, %d tensors wanted):\n  %s%s\n"
                             .formatted(
                                     faults.size(), shapes.size(), String.join("\n  ", faults.subList(0, shown)), more),
@@ -112,14 +84,14 @@ final class AdapterFiles {
     }
 
     /// PEFT stores copies of embeddings that were only adapted; they must say nothing new.
-    private static boolean isCopy(WeightFiles files, String name, Weight table) {
+    private static boolean isCopy(AdapterWeights files, String name, Weight table) {
         try (Scope scope = Scope.open()) {
             Tensor own = table.value();
             if (files.entry(name).dtype().isEmpty()
                     || !Arrays.equals(files.entry(name).shape(), own.shape())) {
                 return false;
             }
-            Tensor other = stored(files, name).to(own.dtype()).to(own.device());
+            Tensor other = files.tensor(name).to(own.dtype()).to(own.device());
             return other.sub(own).to(DType.F32).norm() == 0;
         }
     }

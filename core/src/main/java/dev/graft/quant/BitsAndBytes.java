@@ -1,6 +1,7 @@
 package dev.graft.quant;
 
 import dev.graft.kernel.Codebook;
+import dev.graft.kernel.DynamicMap;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;

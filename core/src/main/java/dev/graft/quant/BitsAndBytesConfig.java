@@ -12,9 +12,9 @@ import java.util.regex.Pattern;
 /// @param skipped `llm_int8_skip_modules`: modules left as they are, by the beginning or end of their name, or a
 ///                regular expression for the beginning. Without a list that is the output embedding; with one,
 ///                it is what the list says.
-public record BitsAndBytesConfig(QuantFormat format, Optional<List<String>> skipped) {
+public record BitsAndBytesConfig(QuantFormat format, Optional<List<String>> skipped) implements QuantizationConfig {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final String HEAD = "lm_head";
+    public static final String HEAD = "lm_head";
 
     public BitsAndBytesConfig {
         skipped = skipped.map(List::copyOf);
@@ -31,18 +31,8 @@ public record BitsAndBytesConfig(QuantFormat format, Optional<List<String>> skip
         }
     }
 
-    public static BitsAndBytesConfig of(QuantFormat format, Optional<List<String>> skipped) {
-        return new BitsAndBytesConfig(format, skipped);
-    }
-
-    /// Whether the layer of this name is left as it is.
-    public boolean skips(String module) {
-        return skipped.map(keys -> keys.stream().anyMatch(key -> matches(key, module)))
-                .orElseGet(() -> module.equals(HEAD));
-    }
-
     /// Transformers' `should_convert_module`: a pattern holds up to a boundary of the name.
-    static boolean matches(String key, String module) {
+    public static boolean matches(String key, String module) {
         return module.endsWith(key)
                 || Pattern.compile("(?:" + key + ")(?:(?<=\\.)|(?=\\.|$))")
                         .matcher(module)
@@ -50,6 +40,7 @@ public record BitsAndBytesConfig(QuantFormat format, Optional<List<String>> skip
     }
 
     /// The object as Transformers writes it.
+    @Override
     public ObjectNode json() {
         boolean rows = format instanceof Int8Rows;
         boolean nested = format instanceof Nf4(int _, boolean packed) && packed

@@ -1,6 +1,7 @@
 package dev.graft.quant;
 
 import dev.graft.kernel.Codebook;
+import dev.graft.kernel.DynamicMap;
 import dev.graft.kernel.QuantKernels;
 import dev.graft.kernel.RowProducts;
 import dev.graft.tensor.DType;

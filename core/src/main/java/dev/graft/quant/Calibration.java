@@ -18,6 +18,31 @@ public sealed interface Calibration {
     /// Chooses a range.
     Range range(CalibrationHistogram seen);
 
+    /// As in configurations and on the command line.
+    default String name() {
+        return switch (this) {
+            case MinMax _ -> "min-max";
+            case Percentile _ -> "percentile";
+            case MeanSquaredError _ -> "mse";
+            case Entropy _ -> "entropy";
+        };
+    }
+
+    /// The method of a name.
+    ///
+    /// @param share of [Percentile]
+    static Calibration named(String name, double share) {
+        return switch (name) {
+            case "min-max" -> new MinMax();
+            case "percentile" -> new Percentile(share);
+            case "mse" -> new MeanSquaredError();
+            case "entropy" -> new Entropy();
+            default ->
+                throw new IllegalArgumentException(
+                        "calibration is \"%s\"; expected min-max, percentile, mse or entropy".formatted(name));
+        };
+    }
+
     /// From the smallest number to the largest.
     record MinMax() implements Calibration {
         @Override
@@ -30,6 +55,8 @@ public sealed interface Calibration {
     ///
     /// @param share of the numbers that lie inside, such as 0.9999
     record Percentile(double share) implements Calibration {
+        public static final double USUAL = 0.9999;
+
         public Percentile {
             if (!(share > 0.5 && share <= 1)) {
                 throw new IllegalArgumentException(

@@ -1,5 +1,6 @@
 package dev.graft.quant;
 
+import dev.graft.kernel.DynamicMap;
 import dev.graft.tensor.Tensor;
 import java.util.Set;
 import java.util.TreeSet;

@@ -6,7 +6,13 @@ import java.util.Optional;
 /// The formats Graft knows, by name.
 public final class QuantFormats {
     private static final List<QuantFormat> ALL = List.of(
-            new Nf4(false), new Fp4(false), new Int8Rows(), new AffineInt8(), new Dynamic8(), new Dynamic8(256, false));
+            new Nf4(false),
+            new Fp4(false),
+            new Int8Rows(),
+            new Int4(),
+            new AffineInt8(),
+            new Dynamic8(),
+            new Dynamic8(256, false));
 
     private QuantFormats() {}
 

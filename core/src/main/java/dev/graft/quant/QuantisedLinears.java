@@ -12,6 +12,7 @@ import dev.graft.tensor.DType;
 import dev.graft.tensor.Packed;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Scratch;
+import dev.graft.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -80,7 +81,8 @@ public final class QuantisedLinears implements LinearFactory {
         try (Scope scope = Scope.open()) {
             Quantised weight;
             try {
-                weight = format.quantise(source.computed(tensor));
+                Tensor values = source.computed(tensor);
+                weight = format.quantise(source.layout(name).transposed() ? values.t() : values);
             } catch (IllegalArgumentException e) {
                 throw new IllegalArgumentException(tensor + ": " + e.getMessage(), e);
             }

@@ -1,5 +1,6 @@
 package dev.graft.tokenizer;
 
+import dev.graft.format.vocabulary.TokenizerTexts;
 import dev.graft.tokenizer.jinja.Rendered;
 import dev.graft.tokenizer.jinja.Template;
 import dev.graft.tokenizer.jinja.TemplateException;
@@ -16,6 +17,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Pattern;
 
 /// How a model writes a conversation as one text: the Jinja template that comes with its tokenizer.
 ///
@@ -24,8 +26,10 @@ import java.util.concurrent.ConcurrentHashMap;
 /// cannot render, is an exception: a text that its author did not write would teach a model something else.
 public final class ChatTemplate {
     private static final String DEFAULT = "default";
-    private static final List<String> BUILT_IN =
+    /// The names of the templates that come with Graft.
+    public static final List<String> BUILT_IN =
             List.of("alpaca", "chatml", "gemma", "llama3", "mistral", "phi3", "zephyr");
+    private static final Pattern GENERATION = Pattern.compile("\\{%[-+]?\\s*generation\\s*[-+]?%}");
     private static final List<String> REASONING = List.of("reasoning_content", "thinking", "reasoning");
 
     private final Map<String, String> sources;
@@ -76,6 +80,12 @@ public final class ChatTemplate {
         } catch (IOException e) {
             throw new UncheckedIOException("cannot read the chat template " + name, e);
         }
+    }
+
+    /// The template that lies with a model, an adapter or a tokenizer; empty where there is none.
+    public static Optional<ChatTemplate> in(Path folder) {
+        Map<String, String> sources = TokenizerTexts.of(folder).chatTemplates();
+        return sources.isEmpty() ? Optional.empty() : Optional.of(new ChatTemplate(sources, Map.of()));
     }
 
     /// This template with other tokens to refer to.
@@ -140,30 +150,34 @@ public final class ChatTemplate {
         }
     }
 
+    /// The names and sources of all its templates.
+    public Map<String, String> sources() {
+        return sources;
+    }
+
     /// The source of the template for plain conversations; where there is none, all sources with their
     /// names.
     public String source() {
-        return sources.size() == 1 || sources.containsKey(DEFAULT) ? source(false) : new TreeMap<>(sources).toString();
+        return sources.containsKey(DEFAULT) ? source(false) : new TreeMap<>(sources).toString();
     }
 
     /// All sources and the special tokens they may write, in one text: what makes two templates the same.
     public String identity() {
-        return new TreeMap<>(sources) + "\n" + new TreeMap<>(specialTokens);
+        Map<String, String> written = new TreeMap<>(specialTokens);
+        written.keySet().removeIf(name -> sources.values().stream().noneMatch(source -> source.contains(name)));
+        return new TreeMap<>(sources) + "\n" + written;
     }
 
     /// Whether the template marks what the assistant says, by `{% generation %}`.
     public boolean marksGenerations(boolean withTools) {
-        return source(withTools).matches("(?s).*\\{%[-+]?\\s*generation\\s*[-+]?%}.*");
+        return GENERATION.matcher(source(withTools)).find();
     }
 
     private String source(boolean withTools) {
-        if (sources.size() == 1) {
-            return sources.values().iterator().next();
-        }
         return Optional.ofNullable(withTools ? sources.get("tool_use") : null)
                 .or(() -> Optional.ofNullable(sources.get(DEFAULT)))
                 .orElseThrow(() -> new IllegalArgumentException(
-                        "the model has several chat templates and none is called \"default\"; put the one you mean into chat_template.jinja: %s"
+                        "none of the model's chat templates is called \"default\"; put the one you mean into chat_template.jinja: %s"
                                 .formatted(names())));
     }
 

@@ -46,33 +46,42 @@ public final class Tokenizer implements AutoCloseable {
     private final int vocabularySize;
     private final OptionalInt bosId;
     private final OptionalInt eosId;
-    private final Set<Integer> stopIds;
+    private final Map<Integer, String> special;
+    private final Set<Integer> fileStops;
+    private final Map<String, Integer> whole;
+    private final Map<String, String> specialTokens;
     private final Optional<ChatTemplate> chatTemplate;
+    private Set<Integer> stopIds;
 
     private Tokenizer(
             HuggingFaceTokenizer library,
             Map<String, Integer> vocabulary,
+            Map<Integer, String> special,
+            Map<String, Integer> added,
             String canonical,
             TokenizerFiles files,
             Optional<ChatTemplate> otherTemplate) {
         this.library = library;
         this.vocabulary = vocabulary;
+        this.special = special;
         this.canonical = canonical;
         vocabularySize = 1 + Collections.max(vocabulary.values());
         bosId = first(files.ids("bos", vocabulary));
         Set<Integer> ends = files.ids("eos", vocabulary);
         eosId = first(ends);
-        stopIds = Collections.unmodifiableSet(new LinkedHashSet<>(ends));
+        fileStops = ends;
+        whole = files.wholeTokens(added, vocabulary);
+        specialTokens = files.specialTokens();
         chatTemplate = otherTemplate
-                .map(other -> other.withSpecialTokens(files.specialTokens()))
+                .map(other -> other.withSpecialTokens(specialTokens))
                 .or(files::chatTemplate);
     }
 
     /// Reads the tokenizer of a model.
     ///
     /// @param path  a model directory holding `tokenizer.json` or SentencePiece's `tokenizer.model`, or one of
-    ///              these files itself (`tokenizer_config.json` and the others are read from beside it);
-    ///              or a model in a `.gguf` file, or a llama2.c `.bin` with its `tok*.bin` beside it
+    ///              these files itself (`tokenizer_config.json` and the other small files are read from beside
+    ///              it); or a model in a `.gguf` file, or a llama2.c `.bin` with its `tok*.bin` beside it
     public static Tokenizer load(Path path) {
         return load(path, Optional.empty());
     }
@@ -94,7 +103,13 @@ public final class Tokenizer implements AutoCloseable {
         HuggingFaceTokenizer library = open(file, json);
         try {
             return new Tokenizer(
-                    library, vocabulary, TokenizerFiles.canonical(parsed), new TokenizerFiles(texts), chatTemplate);
+                    library,
+                    vocabulary,
+                    TokenizerFiles.special(parsed),
+                    TokenizerFiles.added(parsed),
+                    TokenizerFiles.canonical(parsed),
+                    new TokenizerFiles(texts),
+                    chatTemplate);
         } catch (RuntimeException e) {
             library.close();
             throw e;
@@ -177,10 +192,32 @@ public final class Tokenizer implements AutoCloseable {
         return eosId;
     }
 
-    /// Every token at which generation ends: [#eosId] and those that `generation_config.json` and
-    /// `config.json` name.
-    public Set<Integer> stopIds() {
+    /// Every token at which generation ends: [#eosId], those that `generation_config.json` and `config.json`
+    /// name, and the one with which the chat template ends what the assistant says.
+    public synchronized Set<Integer> stopIds() {
+        if (stopIds == null) { // not before it is asked for: a template is work, and may be unfit for anything
+            Set<Integer> all = new LinkedHashSet<>(fileStops);
+            fit().ifPresent(fit -> fit.turnEnd().ifPresent(all::add));
+            stopIds = Collections.unmodifiableSet(all);
+        }
         return stopIds;
+    }
+
+    /// The tokens that mean something rather than say it, such as `<|im_end|>`, with how they are written: text that
+    /// is written so becomes them.
+    public Map<Integer, String> specialTokens() {
+        return special;
+    }
+
+    /// How the chat template goes with this vocabulary; empty where there is none, or none that writes a
+    /// question and an answer.
+    public Optional<TemplateFit> fit() {
+        return chatTemplate.flatMap(this::fit);
+    }
+
+    /// How another template would.
+    public Optional<TemplateFit> fit(ChatTemplate template) {
+        return TemplateFit.of(template.withSpecialTokens(specialTokens), whole);
     }
 
     /// The id of one token, as it is written in the vocabulary (`"▁the"`, `"Ġthe"`).

@@ -80,28 +80,10 @@ final class TokenizerFiles {
         return ids;
     }
 
-    /// The templates in `chat_template.jinja` and `additional_chat_templates/`; where there are none, the
-    /// `chat_template` of `chat_template.json` or `tokenizer_config.json`.
+    /// The model's own template, where it has one ([TokenizerTexts#chatTemplates]).
     Optional<ChatTemplate> chatTemplate() {
-        Map<String, String> sources = new LinkedHashMap<>(texts.folder("additional_chat_templates", ".jinja"));
-        texts.text("chat_template.jinja").ifPresent(own -> sources.put("default", own));
-        if (sources.isEmpty()) {
-            JsonNode template = readIfPresent("chat_template.json").path("chat_template");
-            addNamed(template.isMissingNode() ? tokenizerConfig.path("chat_template") : template, sources);
-        }
+        Map<String, String> sources = texts.chatTemplates();
         return sources.isEmpty() ? Optional.empty() : Optional.of(new ChatTemplate(sources, specialTokens()));
-    }
-
-    /// One template, or a list of `{"name", "template"}`.
-    private static void addNamed(JsonNode template, Map<String, String> sources) {
-        if (template.isTextual()) {
-            sources.put("default", template.textValue());
-        }
-        for (JsonNode named : template) {
-            if (named.path("template").isTextual()) {
-                sources.put(named.path("name").asText(), named.path("template").textValue());
-            }
-        }
     }
 
     /// A token is written as `"<s>"` or as `{"content": "<s>", …}`.
@@ -125,11 +107,42 @@ final class TokenizerFiles {
                 vocabulary.put(piece.path(0).asText(), id++);
             }
         }
+        vocabulary.putAll(added(tokenizer));
+        return vocabulary;
+    }
+
+    /// The added tokens of a parsed `tokenizer.json`, which are found in every text before anything else.
+    static Map<String, Integer> added(JsonNode tokenizer) {
+        Map<String, Integer> added = new HashMap<>();
         tokenizer
                 .path("added_tokens")
-                .forEach(token -> vocabulary.put(
+                .forEach(token -> added.put(
                         token.path("content").asText(), token.path("id").intValue()));
-        return vocabulary;
+        return added;
+    }
+
+    /// Texts that are one token wherever they stand: the added tokens, and what begins and ends a text.
+    Map<String, Integer> wholeTokens(Map<String, Integer> added, Map<String, Integer> vocabulary) {
+        Map<String, Integer> whole = new HashMap<>(added);
+        Map<String, String> special = specialTokens();
+        for (String name : new String[] {"bos_token", "eos_token"}) {
+            String text = special.get(name);
+            if (text != null && vocabulary.containsKey(text)) {
+                whole.put(text, vocabulary.get(text));
+            }
+        }
+        return whole;
+    }
+
+    /// The added tokens that are marked as special, and how they are written.
+    static Map<Integer, String> special(JsonNode tokenizer) {
+        Map<Integer, String> special = new LinkedHashMap<>();
+        tokenizer.path("added_tokens").forEach(token -> {
+            if (token.path("special").asBoolean()) {
+                special.put(token.path("id").intValue(), token.path("content").asText());
+            }
+        });
+        return Map.copyOf(special);
     }
 
     /// A parsed `tokenizer.json` as text that says what it does to texts, however its writer laid it out:

@@ -9,7 +9,6 @@ import dev.graft.format.Safetensors.Entry;
 import dev.graft.format.SafetensorsWriter;
 import dev.graft.format.WeightFiles;
 import dev.graft.optim.Optimizer;
-import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
@@ -193,11 +192,9 @@ public final class Checkpoints {
         }
     }
 
+    /// Over the memory of the file, so that a state larger than RAM can be read too.
     private static Tensor read(WeightFiles files, String name) {
         Entry entry = files.entry(name);
-        DType dtype = entry.dtype().orElseThrow();
-        Tensor tensor = Tensor.empty(dtype, Device.cpu(), entry.shape());
-        tensor.memory().copyFrom(files.data(name));
-        return tensor;
+        return Tensor.over(files.data(name), entry.dtype().orElseThrow(), entry.shape());
     }
 }

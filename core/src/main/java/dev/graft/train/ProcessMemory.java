@@ -13,12 +13,21 @@ public final class ProcessMemory {
 
     /// Highest resident size so far in MB (10⁶ bytes); empty where the system does not tell.
     public static OptionalLong peakResidentMegabytes() {
+        return megabytes("VmHWM:");
+    }
+
+    /// Resident size now without files that are mapped, in MB; empty where the system does not tell.
+    public static OptionalLong anonymousMegabytes() {
+        return megabytes("RssAnon:");
+    }
+
+    private static OptionalLong megabytes(String field) {
         if (!Files.isReadable(STATUS)) {
             return OptionalLong.empty();
         }
         try {
             return Files.readAllLines(STATUS).stream()
-                    .filter(line -> line.startsWith("VmHWM:"))
+                    .filter(line -> line.startsWith(field))
                     .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024 / 1_000_000)
                     .findFirst();
         } catch (IOException e) {

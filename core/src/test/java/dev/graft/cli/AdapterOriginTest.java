@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,7 +31,7 @@ class AdapterOriginTest {
     void make() {
         model = TinyModel.in(folder);
         adapter = TinyModel.adapterIn(folder, model);
-        new Origin(AdapterOrigin.base(model), Map.of("seed", 7)).write(adapter);
+        new Origin(AdapterOrigin.base(model, Optional.empty()), Map.of("seed", 7)).write(adapter);
     }
 
     private Ran generate(Object... more) {

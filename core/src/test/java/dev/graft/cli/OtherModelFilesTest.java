@@ -52,7 +52,7 @@ class OtherModelFilesTest {
         Files.writeString(folder.resolve("recipe.yaml"), """
                 model: %s
                 output_dir: %s
-                data: {train: %s, max_length: 32}
+                data: {train: %s, max_length: 32, eval_fraction: 0}
                 training: {max_steps: 2, dtype: float32}
                 """.formatted(
                         file, folder.resolve("run"), folder.resolve("rows.jsonl")));

@@ -180,10 +180,12 @@ class RecipeTest {
                         OptionalDouble.empty(),
                         Map.of("prompt", "yes"),
                         "prompt_completion",
+                        Optional.of(new Recipe.Template.BuiltIn("zephyr")),
                         Recipe.StoppingStrategy.ALL_EXHAUSTED,
                         OptionalInt.of(Math.min(length, base.training().perDeviceBatchTokens())),
                         Recipe.Overlong.DROP,
-                        Recipe.TrainOn.ALL),
+                        Recipe.TrainOn.ALL,
+                        List.of("eval_leak", "double_bos")),
                 base.training(),
                 base.evaluation());
 

@@ -96,6 +96,32 @@ class TrainCommandTest {
     }
 
     @Test
+    void pagedOptimizerLearnsTheSameAndLeavesNoFile() throws IOException {
+        Ran.graft("train", recipe);
+        byte[] adapter = Files.readAllBytes(run.resolve("adapter/adapter_model.safetensors"));
+        Path scratch = folder.resolve("scratch");
+        Ran ran = Ran.graft(
+                "train", recipe, "--overwrite", "--tmp", scratch, "--set", "training.optim=paged_adamw_32bit");
+        assertThat(ran.err()).isEmpty();
+        // two float32 numbers for each of 928
+        assertThat(Json.readObject(run.resolve("report.json"), "a report")
+                        .path("optimizer_state_bytes")
+                        .asInt())
+                .isEqualTo(928 * 8);
+        assertThat(Files.readAllBytes(run.resolve("adapter/adapter_model.safetensors")))
+                .isEqualTo(adapter);
+        assertThat(entries(scratch)).isEmpty();
+    }
+
+    @Test
+    void unknownOptimizerIsRefusedWithTheKnownOnes() {
+        Ran ran = Ran.graft("train", recipe, "--set", "training.optim=sgd");
+        assertThat(ran.exitCode()).isEqualTo(1);
+        assertThat(ran.err())
+                .contains("adamw_torch | adamw_8bit | adamw_bnb_8bit | paged_adamw_8bit | paged_adamw_32bit");
+    }
+
+    @Test
     void saysWhatItWasFed() throws IOException {
         Files.writeString(
                 folder.resolve("rows.jsonl"),

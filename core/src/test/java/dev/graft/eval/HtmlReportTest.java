@@ -181,11 +181,12 @@ class HtmlReportTest {
                 1,
                 1,
                 List.of(new Sample(text, text, text, text, true)),
+                List.of(new TokenView(text, List.of(new TokenView.Piece(List.of(1, 2), text, true, true)))),
                 Map.of(text, text));
     }
 
     private static RunReport report(List<Point> points, List<Headline> headlines) {
-        return new RunReport("t", Map.of(), points, headlines, new Parameters(1, 2), 1, 1, List.of(), Map.of());
+        return new RunReport("t", Map.of(), points, headlines, new Parameters(1, 2), 1, 1, List.of(), List.of(), Map.of());
     }
 
     private static Point point(int step, double loss) {
@@ -267,6 +268,7 @@ class HtmlReportTest {
                                 "Once upon a time there was a little girl who lived near the <b>sea</b> & she was happy.",
                                 "yranidroatxe, 13 letters",
                                 false)),
+                List.of(),
                 ordered(
                         "Machine",
                         "2 cores, AMD EPYC, 24 GB",

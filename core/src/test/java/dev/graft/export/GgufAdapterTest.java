@@ -11,7 +11,10 @@ import dev.graft.format.GgufType;
 import dev.graft.format.Json;
 import dev.graft.format.SafetensorsWriter;
 import dev.graft.format.WeightFiles;
+import dev.graft.model.Architecture;
+import dev.graft.model.Architectures;
 import dev.graft.model.LanguageModel;
+import dev.graft.model.ModelConfig;
 import dev.graft.nn.LinearFactory;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
@@ -26,6 +29,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.function.ToIntFunction;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -45,6 +49,9 @@ class GgufAdapterTest {
             2,
             "model.layers.1.mlp.down_proj",
             4);
+
+    private static final Map<String, Object> MIXTRAL =
+            Map.of("model_type", "mixtral", "num_local_experts", 4, "num_experts_per_tok", 2);
 
     @TempDir
     Path folder;
@@ -93,6 +100,57 @@ class GgufAdapterTest {
                     .isEqualTo(GgufExportTest.greedy(merged, tokenizer, PROMPT, TOKENS))
                     .isNotEqualTo(LlamaCpp.greedy(base, Optional.empty(), PROMPT, TOKENS));
         }
+    }
+
+    static Stream<Arguments> families() {
+        return Stream.of(
+                Arguments.of(GgufExportTest.gpt2(true)),
+                Arguments.of(Map.of("model_type", "phi3", "sliding_window", 64)),
+                Arguments.of(MIXTRAL));
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("families")
+    void llamaCppAddsToEveryLinearLayerWhatAMergeAdds(Map<String, Object> family) throws IOException {
+        Path model = RandomModel.in(folder, family);
+        Path adapter = adapterOfAll(model, module -> 2);
+        Path base = folder.resolve("base.gguf");
+        Path file = folder.resolve("adapter.gguf");
+        GgufExport.run(model, base, GgufExport.Type.F32);
+        GgufAdapter.run(adapter, model, file, GgufType.F32);
+        Path merged = folder.resolve("merged");
+        Merge.run(model, adapter, merged, Optional.empty());
+        try (Tokenizer tokenizer = Tokenizer.load(model);
+                LanguageModel expected = Models.load(merged, LinearFactory.frozen())) {
+            assertThat(LlamaCpp.greedy(base, Optional.of(file), PROMPT, TOKENS))
+                    .isEqualTo(GgufExportTest.greedy(expected, tokenizer, PROMPT, TOKENS))
+                    .isNotEqualTo(LlamaCpp.greedy(base, Optional.empty(), PROMPT, TOKENS));
+        }
+    }
+
+    @Test
+    void expertsShareOneTensorAndSomeOfThemAloneAreRefused() throws IOException {
+        Path model = RandomModel.in(folder, MIXTRAL);
+        Path file = folder.resolve("a.gguf");
+        GgufAdapter.run(adapterOfAll(model, module -> 2), model, file, GgufType.F16);
+        try (Gguf gguf = Gguf.open(file)) {
+            assertThat(gguf.entry("blk.0.ffn_gate_exps.weight.lora_a").shape()).containsExactly(4, 2, 32);
+            assertThat(gguf.entry("blk.1.ffn_down_exps.weight.lora_b").shape()).containsExactly(4, 32, 2);
+            assertThat(gguf.entry("blk.1.ffn_gate_inp.weight.lora_b").shape()).containsExactly(4, 2);
+        }
+        refused(model, adapterOfAll(model, module -> module.endsWith("experts.3.w1") ? 0 : 2), "3 of the 4 experts");
+        refused(
+                model,
+                adapterOfAll(model, module -> module.endsWith("experts.3.w1") ? 1 : 2),
+                "experts.0.w1 has rank 2",
+                "experts.3.w1 has rank 1");
+    }
+
+    private void refused(Path model, Path adapter, String... words) {
+        assertThatExceptionOfType(FormatException.class)
+                .isThrownBy(() -> GgufAdapter.run(adapter, model, folder.resolve("refused.gguf"), GgufType.F32))
+                .withMessageContainingAll(words)
+                .withMessageContaining("graft merge");
     }
 
     @Test
@@ -154,6 +212,34 @@ class GgufAdapterTest {
                 parts.add(part(module + ".lora_A.weight", random, rank, size[1]));
                 parts.add(part(module + ".lora_B.weight", random, size[0], rank));
             });
+            SafetensorsWriter.write(adapter.resolve("adapter_model.safetensors"), parts);
+        }
+        return adapter;
+    }
+
+    /// An adapter of every linear layer with random factors.
+    ///
+    /// @param ranks by layer; 0 leaves a layer out
+    private Path adapterOfAll(Path model, ToIntFunction<String> ranks) throws IOException {
+        Path adapter = Files.createDirectories(folder.resolve("adapter-of-all"));
+        AtomicFiles.writeString(
+                adapter.resolve("adapter_config.json"),
+                Json.pretty(Map.of("peft_type", "LORA", "r", 2, "lora_alpha", 3, "target_modules", "all-linear")));
+        ModelConfig config = ModelConfig.read(model);
+        Architecture architecture = Architectures.of(config);
+        Map<String, long[]> tensors = architecture.tensors(config);
+        boolean transposed = config.modelType().equals("gpt2");
+        try (Scope scope = Scope.open()) {
+            List<SafetensorsWriter.Part> parts = new ArrayList<>();
+            SplittableRandom random = new SplittableRandom(9);
+            for (String module : architecture.linearLayers(config)) {
+                int rank = ranks.applyAsInt(module);
+                long[] shape = tensors.get(module + ".weight");
+                if (rank > 0) {
+                    parts.add(part(module + ".lora_A.weight", random, rank, shape[transposed ? 0 : 1]));
+                    parts.add(part(module + ".lora_B.weight", random, shape[transposed ? 1 : 0], rank));
+                }
+            }
             SafetensorsWriter.write(adapter.resolve("adapter_model.safetensors"), parts);
         }
         return adapter;

@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -143,7 +144,7 @@ class ModelDirectoryTest {
     void replacingMakesTheEarlierModelGiveWay() throws IOException {
         Path target = folder.resolve("model");
         ModelDirectory.write(target, Models.TINY, weights(DType.BF16), DType.BF16);
-        ModelDirectory.replace(target, Models.TINY, weights(DType.F32), DType.F32);
+        ModelDirectory.replace(target, Models.TINY, weights(DType.F32), DType.F32, Optional.empty());
         assertThat(MergeTest.entries(folder)).containsExactly("model");
         try (LanguageModel again = Models.load(target, LinearFactory.frozen())) {
             assertThat(Models.logits(again, IDS)).containsExactly(Models.logits(model, IDS));

@@ -17,6 +17,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Both bodies give the same bytes, and the ones one can work out by hand.
 class QuantKernelsTest {
@@ -128,6 +129,51 @@ class QuantKernelsTest {
             VectorQuantKernels.INSTANCE.dequantiseRows(plain.codes, plain.absmax, b);
             assertThat(bytes(b)).isEqualTo(bytes(a));
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 7, 255, 256, 257, 1000, 4098, 100_001})
+    void bothBodiesTakeTheSameStepsOnMomentsWithOneThreadAndWithTwo(int size) {
+        float[] awkward = {0, -0f, Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, 1e-30f, -1e-30f, 1e10f};
+        Kernels.AdamW settings = new Kernels.AdamW(0.01, 0.9, 0.999, 1e-8, 0.1);
+        Tensor start = numbers(DType.F32, size);
+        Tensor plainP = start.copy();
+        QuantKernels.Moments plain = moments(size);
+        for (int step = 1; step <= 3; step++) {
+            Tensor gradient = numbers(DType.F32, size);
+            for (int i = step; i < size; i += 97) {
+                gradient.narrow(0, i, 1).fillInPlace(awkward[i % awkward.length]);
+            }
+            Tensor before = plainP.copy();
+            QuantKernels.Moments kept = copy(plain);
+            PlainQuantKernels.INSTANCE.adamWInPlace(plainP, gradient, plain, settings, step, 0.5);
+            for (int count : new int[] {1, 2}) {
+                Torch.setThreads(count);
+                Tensor p = before.copy();
+                QuantKernels.Moments fast = copy(kept);
+                VectorQuantKernels.INSTANCE.adamWInPlace(p, gradient, fast, settings, step, 0.5);
+                assertThat(bytes(p)).isEqualTo(bytes(plainP));
+                assertThat(bytes(fast.m())).isEqualTo(bytes(plain.m()));
+                assertThat(bytes(fast.mAbsmax())).isEqualTo(bytes(plain.mAbsmax()));
+                assertThat(bytes(fast.v())).isEqualTo(bytes(plain.v()));
+                assertThat(bytes(fast.vAbsmax())).isEqualTo(bytes(plain.vAbsmax()));
+            }
+        }
+        assertThat(plainP.allFinite()).isTrue();
+    }
+
+    private static QuantKernels.Moments moments(int size) {
+        int blocks = (size + 255) / 256;
+        return new QuantKernels.Moments(
+                Tensor.zeros(DType.U8, Device.cpu(), size),
+                Tensor.zeros(DType.F32, Device.cpu(), blocks),
+                Tensor.zeros(DType.U8, Device.cpu(), size),
+                Tensor.zeros(DType.F32, Device.cpu(), blocks));
+    }
+
+    private static QuantKernels.Moments copy(QuantKernels.Moments of) {
+        return new QuantKernels.Moments(
+                of.m().copy(), of.mAbsmax().copy(), of.v().copy(), of.vAbsmax().copy());
     }
 
     @Test

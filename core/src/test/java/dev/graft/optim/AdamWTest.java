@@ -158,7 +158,7 @@ class AdamWTest {
                 "b.exp_avg", Tensor.of(new float[1]));
         try (AdamW adam = new AdamW(List.of(a, b), AdamWSettings.defaults(), AdamW.everyParameter())) {
             assertThatThrownBy(() -> adam.load(4, name -> Optional.ofNullable(other.get(name))))
-                    .hasMessageContaining("a: [2] F32; expected [3] F32")
+                    .hasMessageContaining("a.exp_avg: [2] F32; expected [3] F32")
                     .hasMessageContaining("a.step: [9]; expected one number from 1 to 4")
                     .hasMessageContaining("b: has some of");
             assertThat(adam.state()).isEmpty();

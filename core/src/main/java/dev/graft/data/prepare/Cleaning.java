@@ -44,7 +44,13 @@ public final class Cleaning {
         /// replaced by a word such as `<EMAIL>`
         MASK,
         /// the row goes
-        REMOVE
+        REMOVE;
+
+        /// As it is written in options.
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
     }
 
     /// @param normalise       how texts are written alike

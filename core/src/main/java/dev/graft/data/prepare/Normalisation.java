@@ -22,9 +22,8 @@ public enum Normalisation {
             return INVISIBLE.matcher(text).replaceAll("");
         }
     },
-    /// Canonical composition of Unicode: `e` and a combining accent become `é`. After the invisible ones are gone,
-    /// which
-    /// could stand between the two.
+    /// Canonical composition of Unicode: `e` and a combining accent become `é`. After the invisible characters are
+    /// gone, which could stand between the two.
     NFC {
         @Override
         String of(String text) {
@@ -54,6 +53,11 @@ public enum Normalisation {
     /// As it is written in options.
     public String label() {
         return name().toLowerCase(Locale.ROOT);
+    }
+
+    @Override
+    public String toString() {
+        return label();
     }
 
     /// The text after all of these, in the order of the enumeration.

@@ -53,6 +53,11 @@ public enum Pii {
         return name().toLowerCase(Locale.ROOT);
     }
 
+    @Override
+    public String toString() {
+        return label();
+    }
+
     /// What stands in a masked text.
     public String mask() {
         return "<" + name() + ">";

@@ -2,6 +2,7 @@ package dev.graft.data.prepare;
 
 import java.lang.Character.UnicodeScript;
 import java.util.Arrays;
+import java.util.Set;
 
 /// A text as the set of its runs of [#WORDS] words, each a 64-bit hash: what two texts share is what their sets share.
 ///
@@ -85,6 +86,15 @@ final class Shingles {
 
     long get(int i) {
         return sorted[i];
+    }
+
+    /// Those that are not in `others`.
+    Shingles without(Set<Long> others) {
+        return others.isEmpty()
+                ? this
+                : new Shingles(Arrays.stream(sorted)
+                        .filter(run -> !others.contains(run))
+                        .toArray());
     }
 
     /// Jaccard similarity: the share of runs of either text that both have, 0 to 1.

@@ -279,21 +279,12 @@ public final class GgufTokenizer {
     }
 
     private void chatTemplate() {
-        Optional<String> own = texts.text("chat_template.jinja");
-        JsonNode template = config.path("chat_template");
-        if (own.isPresent() || template.isTextual()) {
-            metadata.put("tokenizer.chat_template", GgufValue.of(own.orElseGet(template::asText)));
-            return;
-        }
         List<String> names = new ArrayList<>();
-        for (JsonNode named : template) {
-            String name = named.path("name").asText();
-            boolean main = name.equals("default");
+        texts.chatTemplates().forEach((name, source) -> {
+            boolean main = name.equals(TokenizerTexts.DEFAULT_TEMPLATE);
             names.addAll(main ? List.of() : List.of(name));
-            metadata.put(
-                    "tokenizer.chat_template" + (main ? "" : "." + name),
-                    GgufValue.of(named.path("template").asText()));
-        }
+            metadata.put("tokenizer.chat_template" + (main ? "" : "." + name), GgufValue.of(source));
+        });
         if (!names.isEmpty()) {
             metadata.put("tokenizer.chat_templates", new GgufValue.Texts(names));
         }

@@ -1,5 +1,8 @@
 package dev.graft.format.vocabulary;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.graft.format.FormatException;
 import dev.graft.format.Gguf;
 import dev.graft.format.Json;
@@ -9,6 +12,8 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -18,6 +23,11 @@ import java.util.TreeMap;
 /// a Hugging Face folder, or made from a GGUF file, from the `tok*.bin` beside a llama2.c checkpoint, or
 /// from a folder's `tokenizer.model`.
 public final class TokenizerTexts {
+    static final String TEMPLATE = "chat_template.jinja";
+    static final String OTHER_TEMPLATES = "additional_chat_templates";
+    static final String DEFAULT_TEMPLATE = "default";
+    private static final ObjectMapper JSON = new ObjectMapper();
+
     private final Path model;
     private final Path folder;
     private final Map<String, String> made;
@@ -105,8 +115,48 @@ public final class TokenizerTexts {
         }
     }
 
+    /// The chat templates by their names, `default` for plain conversations; empty where there is none.
+    ///
+    /// As `AutoTokenizer` of Transformers: `chat_template.jinja` and `additional_chat_templates/`, and where
+    /// there is neither, `chat_template` in `tokenizer_config.json`. Last `chat_template.json`, which
+    /// Transformers reads for processors only: some models have their template nowhere else.
+    public Map<String, String> chatTemplates() {
+        Map<String, String> sources = new LinkedHashMap<>(folder(OTHER_TEMPLATES, ".jinja"));
+        text(TEMPLATE).ifPresent(own -> sources.put(DEFAULT_TEMPLATE, own));
+        for (String file : List.of("tokenizer_config.json", "chat_template.json")) {
+            if (sources.isEmpty()) {
+                text(file).ifPresent(json -> addNamed(parsed(file, json).path("chat_template"), sources));
+            }
+        }
+        return sources;
+    }
+
+    /// One template, or a list of `{"name", "template"}`.
+    private static void addNamed(JsonNode template, Map<String, String> sources) {
+        if (template.isTextual()) {
+            sources.put(DEFAULT_TEMPLATE, template.textValue());
+        }
+        for (JsonNode named : template) {
+            if (named.path("template").isTextual()) {
+                sources.put(named.path("name").asText(), named.path("template").textValue());
+            }
+        }
+    }
+
+    private JsonNode parsed(String name, String json) {
+        try {
+            return JSON.readTree(json);
+        } catch (JsonProcessingException e) {
+            throw new FormatException(
+                    where(name),
+                    "it is not valid JSON: " + e.getOriginalMessage(),
+                    "an object in JSON",
+                    "The file may be cut off or damaged; fetch it again.");
+        }
+    }
+
     /// The files in a folder beside the tokenizer, by their names without `ending`.
-    public Map<String, String> folder(String name, String ending) {
+    private Map<String, String> folder(String name, String ending) {
         Path inner = place(name);
         if (!readsFolder || !Files.isDirectory(inner)) {
             return Map.of();

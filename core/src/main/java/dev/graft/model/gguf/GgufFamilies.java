@@ -5,18 +5,19 @@ import static dev.graft.model.gguf.GgufFamily.Setting.real;
 import static dev.graft.model.gguf.GgufFamily.Setting.whole;
 
 import dev.graft.format.Gguf;
-import dev.graft.format.GgufValue;
 import dev.graft.model.ModelConfig;
 import dev.graft.model.gguf.GgufFamily.Setting;
 import dev.graft.model.gguf.GgufNames.Change;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.Collectors;
 
 /// The families of models that come in GGUF files and go into them.
 public final class GgufFamilies {
-    private static final List<GgufFamily> ALL = List.of(llama(), mistral(), qwen2(), qwen3(), phi3(), gemma2());
+    private static final String EXPERTS = "llama.expert_count";
+
+    private static final List<GgufFamily> ALL =
+            List.of(llama(), mistral(), mixtral(), qwen2(), qwen3(), qwen3Moe(), phi3(), gemma2(), gemma3(), gpt2());
 
     private GgufFamilies() {}
 
@@ -32,7 +33,22 @@ public final class GgufFamilies {
     private static GgufFamily mistral() {
         return new GgufFamily("llama", "mistral", "MistralForCausalLM", llamaNames(Change.QUERY_ROWS, Change.KEY_ROWS))
                 .with(decoderSettings())
-                .with(new WholeAttention("sliding_window"))
+                .with(new GgufSpecials.WholeAttention("sliding_window"))
+                .fixed("hidden_act", "silu");
+    }
+
+    /// llama.cpp runs it as Llama with experts.
+    private static GgufFamily mixtral() {
+        GgufNames names = experts(llamaNames(Change.QUERY_ROWS, Change.KEY_ROWS), "block_sparse_moe", "w1", "w3", "w2")
+                .add("model.layers.{}.block_sparse_moe.experts.{}.w1", "blk.{}.ffn_gate.{}")
+                .add("model.layers.{}.block_sparse_moe.experts.{}.w3", "blk.{}.ffn_up.{}")
+                .add("model.layers.{}.block_sparse_moe.experts.{}.w2", "blk.{}.ffn_down.{}");
+        return new GgufFamily("llama", "mixtral", "MixtralForCausalLM", names)
+                .with(decoderSettings(whole("expert_used_count", "num_experts_per_tok")))
+                .with(new GgufSpecials.Experts(EXPERTS, "num_local_experts"))
+                .with(new GgufSpecials.WholeAttention("sliding_window"))
+                .assumed("num_experts_per_tok", 2)
+                .assumed("rms_norm_eps", 1e-5)
                 .fixed("hidden_act", "silu");
     }
 
@@ -55,13 +71,36 @@ public final class GgufFamilies {
                 .fixed("use_sliding_window", false);
     }
 
+    private static GgufFamily qwen3Moe() {
+        GgufNames names = experts(
+                headNorms(llamaNames(Change.SAME, Change.SAME), Change.SAME),
+                "mlp",
+                "gate_proj",
+                "up_proj",
+                "down_proj");
+        return new GgufFamily("qwen3moe", "qwen3_moe", "Qwen3MoeForCausalLM", names)
+                .with(decoderSettings(
+                        whole("expert_used_count", "num_experts_per_tok"),
+                        whole("expert_feed_forward_length", "moe_intermediate_size")))
+                .with(new GgufSpecials.Experts("qwen3moe.expert_count", "num_experts"))
+                .with(new GgufSpecials.Said("norm_topk_prob", true))
+                .assumed("num_experts_per_tok", 8)
+                .fixed("hidden_act", "silu")
+                .fixed("attention_bias", false)
+                .fixed("use_sliding_window", false)
+                .fixed("decoder_sparse_step", 1)
+                .fixed("mlp_only_layers", List.of());
+    }
+
     private static GgufFamily phi3() {
         GgufNames names = llamaNames(Change.SAME, Change.SAME)
                 .add("model.layers.{}.self_attn.qkv_proj", "blk.{}.attn_qkv")
                 .add("model.layers.{}.mlp.gate_up_proj", "blk.{}.ffn_up");
         return new GgufFamily("phi3", "phi3", "Phi3ForCausalLM", names)
                 .with(decoderSettings())
-                .with(List.of(optionalWhole("attention.sliding_window", "sliding_window")))
+                .with(new GgufSpecials.Window("phi3.attention.sliding_window"))
+                .assumed("max_position_embeddings", 4096)
+                .assumed("rms_norm_eps", 1e-5)
                 .fixed("hidden_act", "silu");
     }
 
@@ -72,9 +111,57 @@ public final class GgufFamilies {
                         whole("attention.sliding_window", "sliding_window"),
                         real("attn_logit_softcapping", "attn_logit_softcapping"),
                         real("final_logit_softcapping", "final_logit_softcapping")))
-                .with(new GemmaScale(46))
+                .with(new GgufSpecials.GemmaScale(46))
+                .assumed("head_dim", 256)
+                .assumed("max_position_embeddings", 8192)
+                .assumed("sliding_window", 4096)
                 .fixed("hidden_activation", "gelu_pytorch_tanh")
                 .fixed("attention_bias", false);
+    }
+
+    private static GgufFamily gemma3() {
+        return new GgufFamily("gemma3", "gemma3_text", "Gemma3ForCausalLM", headNorms(gemmaNames(), Change.PLUS_ONE))
+                .with(decoderSettings(whole("attention.sliding_window", "sliding_window")))
+                .with(new GgufSpecials.GemmaScale(62))
+                .with(new GgufSpecials.GemmaLayers())
+                .with(new GgufSpecials.Without("attn_logit_softcapping", "final_logit_softcapping"))
+                .assumed("head_dim", 256)
+                .assumed("max_position_embeddings", 131_072)
+                .assumed("sliding_window", 4096)
+                .assumed("rope_theta", 1_000_000.0)
+                .fixed("hidden_activation", "gelu_pytorch_tanh")
+                .fixed("attention_bias", false);
+    }
+
+    /// Its matrices are stored `[in, out]` by Hugging Face.
+    private static GgufFamily gpt2() {
+        GgufNames names = new GgufNames()
+                .add("transformer.wte", "token_embd")
+                .add("transformer.wpe", "position_embd")
+                .add("transformer.ln_f", "output_norm")
+                .add("lm_head", "output")
+                .add("transformer.h.{}.ln_1", "blk.{}.attn_norm")
+                .add("transformer.h.{}.attn.c_attn", "blk.{}.attn_qkv", Change.TRANSPOSED)
+                .add("transformer.h.{}.attn.c_proj", "blk.{}.attn_output", Change.TRANSPOSED)
+                .add("transformer.h.{}.ln_2", "blk.{}.ffn_norm")
+                .add("transformer.h.{}.mlp.c_fc", "blk.{}.ffn_up", Change.TRANSPOSED)
+                .add("transformer.h.{}.mlp.c_proj", "blk.{}.ffn_down", Change.TRANSPOSED);
+        return new GgufFamily("gpt2", "gpt2", "GPT2LMHeadModel", names)
+                .with(List.of(
+                        whole("context_length", "n_positions"),
+                        whole("embedding_length", "n_embd"),
+                        whole("block_count", "n_layer"),
+                        whole("feed_forward_length", "n_inner"),
+                        whole("attention.head_count", "n_head"),
+                        real("attention.layer_norm_epsilon", "layer_norm_epsilon")))
+                .with(new GgufSpecials.TanhGelu())
+                .with(new GgufSpecials.TiedCopy())
+                .withOutputWritten()
+                .withoutRotation()
+                .assumed("n_positions", 1024)
+                .assumed("layer_norm_epsilon", 1e-5)
+                .fixed("scale_attn_weights", true)
+                .fixed("scale_attn_by_inverse_layer_idx", false);
     }
 
     /// Norms before and after attention and feed-forward, with gains kept one lower than they act.
@@ -96,48 +183,20 @@ public final class GgufFamilies {
                 .add("model.layers.{}.mlp.down_proj", "blk.{}.ffn_down");
     }
 
+    /// A layer of experts, each matrix of all experts in one tensor.
+    ///
+    /// @param block what Hugging Face calls the layer, and then an expert's matrices
+    private static GgufNames experts(GgufNames names, String block, String gate, String up, String down) {
+        String layer = "model.layers.{}." + block;
+        return names.add(layer + ".gate", "blk.{}.ffn_gate_inp")
+                .add(layer + ".experts.{}." + gate, "blk.{}.ffn_gate_exps")
+                .add(layer + ".experts.{}." + up, "blk.{}.ffn_up_exps")
+                .add(layer + ".experts.{}." + down, "blk.{}.ffn_down_exps");
+    }
+
     private static GgufNames headNorms(GgufNames names, Change change) {
         return names.add("model.layers.{}.self_attn.q_norm", "blk.{}.attn_q_norm", change)
                 .add("model.layers.{}.self_attn.k_norm", "blk.{}.attn_k_norm", change);
-    }
-
-    /// A model whose window is shorter than its context: llama.cpp would attend further than it was trained to.
-    private record WholeAttention(String key) implements GgufFamily.Special {
-        @Override
-        public void read(Gguf gguf, Map<String, Object> config) {}
-
-        @Override
-        public void write(ModelConfig config, Map<String, GgufValue> metadata) {
-            int context = config.optionalSize("max_position_embeddings").orElse(2048);
-            int window = config.optionalSize(key).orElse(context);
-            if (window < context) { // up to the window the two compute the same
-                metadata.put("llama.context_length", GgufValue.of((long) window));
-            }
-        }
-    }
-
-    /// Gemma divides scores by the square root of `query_pre_attn_scalar`; llama.cpp knows the model that is different
-    /// by
-    /// its layers.
-    private record GemmaScale(int layersOfTheLargest) implements GgufFamily.Special {
-        @Override
-        public void read(Gguf gguf, Map<String, Object> config) {
-            config.put("query_pre_attn_scalar", scalar(ModelConfig.of(gguf.file(), config)));
-        }
-
-        @Override
-        public void write(ModelConfig config, Map<String, GgufValue> metadata) {
-            int own = config.optionalSize("query_pre_attn_scalar").orElse(256);
-            if (own != scalar(config)) {
-                throw config.wrong("query_pre_attn_scalar", "it is " + own, scalar(config) + " in a GGUF file");
-            }
-        }
-
-        private int scalar(ModelConfig config) {
-            return config.size("num_hidden_layers") == layersOfTheLargest
-                    ? config.size("hidden_size") / config.size("num_attention_heads")
-                    : GgufFamily.headDim(config);
-        }
     }
 
     /// What every decoder of Llama's kind says, and settings of its own.
@@ -176,8 +235,11 @@ public final class GgufFamilies {
     static GgufFamily of(Gguf gguf) {
         String architecture = gguf.text("general.architecture")
                 .orElseThrow(() -> gguf.refusal("it has no general.architecture", "the name of one"));
+        boolean experts = gguf.whole(EXPERTS).orElse(0L) > 0;
         return ALL.stream()
                 .filter(family -> family.architecture().equals(architecture))
+                .filter(family ->
+                        !architecture.equals("llama") || family.modelType().equals("mixtral") == experts)
                 .findFirst()
                 .orElseThrow(() -> gguf.refusal(
                         "its general.architecture is \"%s\"".formatted(architecture),

@@ -1,6 +1,7 @@
 package dev.graft.model.gguf;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.graft.format.Gguf;
 import dev.graft.format.GgufValue;
 import dev.graft.model.ModelConfig;
@@ -14,6 +15,8 @@ import java.util.Optional;
 /// saying
 /// on one of them, and the names of tensors.
 public final class GgufFamily {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
     private final String architecture;
     private final String modelType;
     private final String hubClass;
@@ -21,7 +24,10 @@ public final class GgufFamily {
     private final List<Setting> settings = new ArrayList<>();
     private final Map<String, Object> fixed = new LinkedHashMap<>();
     private final Map<String, String> flags = new LinkedHashMap<>();
+    private final Map<String, Object> assumed = new LinkedHashMap<>();
     private final List<Special> specials = new ArrayList<>();
+    private boolean rotary = true;
+    private boolean outputWritten;
 
     /// @param architecture `general.architecture`, and the first word of its settings
     /// @param modelType    Hugging Face's `model_type`
@@ -56,6 +62,28 @@ public final class GgufFamily {
     GgufFamily fixed(String hub, Object value) {
         fixed.put(hub, value);
         return this;
+    }
+
+    /// What Transformers assumes where a `config.json` of this family is silent.
+    GgufFamily assumed(String hub, Object value) {
+        assumed.put(hub, value);
+        return this;
+    }
+
+    /// Positions are learnt.
+    GgufFamily withoutRotation() {
+        rotary = false;
+        return this;
+    }
+
+    /// llama.cpp wants the output's tensor where it is the embedding, too.
+    GgufFamily withOutputWritten() {
+        outputWritten = true;
+        return this;
+    }
+
+    public boolean isOutputWritten() {
+        return outputWritten;
     }
 
     /// A setting of `config.json` that is true where the file has a tensor.
@@ -123,7 +151,9 @@ public final class GgufFamily {
         flags.forEach((key, tensor) -> config.put(key, gguf.entries().containsKey(tensor)));
         config.put("vocab_size", gguf.entry("token_embd.weight").shape()[0]);
         config.put("tie_word_embeddings", !gguf.entries().containsKey("output.weight"));
-        GgufRope.read(gguf, architecture, config);
+        if (rotary) {
+            GgufRope.read(gguf, architecture, config);
+        }
         specials.forEach(special -> special.read(gguf, config));
         for (String token : List.of("bos", "eos")) {
             gguf.whole("tokenizer.ggml.%s_token_id".formatted(token))
@@ -175,7 +205,8 @@ public final class GgufFamily {
     }
 
     /// The settings of a model of this family, as llama.cpp's converter writes them.
-    public Map<String, GgufValue> metadata(ModelConfig config) {
+    public Map<String, GgufValue> metadata(ModelConfig own) {
+        ModelConfig config = completed(own);
         requireFixed(config);
         Map<String, GgufValue> metadata = new LinkedHashMap<>();
         for (Setting setting : settings) {
@@ -189,15 +220,31 @@ public final class GgufFamily {
             }
         }
         metadata.put(architecture + ".vocab_size", GgufValue.of((long) config.size("vocab_size")));
-        GgufRope.write(config, architecture, metadata);
+        if (rotary) {
+            GgufRope.write(config, architecture, metadata);
+        }
         specials.forEach(special -> special.write(config, metadata));
         return metadata;
     }
 
-    /// What Transformers assumes where `config.json` is silent.
+    private ModelConfig completed(ModelConfig config) {
+        ModelConfig completed = config;
+        for (Map.Entry<String, Object> each : assumed.entrySet()) {
+            completed = completed.withDefault(each.getKey(), each.getValue());
+        }
+        return completed;
+    }
+
+    /// Tensors that say in a file what `config.json` says in numbers.
+    public Map<String, float[]> tensors(ModelConfig config) {
+        return rotary ? GgufRope.tensors(completed(config)) : Map.of();
+    }
+
+    /// What Transformers assumes where `config.json` is silent, in any family.
     private static GgufValue derived(ModelConfig config, Setting setting) {
         return switch (setting.hub) {
             case "num_key_value_heads" -> GgufValue.of((long) config.size("num_attention_heads"));
+            case "n_inner" -> GgufValue.of(4L * config.size("n_embd"));
             case "head_dim" -> GgufValue.of((long) headDim(config));
             case "max_position_embeddings" -> GgufValue.of(2048L);
             case "rms_norm_eps" -> GgufValue.of(1e-6);
@@ -213,7 +260,9 @@ public final class GgufFamily {
     private void requireFixed(ModelConfig config) {
         fixed.forEach((key, value) -> {
             JsonNode found = config.json().path(key);
-            if (!found.isMissingNode() && !found.isNull() && !found.asText().equals(String.valueOf(value))) {
+            if (!found.isMissingNode()
+                    && !found.isNull()
+                    && !JSON.valueToTree(value).equals(found)) {
                 throw config.wrong(
                         key, "it is " + found, value + ", which is all that GGUF files of " + modelType + " can say");
             }

@@ -27,7 +27,7 @@ import java.util.Set;
 /// A GGUF file as a model: packed weights are decoded when they are asked for, into the type they are asked for in.
 public final class GgufModel implements ModelSource {
     /// What a file may hold beside the model's own tensors; read with the configuration, or not needed.
-    private static final Set<String> BESIDE = Set.of(GgufRope.FACTORS);
+    private static final Set<String> BESIDE = Set.of(GgufRope.FACTORS, GgufLongRope.SHORT, GgufLongRope.LONG);
 
     private final Gguf gguf;
     private final ModelConfig config;
@@ -40,12 +40,17 @@ public final class GgufModel implements ModelSource {
         Set<String> unused = new HashSet<>(gguf.entries().keySet());
         unused.removeAll(BESIDE);
         for (String name : Architectures.of(config).tensors(config).keySet()) {
-            Optional<Place> place =
-                    family.names().of(name).filter(at -> gguf.entries().containsKey(at.tensor()));
+            Optional<Place> place = family.names()
+                    .places(name)
+                    .filter(at -> gguf.entries().containsKey(at.tensor()))
+                    .findFirst();
             place.ifPresent(at -> {
                 places.put(name, at);
                 unused.remove(at.tensor());
             });
+        }
+        if (config.flag("tie_word_embeddings", false)) {
+            unused.remove("output.weight"); // the embedding once more
         }
         // under its own name, for whoever compares what is here with what should be
         unused.forEach(name -> places.put(name, new Place(name, Change.SAME, OptionalInt.empty())));
@@ -85,6 +90,7 @@ public final class GgufModel implements ModelSource {
         Optional<DType> dtype = type.codec().isPresent() ? Optional.of(DType.F32) : type.dtype();
         long[] shape = whole.shape();
         if (place.expert().isPresent()) {
+            requireExperts(place.tensor(), shape);
             shape = Arrays.copyOfRange(shape, 1, shape.length);
         } else if (place.change() == Change.TRANSPOSED) {
             shape = new long[] {shape[1], shape[0]};
@@ -92,6 +98,15 @@ public final class GgufModel implements ModelSource {
         long bytes = type.bytes(elements(shape));
         long begin = whole.begin() + place.expert().orElse(0) * bytes;
         return new Entry(name, type.name(), dtype, shape, begin, begin + bytes);
+    }
+
+    private void requireExperts(String tensor, long[] shape) {
+        int experts = config.size(config.has("num_experts") ? "num_experts" : "num_local_experts");
+        if (shape.length != 3 || shape[0] != experts) {
+            throw gguf.refusal(
+                    "tensor %s has the shape %s".formatted(tensor, Arrays.toString(shape)),
+                    "%d matrices, one for each expert".formatted(experts));
+        }
     }
 
     private static long elements(long[] shape) {

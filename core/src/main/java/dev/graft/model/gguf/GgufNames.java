@@ -6,9 +6,11 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /// The names of one family's tensors, Hugging Face's and llama.cpp's side by side. `{}` stands for a number; a second
-/// one in a Hugging Face name counts experts, which llama.cpp keeps in one tensor.
+/// one in a Hugging Face name counts experts, which llama.cpp keeps in one tensor. Where a name has several places, the
+/// first is the one that is written, and the others are those of older files.
 public final class GgufNames {
     /// How a tensor differs in a GGUF file.
     public enum Change {
@@ -27,7 +29,22 @@ public final class GgufNames {
     /// @param expert which slice of the tensor it is
     public record Place(String tensor, Change change, OptionalInt expert) {}
 
-    private record Rule(Pattern hub, String ggml, Change change) {}
+    private record Rule(Pattern hub, String ggml, Change change) {
+        /// A second number is an expert's: part of the name where that has room for two, else a slice of the tensor.
+        Place place(Matcher name) {
+            int numbers = name.groupCount() - 1;
+            String module = ggml;
+            for (int i = 1; i <= numbers; i++) {
+                module = module.replaceFirst("\\{}", name.group(i));
+            }
+            String kind = name.group(numbers + 1);
+            boolean slice = numbers == 2 && ggml.indexOf("{}") == ggml.lastIndexOf("{}");
+            return new Place(
+                    module + "." + kind,
+                    change == Change.TRANSPOSED && kind.equals("bias") ? Change.SAME : change,
+                    slice ? OptionalInt.of(Integer.parseInt(name.group(2))) : OptionalInt.empty());
+        }
+    }
 
     private final List<Rule> rules = new ArrayList<>();
 
@@ -42,22 +59,16 @@ public final class GgufNames {
         return this;
     }
 
-    /// The place of a tensor called `hub` by Hugging Face.
+    /// The place of a tensor called `hub` by Hugging Face, as files are written now.
     public Optional<Place> of(String hub) {
-        for (Rule rule : rules) {
+        return places(hub).findFirst();
+    }
+
+    /// The places a tensor may have, those of older files last.
+    Stream<Place> places(String hub) {
+        return rules.stream().flatMap(rule -> {
             Matcher name = rule.hub.matcher(hub);
-            if (name.matches()) {
-                int numbers = name.groupCount() - 1;
-                String module = numbers == 0 ? rule.ggml : rule.ggml.replace("{}", name.group(1));
-                return Optional.of(new Place(
-                        module + "." + name.group(numbers + 1),
-                        rule.change == Change.TRANSPOSED
-                                        && name.group(numbers + 1).equals("bias")
-                                ? Change.SAME
-                                : rule.change,
-                        numbers == 2 ? OptionalInt.of(Integer.parseInt(name.group(2))) : OptionalInt.empty()));
-            }
-        }
-        return Optional.empty();
+            return name.matches() ? Stream.of(rule.place(name)) : Stream.empty();
+        });
     }
 }

@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.graft.format.Gguf;
 import dev.graft.format.GgufValue;
 import dev.graft.model.ModelConfig;
-import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -32,7 +31,11 @@ public final class GgufRope {
         if (turned != headDim) {
             config.put("partial_rotary_factor", (double) turned / headDim);
         }
-        scaling(gguf, prefix, theta, headDim).ifPresent(scaling -> config.put("rope_scaling", scaling));
+        if (gguf.entries().containsKey(GgufLongRope.LONG)) {
+            config.put("rope_scaling", GgufLongRope.read(gguf, prefix, config, (int) turned / 2));
+        } else {
+            scaling(gguf, prefix, theta, headDim).ifPresent(scaling -> config.put("rope_scaling", scaling));
+        }
     }
 
     private static int headDim(Map<String, Object> config) {
@@ -98,13 +101,24 @@ public final class GgufRope {
 
     static void write(ModelConfig config, String architecture, Map<String, GgufValue> metadata) {
         String prefix = architecture + ".rope.";
-        metadata.put(prefix + "dimension_count", GgufValue.of((long) GgufFamily.headDim(config)));
+        metadata.put(prefix + "dimension_count", GgufValue.of((long) turned(config)));
         metadata.put(prefix + "freq_base", GgufValue.of(theta(config)));
         JsonNode scaling = scaling(config);
         String type = type(scaling);
+        if (isLong(config)) {
+            metadata.put(
+                    prefix + "scaling.original_context_length", GgufValue.of((long) GgufLongRope.original(config)));
+            if (!type.equals("default")) {
+                GgufLongRope.write(config, scaling, prefix, metadata);
+            }
+            return;
+        }
+        requireKnown(config, architecture, type);
         switch (type) {
-            case "default", "llama3" -> {} // llama3's is a tensor
+            case "default" -> {}
+            case "llama3" -> {} // a tensor
             case "linear", "yarn" -> {
+                requireUsual(config, scaling);
                 metadata.put(prefix + "scaling.type", GgufValue.of(type));
                 metadata.put(
                         prefix + "scaling.factor",
@@ -114,19 +128,32 @@ public final class GgufRope {
                     metadata.put(prefix + "scaling.original_context_length", GgufValue.of(original.asLong()));
                 }
             }
-            default ->
-                throw config.wrong(
-                        "rope_scaling",
-                        "its type is \"" + type + "\"",
-                        "one of default, linear, yarn, llama3 in a GGUF file");
+            default -> throw new IllegalStateException(type);
         }
     }
 
-    /// The tensor of factors that a model's GGUF file needs.
-    public static Optional<float[]> factors(ModelConfig config) {
+    private static void requireKnown(ModelConfig config, String architecture, String type) {
+        List<String> known = switch (architecture) {
+            case "llama" -> List.of("default", "linear", "yarn", "llama3");
+            case "gemma3" -> List.of("default", "linear");
+            default -> List.of("default", "linear", "yarn");
+        };
+        if (!known.contains(type)) {
+            throw config.wrong(
+                    "rope_scaling",
+                    "its type is \"" + type + "\"",
+                    "one of %s in a GGUF file of %s".formatted(String.join(", ", known), architecture));
+        }
+    }
+
+    /// The tensors of factors that a model's GGUF file needs.
+    static Map<String, float[]> tensors(ModelConfig config) {
         JsonNode scaling = scaling(config);
+        if (isLong(config) && !type(scaling).equals("default")) {
+            return GgufLongRope.tensors(config, scaling);
+        }
         if (!type(scaling).equals("llama3")) {
-            return Optional.empty();
+            return Map.of();
         }
         Llama3 llama3 = new Llama3(
                 scaling.path("factor").asDouble(8),
@@ -138,16 +165,43 @@ public final class GgufRope {
         for (int i = 0; i < values.length; i++) {
             values[i] = (float) factors[i];
         }
-        return Optional.of(values);
+        return Map.of(FACTORS, values);
     }
 
-    /// The bytes of [#factors] as a file holds them.
-    public static MemorySegment bytes(float[] factors) {
-        return GgufValue.Numbers.of(factors).data();
+    /// Phi-3, which has LongRoPE or no scaling; its first configurations called it "su" or "yarn".
+    private static boolean isLong(ModelConfig config) {
+        return config.modelType().equals("phi3");
     }
 
+    /// What llama.cpp takes for granted of a scaling.
+    private static void requireUsual(ModelConfig config, JsonNode scaling) {
+        Map<String, Double> usual = Map.of("beta_fast", 32.0, "beta_slow", 1.0);
+        for (String key : List.of("beta_fast", "beta_slow", "attention_factor", "mscale", "mscale_all_dim")) {
+            JsonNode value = scaling.path(key);
+            if (value.isNumber() && !Double.valueOf(value.asDouble()).equals(usual.get(key))) {
+                throw config.wrong(
+                        "rope_scaling." + key,
+                        "it is " + value,
+                        usual.containsKey(key) ? usual.get(key) + " in a GGUF file" : "nothing in a GGUF file");
+            }
+        }
+        if (!scaling.path("truncate").asBoolean(true)) {
+            throw config.wrong("rope_scaling.truncate", "it is false", "true in a GGUF file");
+        }
+    }
+
+    /// How many elements of a head are turned.
+    static int turned(ModelConfig config) {
+        double part = scaling(config)
+                .path("partial_rotary_factor")
+                .asDouble(config.json().path("partial_rotary_factor").asDouble(1));
+        return (int) (GgufFamily.headDim(config) * part);
+    }
+
+    /// Where layers differ, that of those which attend to everything.
     private static JsonNode scaling(ModelConfig config) {
-        return config.json().path(config.has("rope_scaling") ? "rope_scaling" : "rope_parameters");
+        JsonNode all = config.json().path(config.has("rope_scaling") ? "rope_scaling" : "rope_parameters");
+        return all.path("full_attention").isObject() ? all.path("full_attention") : all;
     }
 
     private static String type(JsonNode scaling) {

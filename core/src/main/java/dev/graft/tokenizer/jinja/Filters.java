@@ -17,6 +17,7 @@ final class Filters {
     static {
         ALL.putAll(TextFilters.ALL);
         ALL.putAll(SequenceFilters.ALL);
+        ALL.putAll(PageFilters.ALL);
     }
 
     private Filters() {}

@@ -12,6 +12,7 @@ import java.util.OptionalInt;
 final class Interpreter {
     private static final long MOST_STEPS = 10_000_000;
     private static final int LONGEST = 16_000_000;
+    private static final int MOST_ITEMS = 1_000_000;
 
     /// What a statement wants of the loop around it.
     private enum Flow {
@@ -89,9 +90,19 @@ final class Interpreter {
 
     /// Refuses what is too large to go on with.
     static <T> T bounded(T value) {
-        int size = value instanceof String text ? text.length() : value instanceof List<?> list ? list.size() : 0;
-        requireBounded(size);
+        if (value instanceof String text) {
+            requireBounded(text.length());
+        } else if (value instanceof List<?> list) {
+            requireFew(list.size());
+        }
         return value;
+    }
+
+    /// Items take more memory than characters.
+    static void requireFew(long items) {
+        if (items > MOST_ITEMS) {
+            throw PythonError.other("a list of %,d items; at most %,d are allowed".formatted(items, MOST_ITEMS));
+        }
     }
 
     static void requireBounded(long size) {

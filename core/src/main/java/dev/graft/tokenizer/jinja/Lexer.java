@@ -184,6 +184,10 @@ final class Lexer {
     }
 
     private boolean literal() {
+        char c = source.charAt(at);
+        if (c < 128 && c != '_' && c != '\'' && c != '"' && !Character.isLetterOrDigit(c)) {
+            return false; // most operators are one character; four patterns would be tried on each
+        }
         return match(FLOAT)
                         .map(m -> add(Kind.FLOAT, m.group().replace("_", ""), m.start()))
                         .isPresent()

@@ -99,7 +99,7 @@ final class Operators {
     }
 
     private static List<Object> repeated(List<?> items, int times) {
-        Interpreter.requireBounded((long) items.size() * times);
+        Interpreter.requireFew((long) items.size() * times);
         List<Object> all = new ArrayList<>();
         for (int i = 0; i < times && !items.isEmpty(); i++) {
             all.addAll(items);

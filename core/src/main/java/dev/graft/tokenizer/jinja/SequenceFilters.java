@@ -244,7 +244,7 @@ final class SequenceFilters {
             batch.add(item);
         }
         if (!batch.isEmpty()) {
-            Interpreter.requireBounded(size);
+            Interpreter.requireFew(size);
             while (bound.get("fill_with") != null && batch.size() < size) {
                 batch.add(bound.get("fill_with"));
             }
@@ -260,7 +260,7 @@ final class SequenceFilters {
         if (count == 0) {
             throw PythonError.other("integer division or modulo by zero");
         }
-        Interpreter.requireBounded(count);
+        Interpreter.requireFew(count);
         int each = Math.floorDiv(items.size(), count);
         int longer = Math.floorMod(items.size(), count);
         List<Object> slices = new ArrayList<>();

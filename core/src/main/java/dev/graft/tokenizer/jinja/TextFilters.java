@@ -208,7 +208,7 @@ final class TextFilters {
         throw PythonError.type("int() argument must be a string or a real number, not " + Python.typeName(value));
     }
 
-    private static double toReal(Object value) {
+    static double toReal(Object value) {
         return switch (value) {
             case String text -> Numbers.parseReal(text);
             case Undefined undefined -> throw undefined.used();

@@ -1,17 +1,16 @@
-package dev.graft.quant;
+package dev.graft.kernel;
 
-import dev.graft.kernel.Codebook;
 import java.util.Arrays;
 
 /// The 256 values of the dynamic 8-bit type: seven decades, each with twice as many steps as the one below.
 ///
 /// Dettmers 2015, <https://arxiv.org/abs/1511.04561>; the numbers are those of bitsandbytes' `create_dynamic_map`.
-final class DynamicMap {
+public final class DynamicMap {
     /// For numbers of both signs.
-    static final Codebook SIGNED = codebook(true);
+    public static final Codebook SIGNED = codebook(true);
 
     /// For numbers that are not negative.
-    static final Codebook UNSIGNED = codebook(false);
+    public static final Codebook UNSIGNED = codebook(false);
 
     private static final int DECADES = 7;
 
@@ -28,7 +27,7 @@ final class DynamicMap {
         return Codebook.sorted(values, thresholds);
     }
 
-    static float[] values(boolean signed) {
+    private static float[] values(boolean signed) {
         float[] values = new float[256];
         int count = 0;
         for (int decade = 0; decade < DECADES; decade++) {
