@@ -14,6 +14,7 @@ import dev.graft.quant.GraftLayout;
 import dev.graft.quant.PackedLayout;
 import dev.graft.quant.QuantFormat;
 import dev.graft.quant.Quantised;
+import dev.graft.quant.QuantizationConfig;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
