@@ -8,6 +8,8 @@ import dev.graft.nn.LinearFactory;
 import dev.graft.peft.Adapters;
 import dev.graft.peft.Lora;
 import dev.graft.peft.Targets;
+import dev.graft.quant.Nf4;
+import dev.graft.quant.QuantisedLinears;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
@@ -18,60 +20,66 @@ import dev.graft.train.Trainer;
 import dev.graft.train.TrainingConfig;
 import dev.graft.train.TrainingEvent;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
 
-/// Time, memory and rate of one whole LoRA step (forward, backward, clipping, AdamW) at the shape of
-/// Qwen2.5-0.5B with random weights, beside the rate of a bfloat16 matrix product measured between the steps.
+/// Time, memory and rate of one whole LoRA step (forward, backward, clipping, AdamW) with random weights, beside the
+/// rate of a bfloat16 matrix product measured between the steps. With `nf4` or `nf4-double` the linears are packed
+/// while the model is built (QLoRA).
 ///
 /// ```text
 /// java <graft's JVM options> -cp "bench/target/graft-bench.jar:bench/target/lib/*"
-/// dev.graft.bench.StepBenchmark \ DOCUMENTS DOCUMENT_LENGTH third|all STEPS [recompute]
+/// dev.graft.bench.StepBenchmark 0.5B|1B DOCUMENTS DOCUMENT_LENGTH third|all STEPS [recompute] [nf4|nf4-double]
 /// ```
 public final class StepBenchmark {
-    private static final int WIDTH = 896;
-    private static final int INNER = 4864;
-    private static final int LAYERS = 24;
-    private static final int HEADS = 14;
-    private static final int KEY_HEADS = 2;
-    private static final int HEAD_DIM = 64;
-    private static final int VOCAB = 151_936;
     private static final int WARM_UP = 2;
-
-    private static final String CONFIG = """
-            {"model_type": "llama", "hidden_size": %d, "intermediate_size": %d, "num_hidden_layers": %d,
-             "num_attention_heads": %d, "num_key_value_heads": %d, "head_dim": %d, "vocab_size": %d,
-             "tie_word_embeddings": true, "max_position_embeddings": 32768, "rms_norm_eps": 1e-6}
-            """.formatted(WIDTH, INNER, LAYERS, HEADS, KEY_HEADS, HEAD_DIM, VOCAB);
 
     private StepBenchmark() {}
 
     public static void main(String[] args) throws IOException {
-        int documents = Integer.parseInt(args[0]);
-        int length = Integer.parseInt(args[1]);
-        boolean all = args[2].equals("all");
-        int steps = Integer.parseInt(args[3]);
-        boolean recompute = args.length > 4 && args[4].equals("recompute");
-        Path directory = Files.createTempDirectory("graft-bench");
-        Files.writeString(directory.resolve("config.json"), CONFIG);
+        Shapes shape = Shapes.named(args[0]);
+        int documents = Integer.parseInt(args[1]);
+        int length = Integer.parseInt(args[2]);
+        boolean all = args[3].equals("all");
+        int steps = Integer.parseInt(args[4]);
+        List<String> more = Arrays.asList(args).subList(5, args.length);
 
+        System.out.println(Machine.line());
         Adapters adapters = new Adapters(new Lora(16, 32, 0, Targets.allLinear()), 1);
-        LinearFactory factory = adapters.over(LinearFactory.frozen());
-        try (LanguageModel model = Architectures.random(directory, factory, Device.cpu(), DType.BF16, 1)) {
-            run(model, documents, length, all, steps, recompute);
+        LinearFactory factory = adapters.over(base(more));
+        try (LanguageModel model = Architectures.random(shape.directory(), factory, Device.cpu(), DType.BF16, 1)) {
+            System.out.printf(
+                    "base %s: peak while it was made %d MB%n",
+                    more.isEmpty() ? "bf16" : more, ProcessMemory.peakResidentMegabytes().orElse(0));
+            Machine.forgetPeak();
+            run(shape, model, documents, length, all, steps, more.contains("recompute"));
         }
+        System.out.println(Machine.line());
     }
 
-    private static void run(LanguageModel model, int documents, int length, boolean all, int steps, boolean recompute) {
+    private static LinearFactory base(List<String> words) {
+        LinearFactory frozen = LinearFactory.frozen();
+        if (words.contains("nf4") || words.contains("nf4-double")) {
+            return new QuantisedLinears(frozen, new Nf4(words.contains("nf4-double")));
+        }
+        return frozen;
+    }
+
+    private static void run(
+            Shapes shape,
+            LanguageModel model,
+            int documents,
+            int length,
+            boolean all,
+            int steps,
+            boolean recompute) {
         List<Tokenized> examples = new ArrayList<>();
         SplittableRandom random = new SplittableRandom(1);
         for (int d = 0; d < documents; d++) {
-            int[] ids = random.ints(length, 0, VOCAB).toArray();
+            int[] ids = random.ints(length, 0, shape.vocab).toArray();
             boolean[] labels = new boolean[length];
             Arrays.fill(labels, all ? 1 : length - length / 3, length, true);
             examples.add(new Tokenized(ids, labels, d));
@@ -85,7 +93,7 @@ public final class StepBenchmark {
                 labelled[0] = step.labelledTokens();
                 if (step.step() > WARM_UP) {
                     seconds.add(step.tokens() / step.tokensPerSecond());
-                    rates.add(gemmRate(tokens));
+                    rates.add(gemmRate(shape, tokens));
                 }
             }
         };
@@ -93,12 +101,12 @@ public final class StepBenchmark {
         try (Trainer trainer = Trainer.sft(model, new Batches(examples, tokens, 1), config, 1e-4, listener)) {
             trainer.run();
         }
-        report(tokens, labelled[0], median(seconds), median(rates), recompute);
+        report(shape, tokens, labelled[0], median(seconds), median(rates), recompute);
     }
 
-    private static void report(int tokens, long labelled, double second, double gemm, boolean recompute) {
-        double linear = (double) LAYERS * (WIDTH * (2.0 * HEADS + 2 * KEY_HEADS) * HEAD_DIM + 3.0 * WIDTH * INNER);
-        double flop = 4 * linear * tokens + 4.0 * WIDTH * VOCAB * labelled;
+    private static void report(
+            Shapes shape, int tokens, long labelled, double second, double gemm, boolean recompute) {
+        double flop = 4.0 * shape.linear() * tokens + 4.0 * shape.head() * labelled;
         System.out.printf(
                 Locale.ROOT,
                 "%d tokens, %d labelled, recompute %s: %.2f s a step (median), %.0f tokens/s,"
@@ -117,17 +125,17 @@ public final class StepBenchmark {
     }
 
     /// GFLOP/s of `[tokens, width] × [width, inner]` in bfloat16, the best of five.
-    private static double gemmRate(int tokens) {
+    private static double gemmRate(Shapes shape, int tokens) {
         try (Scope scope = Scope.open()) {
-            Tensor x = Tensor.full(0.5, DType.BF16, Device.cpu(), tokens, WIDTH);
-            Tensor w = Tensor.full(0.5, DType.BF16, Device.cpu(), INNER, WIDTH);
+            Tensor x = Tensor.full(0.5, DType.BF16, Device.cpu(), tokens, shape.width);
+            Tensor w = Tensor.full(0.5, DType.BF16, Device.cpu(), shape.inner, shape.width);
             double best = Double.MAX_VALUE;
             for (int i = 0; i < 5; i++) {
                 long began = System.nanoTime();
                 Scope.local(() -> x.mm(w.t()));
                 best = Math.min(best, (System.nanoTime() - began) / 1e9);
             }
-            return 2.0 * tokens * WIDTH * INNER / best / 1e9;
+            return 2.0 * tokens * shape.width * shape.inner / best / 1e9;
         }
     }
 

@@ -5,6 +5,7 @@ import dev.graft.model.Architectures;
 import dev.graft.model.LanguageModel;
 import dev.graft.nn.LinearFactory;
 import dev.graft.peft.Adapters;
+import dev.graft.quant.Int8Head;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tokenizer.ChatTemplate;
@@ -45,7 +46,8 @@ final class LoadedModel implements AutoCloseable {
         Device device = Precisions.device();
         DType dtype = Precisions.toCompute(options.dtype(), device);
         Optional<Adapters> adapters = options.adapter().map(Adapters::read);
-        LinearFactory frozen = options.quantization().frozen(options.model());
+        LinearFactory layers = options.quantization().frozen(options.model());
+        LinearFactory frozen = options.int8Head() ? new Int8Head(layers) : layers;
         LinearFactory factory = adapters.map(a -> a.over(frozen)).orElse(frozen);
         LanguageModel model = Architectures.load(options.model(), factory, device, dtype);
         try {

@@ -39,6 +39,11 @@ final class ModelOptions {
                     "Type to compute in: auto, float32 or bfloat16 (default: ${DEFAULT-VALUE}, the fastest here).")
     private Recipe.Precision dtype;
 
+    @Option(
+            names = "--int8-head",
+            description = "Keep the output head in 8 bits, which writes tokens faster and costs a little accuracy.")
+    private boolean int8Head;
+
     @Mixin
     private QuantizationOptions quantization = new QuantizationOptions();
 
@@ -68,6 +73,10 @@ final class ModelOptions {
 
     Recipe.Precision dtype() {
         return dtype;
+    }
+
+    boolean int8Head() {
+        return int8Head;
     }
 
     Quantization quantization() {

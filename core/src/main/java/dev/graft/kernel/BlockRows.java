@@ -79,8 +79,7 @@ final class BlockRows {
             read(row, tile);
             return RowLoops.dot(tile, x, tile.length);
         }
-        return RowLoops.dotBlocks(
-                codes(row), matrix.values, scales, scales(row), blockBits(), words, x, matrix.width);
+        return RowLoops.dotBlocks(codes(row), matrix.values, scales, scales(row), blockBits(), words, x, matrix.width);
     }
 
     /// Row `row` in float32, in the order activations are in.

@@ -204,24 +204,12 @@ final class QuantLoops {
                 .reinterpretAsBytes();
     }
 
-    /// Blocks `from … to-1` of codes of either width, one number after the other.
-    static void lookUp(long codes, long scales, float[] values, int block, long from, long to, long y, boolean half) {
-        float[] tile = Tile.of(block);
-        boolean bytes = values.length == 256;
+    /// The same for any size of block, one number after the other.
+    private static void lookUp(
+            long codes, long scales, float[] values, int block, long from, long to, long y, boolean half) {
         for (long b = from; b < to; b++) {
             float scale = Tile.get(Tile.at(scales, b, false), false);
-            if (bytes) {
-                lookUpBytes(codes + b * block, scale, values, tile, block);
-                Tile.write(tile, 0, Tile.at(y, b * block, half), half, block);
-            } else {
-                tail(codes + b * block / 2, scale, values, block, Tile.at(y, b * block, half), half);
-            }
-        }
-    }
-
-    private static void lookUpBytes(long codes, float scale, float[] values, float[] tile, int n) {
-        for (int i = 0; i < n; i++) {
-            tile[i] = values[MEMORY.get(ValueLayout.JAVA_BYTE, codes + i) & 0xff] * scale;
+            tail(codes + b * (block / 2), scale, values, block, Tile.at(y, b * block, half), half);
         }
     }
 
@@ -250,13 +238,12 @@ final class QuantLoops {
         }
     }
 
-    /// `n` codes of one block.
+    /// `n` 4-bit codes of one block.
     static void tail(long codes, float scale, float[] values, int n, long y, boolean half) {
-        boolean bytes = values.length == 256;
         for (int i = 0; i < n; i++) {
-            int code = MEMORY.get(ValueLayout.JAVA_BYTE, codes + (bytes ? i : i / 2)) & 0xff;
-            int index = bytes ? code : i % 2 == 0 ? code >> 4 : code & 15;
-            Tile.put(values[index] * scale, Tile.at(y, i, half), half);
+            int both = MEMORY.get(ValueLayout.JAVA_BYTE, codes + i / 2) & 0xff;
+            int code = i % 2 == 0 ? both >> 4 : both & 15;
+            Tile.put(values[code] * scale, Tile.at(y, i, half), half);
         }
     }
 

@@ -150,7 +150,8 @@ final class RowLoops {
     }
 
     private static FloatVector scaleOf(IntVector word, float[] scales, int at) {
-        return word.selectFrom(fromArray(FLOATS, scales, at).reinterpretAsInts()).reinterpretAsFloats();
+        return word.selectFrom(fromArray(FLOATS, scales, at).reinterpretAsInts())
+                .reinterpretAsFloats();
     }
 
     // ---------------------------------------------------------------- unpacked rows

@@ -37,8 +37,8 @@ public interface RowProducts {
 
     /// Weights that are signed bytes: `Σ x · code`, without a scale.
     ///
-    /// @param x     `[rows, in]`: float32 or bfloat16; or int8, at most [#EXACT_COLUMNS] of them, when sums are exact
-    ///              and rounded once
+    /// @param x     `[rows, in]`: float32 or bfloat16; or int8, at most [#EXACT_COLUMNS] columns, when sums are
+    ///              exact and rounded once
     /// @param codes int8 `[out, in]`
     /// @return      float32 `[rows, out]`
     Tensor bytes(Tensor x, Tensor codes);

@@ -61,12 +61,12 @@ enum VectorQuantKernels implements QuantKernels {
         long whole = elements / block;
         float[] values = book.values();
         Parallel.rows(absmax.elements(), block, (from, to) -> {
-            long full = Math.min(to, whole);
-            if (book.bits() == 4) {
-                QuantLoops.unpack(bytes, scales, values, block, from, full, ys, half);
-            } else {
-                QuantLoops.lookUp(bytes, scales, values, block, from, full, ys, half);
+            if (book.bits() == 8) {
+                unpackBytes(bytes, scales, values, block, from * block, Math.min(to * block, elements), ys, half);
+                return;
             }
+            long full = Math.min(to, whole);
+            QuantLoops.unpack(bytes, scales, values, block, from, full, ys, half);
             if (to > full) {
                 int n = (int) (elements - whole * block);
                 long first = bytes + book.bytes(whole * block);
@@ -74,6 +74,17 @@ enum VectorQuantKernels implements QuantKernels {
                 QuantLoops.tail(first, scale, values, n, Tile.at(ys, whole * block, half), half);
             }
         });
+    }
+
+    /// Numbers `from … to-1` of 8-bit codes.
+    private static void unpackBytes(
+            long codes, long scales, float[] values, int block, long from, long to, long y, boolean half) {
+        float[] tile = Tile.of(Tile.LENGTH);
+        for (long first = from; first < to; first += Tile.LENGTH) {
+            int n = (int) Math.min(Tile.LENGTH, to - first);
+            QuantLoops.lookUpBytes(codes, scales, values, block, -0f, first, n, tile); // adding −0 changes nothing
+            Tile.write(tile, 0, Tile.at(y, first, half), half, n);
+        }
     }
 
     @Override

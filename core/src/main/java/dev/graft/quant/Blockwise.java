@@ -63,8 +63,8 @@ record Blockwise(
         if (book.bits() != 4 || x.size(0) > RowProducts.MOST_ROWS || !RowProducts.areFast(device())) {
             return Optional.empty();
         }
-        return Optional.of(RowProducts.of(device())
-                .blocks(x.contiguous(), codes, book, block, scales.forProducts(), shape[0]));
+        return Optional.of(
+                RowProducts.of(device()).blocks(x.contiguous(), codes, book, block, scales.forProducts(), shape[0]));
     }
 
     @Override
