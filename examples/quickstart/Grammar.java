@@ -12,11 +12,13 @@ import java.util.regex.Pattern;
 
 /// A grammar that writes text: rules with alternatives, expanded at random.
 ///
-/// In a grammar file a line at the margin starts a rule, `name: first | second | third`; indented lines below it are
-/// further alternatives, one a line, with `\n` for a line break and `#` at the margin for a comment. Inside:
+/// In a grammar file a line at the margin starts a rule, `name: first | second | third`; indented lines
+/// below it are further alternatives, one a line, with `\n` for a line break and `#` at the margin for a
+/// comment. Inside:
 ///
 /// - `<city>` is the value bound to `city` if there is one, else a random alternative of the rule `city`;
-/// - `<home=city>` picks a new one and binds it to `home` for the rest of the text, different from all values bound;
+/// - `<home=city>` picks a new one and binds it to `home` for the rest of the text, different from all
+///   values bound;
 /// - `<2..40>` is a random whole number, and `<price=2..40>` binds it;
 /// - `<item.s>` is its plural, `<who.cap>` starts with a capital, `<count.digits>` turns `three` into `3`.
 final class Grammar {

@@ -83,8 +83,9 @@ void main(String[] args) throws IOException {
     writeRows(directory.resolve("eval.jsonl"), rows(grammar, true, EVAL_ROWS, new Random(3)));
 }
 
-/// One piece, or now and then two that have nothing to do with each other, an empty line between them. Mostly one: where a
-/// text names a single colour, a model soon finds that an answer's colour stands earlier in the text, and learns to look.
+/// One piece, or now and then two that have nothing to do with each other, an empty line between them.
+/// Mostly one: where a text names a single colour, a model soon finds that an answer's colour stands
+/// earlier in the text, and learns to look.
 String document(Grammar grammar, RandomGenerator random) {
     return Stream.generate(() -> grammar.write("piece", Map.of(), random).strip())
             .limit(random.nextInt(5) == 0 ? 2 : 1)
@@ -120,8 +121,8 @@ record Order(String action, String item, String colour, String count, String cit
                 .formatted(action, grammar.write("plural", Map.of("item", item), new Random(0)), colour, count, city, day);
     }
 
-    /// One item in six is kept out of training for each city, so no row of eval.jsonl has an item and a city that
-    /// train.jsonl has together.
+    /// One item in six is kept out of training for each city, so no row of eval.jsonl has an item and a
+    /// city that train.jsonl has together.
     boolean isHeldOut(Grammar grammar) {
         return (grammar.alternatives("item").indexOf(item) + grammar.alternatives("city").indexOf(city)) % 6 == 0;
     }

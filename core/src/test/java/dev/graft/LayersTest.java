@@ -14,7 +14,8 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 
-/// The layers of the architecture: which package may import which. Each missing entry keeps something replaceable.
+/// The layers of the architecture: which package may import which. Each missing entry keeps something
+/// replaceable.
 class LayersTest {
     /// package → packages it may import; `cli` may import all and is imported by none.
     private static final Map<String, Set<String>> MAY_IMPORT = Map.ofEntries(

@@ -4,15 +4,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Assumptions;
 
-/// Real models and data sets that live beside the repository, in `../shared/data`; too large to be part of it.
+/// Real models and data sets that live beside the repository, in `../shared/data`; too large to be part
+/// of it.
 public final class SharedData {
 
     private SharedData() {}
 
     /// The path of one of them, or the end of the test as skipped, saying what is missing.
     ///
-    /// The folder `shared` is the sibling of the working directory or of one of its ancestors; the environment
-    /// variable `GRAFT_SHARED` names it outright.
+    /// The folder `shared` is the sibling of the working directory or of one of its ancestors; the
+    /// environment variable `GRAFT_SHARED` names it outright.
     public static Path file(String relative) {
         Path file = root().resolve("data").resolve(relative);
         Assumptions.assumeTrue(

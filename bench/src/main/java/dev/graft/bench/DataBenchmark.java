@@ -21,8 +21,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-/// The way of rows from file to batches (read, shape, template, tokenise, write to the cache, pack) beside the
-/// tokenizer library alone on the same texts, in turns within one run.
+/// The way of rows from file to batches (read, shape, template, tokenise, write to the cache, pack)
+/// beside the tokenizer library alone on the same texts, in turns within one run.
 ///
 /// ```text
 /// taskset -c 0 java … dev.graft.bench.DataBenchmark MODEL FILE ROUNDS
@@ -85,8 +85,8 @@ public final class DataBenchmark {
         try {
             Path cache = Files.createTempDirectory("graft-bench");
             var options = TokenizationOptions.upTo(2048).withOverlong(Overlong.TRUNCATE_END);
-            Dataset data =
-                    Dataset.load(List.of(Input.of(file)), new ExampleTokenizer(tokenizer, options), new TokenCache(cache));
+            Dataset data = Dataset.load(
+                    List.of(Input.of(file)), new ExampleTokenizer(tokenizer, options), new TokenCache(cache));
             long tokens = 0;
             for (PackedBatch batch : new Batches(data.all().examples(), 4096, 1).epoch(0)) {
                 tokens += batch.tokens();

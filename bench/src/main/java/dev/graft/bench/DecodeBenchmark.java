@@ -18,8 +18,8 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.Locale;
 
-/// Tokens a second when one sequence is written greedily, with random weights, and the bytes of weights a second that
-/// they amount to, beside what memory gives in the same run.
+/// Tokens a second when one sequence is written greedily, with random weights, and the bytes of weights
+/// a second that they amount to, beside what memory gives in the same run.
 ///
 /// ```text
 /// java <graft's JVM options> -cp "bench/target/graft-bench.jar:bench/target/lib/*"
@@ -37,8 +37,8 @@ public final class DecodeBenchmark {
         System.out.println(Machine.line());
         for (String variant : Arrays.copyOfRange(args, 2, args.length)) {
             Machine.forgetPeak();
-            try (LanguageModel model = Architectures.random(
-                    shape.directory(), factory(variant), Device.cpu(), DType.BF16, 1)) {
+            try (LanguageModel model =
+                    Architectures.random(shape.directory(), factory(variant), Device.cpu(), DType.BF16, 1)) {
                 long peak = ProcessMemory.peakResidentMegabytes().orElse(0);
                 double[] seconds = decode(model, tokens);
                 double bandwidth = Machine.readBandwidth();
@@ -50,14 +50,13 @@ public final class DecodeBenchmark {
 
     private static LinearFactory factory(String variant) {
         LinearFactory frozen = LinearFactory.frozen();
-        LinearFactory layers =
-                switch (variant.replace("+head", "")) {
-                    case "bf16" -> frozen;
-                    case "int8" -> new QuantisedLinears(frozen, new Int8Rows());
-                    case "nf4" -> new QuantisedLinears(frozen, new Nf4(false));
-                    case "nf4-double" -> new QuantisedLinears(frozen, new Nf4(true));
-                    default -> throw new IllegalArgumentException("the variant is \"" + variant + "\"");
-                };
+        LinearFactory layers = switch (variant.replace("+head", "")) {
+            case "bf16" -> frozen;
+            case "int8" -> new QuantisedLinears(frozen, new Int8Rows());
+            case "nf4" -> new QuantisedLinears(frozen, new Nf4(false));
+            case "nf4-double" -> new QuantisedLinears(frozen, new Nf4(true));
+            default -> throw new IllegalArgumentException("the variant is \"" + variant + "\"");
+        };
         return variant.endsWith("+head") ? new Int8Head(layers) : layers;
     }
 
@@ -71,7 +70,8 @@ public final class DecodeBenchmark {
                 try (Scope scope = Scope.open();
                         Tape tape = Tape.silent(Device.cpu())) {
                     TokenRun run = TokenRun.inCache(new int[] {id}, new int[] {position}, new int[1], cache);
-                    float[] logits = model.logits(model.hidden(tape, run).data()).toFloats();
+                    float[] logits =
+                            model.logits(model.hidden(tape, run).data()).toFloats();
                     id = likeliest(logits);
                 }
                 if (position >= WARM_UP) {
@@ -91,13 +91,12 @@ public final class DecodeBenchmark {
     }
 
     private static void report(Shapes shape, String variant, double[] seconds, double bandwidth, long peak) {
-        double linear =
-                switch (variant.replace("+head", "")) {
-                    case "bf16" -> 2;
-                    case "int8" -> 1;
-                    case "nf4" -> 0.5 + 4.0 / 64;
-                    default -> 0.5 + 1.0 / 64 + 4.0 / 64 / 256;
-                };
+        double linear = switch (variant.replace("+head", "")) {
+            case "bf16" -> 2;
+            case "int8" -> 1;
+            case "nf4" -> 0.5 + 4.0 / 64;
+            default -> 0.5 + 1.0 / 64 + 4.0 / 64 / 256;
+        };
         double bytes = linear * shape.linear() + (variant.endsWith("+head") ? 1 : 2) * shape.head();
         double median = Machine.median(seconds);
         double best = Arrays.stream(seconds).min().orElseThrow();

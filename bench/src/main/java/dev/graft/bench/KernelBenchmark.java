@@ -22,8 +22,8 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/// Each kernel with either body, and the time a memory copy of the bytes it must read and write takes; shapes are those
-/// of Qwen2.5-0.5B at 1024 tokens, in bfloat16.
+/// Each kernel with either body, and the time a memory copy of the bytes it must read and write takes;
+/// shapes are those of Qwen2.5-0.5B at 1024 tokens, in bfloat16.
 ///
 /// ```
 /// java -cp 'bench/target/graft-bench.jar:bench/target/lib/*' org.openjdk.jmh.Main KernelBenchmark
@@ -172,9 +172,13 @@ public class KernelBenchmark {
         Tensor sums = Tensor.full(7, DType.F32, Device.cpu(), 14, 256);
         // In place: run after run the numbers settle near 0 and 1/columns, which costs the same time.
         return kernel.equals("rangeSoftmax")
-                ? new Subject(2 * scores.bytes(), k -> k.rangeSoftmaxInPlace(scores, ranges, Kernels.Scoring.scaled(0.125), sums))
+                ? new Subject(
+                        2 * scores.bytes(),
+                        k -> k.rangeSoftmaxInPlace(scores, ranges, Kernels.Scoring.scaled(0.125), sums))
                 : new Subject(
-                        4 * scores.bytes(), k -> k.rangeSoftmaxBackwardInPlace(scores, dP, ranges, Kernels.Scoring.scaled(0.125), sums, sums));
+                        4 * scores.bytes(),
+                        k -> k.rangeSoftmaxBackwardInPlace(
+                                scores, dP, ranges, Kernels.Scoring.scaled(0.125), sums, sums));
     }
 
     private Subject head() {

@@ -30,7 +30,8 @@ final class Machine {
                 ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage());
     }
 
-    /// GB/s at which libtorch's threads read memory: the largest of 512 MB of whole numbers, the best of five.
+    /// GB/s at which libtorch's threads read memory: the largest of 512 MB of whole numbers, the best of
+    /// five.
     static double readBandwidth() {
         try (Scope scope = Scope.open()) {
             Tensor numbers = Tensor.full(1, DType.F32, Device.cpu(), BYTES / 4);

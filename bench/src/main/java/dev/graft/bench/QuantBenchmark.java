@@ -25,8 +25,8 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/// Packing and unpacking a matrix, and the time a copy of the bytes takes that unpacking must read and write. The
-/// small matrix stays in cache, the large one does not.
+/// Packing and unpacking a matrix, and the time a copy of the bytes takes that unpacking must read and
+/// write. The small matrix stays in cache, the large one does not.
 ///
 /// ```
 /// java -cp 'bench/target/graft-bench.jar:bench/target/lib/*' org.openjdk.jmh.Main QuantBenchmark

@@ -26,13 +26,14 @@ import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
 
-/// Time, memory and rate of one whole LoRA step (forward, backward, clipping, AdamW) with random weights, beside the
-/// rate of a bfloat16 matrix product measured between the steps. With `nf4` or `nf4-double` the linears are packed
-/// while the model is built (QLoRA).
+/// Time, memory and rate of one whole LoRA step (forward, backward, clipping, AdamW) with random
+/// weights, beside the rate of a bfloat16 matrix product measured between the steps. With `nf4` or
+/// `nf4-double` the linears are packed while the model is built (QLoRA).
 ///
 /// ```text
 /// java <graft's JVM options> -cp "bench/target/graft-bench.jar:bench/target/lib/*"
-/// dev.graft.bench.StepBenchmark 0.5B|1B DOCUMENTS DOCUMENT_LENGTH third|all STEPS [recompute] [nf4|nf4-double]
+/// dev.graft.bench.StepBenchmark 0.5B|1B DOCUMENTS DOCUMENT_LENGTH third|all STEPS [recompute]
+/// [nf4|nf4-double]
 /// ```
 public final class StepBenchmark {
     private static final int WARM_UP = 2;
@@ -53,7 +54,8 @@ public final class StepBenchmark {
         try (LanguageModel model = Architectures.random(shape.directory(), factory, Device.cpu(), DType.BF16, 1)) {
             System.out.printf(
                     "base %s: peak while it was made %d MB%n",
-                    more.isEmpty() ? "bf16" : more, ProcessMemory.peakResidentMegabytes().orElse(0));
+                    more.isEmpty() ? "bf16" : more,
+                    ProcessMemory.peakResidentMegabytes().orElse(0));
             Machine.forgetPeak();
             run(shape, model, documents, length, all, steps, more.contains("recompute"));
         }
@@ -69,13 +71,7 @@ public final class StepBenchmark {
     }
 
     private static void run(
-            Shapes shape,
-            LanguageModel model,
-            int documents,
-            int length,
-            boolean all,
-            int steps,
-            boolean recompute) {
+            Shapes shape, LanguageModel model, int documents, int length, boolean all, int steps, boolean recompute) {
         List<Tokenized> examples = new ArrayList<>();
         SplittableRandom random = new SplittableRandom(1);
         for (int d = 0; d < documents; d++) {
@@ -104,8 +100,7 @@ public final class StepBenchmark {
         report(shape, tokens, labelled[0], median(seconds), median(rates), recompute);
     }
 
-    private static void report(
-            Shapes shape, int tokens, long labelled, double second, double gemm, boolean recompute) {
+    private static void report(Shapes shape, int tokens, long labelled, double second, double gemm, boolean recompute) {
         double flop = 4.0 * shape.linear() * tokens + 4.0 * shape.head() * labelled;
         System.out.printf(
                 Locale.ROOT,

@@ -202,9 +202,9 @@ public final class Attention {
     /// Scores worth computing for nothing rather than beginning another block.
     private static final long SCORES_OF_A_BLOCK = 1024;
 
-    /// The block that begins with a query and has at most `size`. It ends early where a query's keys lie apart
-    /// from those of the queries before it and computing the scores between would cost more than a block of its
-    /// own, as with sequences that decode side by side.
+    /// The block that begins with a query and has at most `size`. It ends early where a query's keys lie
+    /// apart from those of the queries before it and computing the scores between would cost more than a
+    /// block of its own, as with sequences that decode side by side.
     private static Block block(Ranges ranges, int start, int size) {
         int low = ranges.first()[start];
         int high = ranges.end()[start];

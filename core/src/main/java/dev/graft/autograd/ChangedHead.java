@@ -7,8 +7,9 @@ import dev.graft.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 
-/// [TokenLogProbs] for an output embedding that is more than a matrix (adapted, or with rows of its own): a chunk of
-/// rows at a time, each computed again on the way back, so that here too `[tokens, vocab]` never exists whole.
+/// [TokenLogProbs] for an output embedding that is more than a matrix (adapted, or with rows of its
+/// own): a chunk of rows at a time, each computed again on the way back, so that here too `[tokens,
+/// vocab]` never exists whole.
 public final class ChangedHead {
     private static final long CHUNK_ELEMENTS = 1 << 25;
 

@@ -10,8 +10,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/// Rows of a table picked by token, with or without learnt changes: `y = table[ids] + s·Aᵀ[ids]·Bᵀ`, and `g ⊙` of
-/// that where the change has a [Magnitude] (of the table's columns). Dropout plays no part here, as in PEFT.
+/// Rows of a table picked by token, with or without learnt changes: `y = table[ids] + s·Aᵀ[ids]·Bᵀ`, and
+/// `g ⊙` of that where the change has a [Magnitude] (of the table's columns). Dropout plays no part
+/// here, as in PEFT.
 ///
 /// @param table    `[vocab, width]`
 /// @param change   `A` is `[rank, vocab]`, `B` is `[width, rank]`

@@ -36,8 +36,8 @@ public final class Operations {
         return rmsNorm(tape, x, gain, epsilon, 0);
     }
 
-    /// Root-mean-square normalisation of each stretch of a row that is as wide as the gain: the row, or each head in
-    /// it.
+    /// Root-mean-square normalisation of each stretch of a row that is as wide as the gain: the row, or
+    /// each head in it.
     ///
     /// @param x      `[rows, n · width]`
     /// @param gain   `[width]`
@@ -67,7 +67,8 @@ public final class Operations {
         return offset == 0 ? gain.value() : gain.value().to(DType.F32).add(offset);
     }
 
-    /// Layer normalisation: `(x − mean) / √(variance + epsilon) · gain + bias` of each row, computed in float32.
+    /// Layer normalisation: `(x − mean) / √(variance + epsilon) · gain + bias` of each row, computed in
+    /// float32.
     ///
     /// Ba et al. 2016, <https://arxiv.org/abs/1607.06450>.
     ///

@@ -7,8 +7,9 @@ import dev.graft.tensor.Scope;
 import dev.graft.tensor.Scratch;
 import dev.graft.tensor.Tensor;
 
-/// A weight in few bits that does not learn. It is unpacked for each product, in the forward pass and again in the
-/// backward pass, into memory that the next layer of its shape uses again: nothing unpacked outlives its layer.
+/// A weight in few bits that does not learn. It is unpacked for each product, in the forward pass and
+/// again in the backward pass, into memory that the next layer of its shape uses again: nothing unpacked
+/// outlives its layer.
 public final class PackedWeight implements Weight {
     private final Packed packed;
     private final DType type;
@@ -23,7 +24,8 @@ public final class PackedWeight implements Weight {
         this(packed, type, type, device, scratch);
     }
 
-    /// @param productType type of this weight's own products, whose results are in the type of the layers again
+    /// @param productType type of this weight's own products, whose results are in the type of the
+    ///                    layers again
     public PackedWeight(Packed packed, DType type, DType productType, Device device, Scratch scratch) {
         this.packed = packed;
         this.type = type;

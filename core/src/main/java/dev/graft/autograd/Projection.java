@@ -4,7 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/// A linear map of rows, `y = x·Wᵀ + bias + Σ scale·((dropout(x)·Aᵀ)·Bᵀ + biasOfB)`, with or without learnt changes.
+/// A linear map of rows, `y = x·Wᵀ + bias + Σ scale·((dropout(x)·Aᵀ)·Bᵀ + biasOfB)`, with or without
+/// learnt changes.
 ///
 /// ```text
 /// forward    U = x·Aᵀ        y = x·Wᵀ + s·U·Bᵀ            (neither B·A nor a full dW is ever formed)
@@ -12,8 +13,9 @@ import java.util.Optional;
 /// ```
 ///
 /// A change with a [Magnitude] scales what `W + ΔW` gives, `y = g ⊙ (x·Wᵀ + s·U·Bᵀ) + bias` with
-/// `g = m / ‖W + ΔW‖`; with dropout, the part of it that differs from the base sees the dropped input, as PEFT's
-/// does: `y = x·Wᵀ + (g − 1) ⊙ (x'·Wᵀ) + g ⊙ s·(x'·Aᵀ)·Bᵀ + bias`. It is the only change of its projection.
+/// `g = m / ‖W + ΔW‖`; with dropout, the part of it that differs from the base sees the dropped input,
+/// as PEFT's does: `y = x·Wᵀ + (g − 1) ⊙ (x'·Wᵀ) + g ⊙ s·(x'·Aᵀ)·Bᵀ + bias`. It is the only change of
+/// its projection.
 ///
 /// @param weight   `[out, in]`
 /// @param bias     `[out]`
@@ -48,7 +50,8 @@ public record Projection(Weight weight, Optional<Weight> bias, List<LowRank> cha
         return applyAll(tape, x, List.of(projection)).getFirst();
     }
 
-    /// Applies several projections to the same input; low-rank changes without dropout share one product with it.
+    /// Applies several projections to the same input; low-rank changes without dropout share one product
+    /// with it.
     public static List<Value> applyAll(Tape tape, Value x, List<Projection> projections) {
         return new ProjectionPass(tape, x, projections).run();
     }

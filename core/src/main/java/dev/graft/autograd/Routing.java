@@ -12,19 +12,21 @@ import java.util.stream.LongStream;
 /// Which experts each token goes to: the likeliest by its router, and how much each counts.
 ///
 /// ```text
-/// logits [tokens, experts] ─ softmax, float32 ─ top perToken ─(divided by their sum)─► weights [tokens, perToken]
-/// x [tokens, width] ─ dispatch ─► rows of each used expert ─ its layers ─ combine ─► Σ weight · output [tokens, width]
+/// logits [tokens, experts] ─ softmax, float32 ─ top perToken ─(divided by their sum)─► weights [tokens,
+/// perToken] x [tokens, width] ─ dispatch ─► rows of each used expert ─ its layers ─ combine ─► Σ weight
+/// · output [tokens, width]
 /// ```
 ///
-/// Tokens are sorted by expert, so each expert that was chosen at all works on one matrix, and nothing of the size
-/// `tokens × experts × width` is made. Shazeer et al. 2017, <https://arxiv.org/abs/1701.06538>.
+/// Tokens are sorted by expert, so each expert that was chosen at all works on one matrix, and nothing
+/// of the size `tokens × experts × width` is made. Shazeer et al. 2017, <https://arxiv.org/abs/1701.06538>.
 public final class Routing {
     private final Value weights;
     private final long tokens;
     private final List<Group> groups = new ArrayList<>();
     /// Token of each (token, choice), sorted by expert; int64 `[tokens · perToken]`.
     private final Tensor rows;
-    /// Where each (token, choice) stands in the flattened weights, sorted by expert; int64 `[tokens · perToken]`.
+    /// Where each (token, choice) stands in the flattened weights, sorted by expert; int64 `[tokens ·
+    /// perToken]`.
     private final Tensor places;
 
     /// The tokens of one expert: `count` of the sorted ones from `start` on.

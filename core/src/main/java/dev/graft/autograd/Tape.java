@@ -42,7 +42,8 @@ public final class Tape implements AutoCloseable {
     /// A tape that records for [#backward].
     ///
     /// @param seed        of the randomness inside operations (dropout); the same seed gives the same pass
-    /// @param recomputing whether [#block] keeps only the inputs of blocks and runs them again on the way back
+    /// @param recomputing whether [#block] keeps only the inputs of blocks and runs them again on the
+    ///                    way back
     public static Tape recording(Device device, long seed, boolean recomputing) {
         return new Tape(Kernels.of(device), true, recomputing, seed);
     }

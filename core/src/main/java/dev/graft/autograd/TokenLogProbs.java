@@ -127,7 +127,8 @@ public final class TokenLogProbs {
         }
     }
 
-    /// The gradient of weighted log-probabilities with respect to the product of hidden states and the head's weight.
+    /// The gradient of weighted log-probabilities with respect to the product of hidden states and the
+    /// head's weight.
     ///
     /// @param logits used up
     private Tensor backThroughLogits(Tensor logits, Tensor chunkTargets, Tensor sums, Tensor weights) {

@@ -3,11 +3,11 @@ package dev.graft.autograd;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 
-/// What a layer multiplies by: a [Parameter] that learns, a [Frozen] tensor, or packed numbers that are unpacked when
-/// asked for.
+/// What a layer multiplies by: a [Parameter] that learns, a [Frozen] tensor, or packed numbers that are
+/// unpacked when asked for.
 public interface Weight extends AutoCloseable {
-    /// The values in the computing type, for use until the current scope closes. A packed weight unpacks here, so
-    /// callers ask once per pass and do not keep what they get.
+    /// The values in the computing type, for use until the current scope closes. A packed weight unpacks
+    /// here, so callers ask once per pass and do not keep what they get.
     Tensor value();
 
     /// Whether gradients are wanted for it.

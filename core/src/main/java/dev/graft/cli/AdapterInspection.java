@@ -14,8 +14,8 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 
-/// What `graft inspect` says of the folder of an adapter: its method, where it sits, and how large it is. Also of
-/// adapters that Graft does not run.
+/// What `graft inspect` says of the folder of an adapter: its method, where it sits, and how large it
+/// is. Also of adapters that Graft does not run.
 final class AdapterInspection {
     /// Settings that are shown where they say something.
     private static final List<String> SHOWN = List.of(

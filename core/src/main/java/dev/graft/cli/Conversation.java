@@ -9,8 +9,8 @@ import java.util.Optional;
 
 /// What has been said so far, as the tokens a model continues with its next answer.
 ///
-/// With a chat template that is the whole conversation; where it outgrows the room, the oldest exchanges go first.
-/// Without one nothing is remembered: every message is a text of its own to be continued.
+/// With a chat template that is the whole conversation; where it outgrows the room, the oldest exchanges
+/// go first. Without one nothing is remembered: every message is a text of its own to be continued.
 final class Conversation {
     private final Tokenizer tokenizer;
     private final Optional<ChatTemplate> template;
@@ -38,7 +38,8 @@ final class Conversation {
         turns.clear();
     }
 
-    /// The prompt that ends with this message of the user; the conversation itself stays as it is until [#add].
+    /// The prompt that ends with this message of the user; the conversation itself stays as it is until
+    /// [#add].
     ///
     /// @throws IllegalArgumentException when the message alone exceeds the room
     Prompt prompt(String message) {

@@ -25,7 +25,8 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/// `graft data split`: parts rows into train, validation and test so that nothing leaks from one into another.
+/// `graft data split`: parts rows into train, validation and test so that nothing leaks from one into
+/// another.
 @Command(
         name = "split",
         mixinStandardHelpOptions = true,
@@ -201,7 +202,8 @@ final class DataSplitCommand implements Runnable {
                 "%s is \"%s\"; expected a share such as 0.1 or a number of rows such as 500".formatted(option, text));
     }
 
-    /// Opens the parts that are wanted one inside the other, so that either all of them come into place or none.
+    /// Opens the parts that are wanted one inside the other, so that either all of them come into place
+    /// or none.
     private void write(List<Path> files, int[] parts, long[] sizes, List<Optional<DataRows.Writer>> open)
             throws IOException {
         int part = open.size();

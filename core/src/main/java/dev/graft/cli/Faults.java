@@ -18,7 +18,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
 /// How a command that fails says so, and with which exit code.
 ///
 /// The code throws [IllegalArgumentException] for a bad value, [IllegalStateException] for a bad moment and
-/// [UncheckedIOException] for files: their message is a sentence for the user. Anything else is a fault of Graft.
+/// [UncheckedIOException] for files: their message is a sentence for the user. Anything else is a fault
+/// of Graft.
 final class Faults {
     static final int FAILED = 1;
     static final int BAD_USAGE = 2;

@@ -84,7 +84,8 @@ final class LoadedModel implements AutoCloseable {
         return model;
     }
 
-    /// The tokenizer beside the weights, read when it is first asked for: token ids can be scored without one.
+    /// The tokenizer beside the weights, read when it is first asked for: token ids can be scored
+    /// without one.
     Tokenizer tokenizer() {
         if (tokenizer == null) {
             tokenizer =

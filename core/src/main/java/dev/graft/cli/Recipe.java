@@ -14,7 +14,8 @@ import java.util.regex.PatternSyntaxException;
 
 /// Everything a training run is told: what `recipe.yaml` and `--set` say, with every default filled in.
 ///
-/// A recipe that exists is valid. Names are those of the file in camel case; [Key] holds defaults and meanings.
+/// A recipe that exists is valid. Names are those of the file in camel case; [Key] holds defaults and
+/// meanings.
 ///
 /// {@snippet :
 /// Recipe recipe = RecipeReader.read(Path.of("recipe.yaml"), List.of("training.learning_rate=1e-3"));

@@ -119,7 +119,8 @@ record RecipeKey(String path, Class<?> type, Class<?> element, boolean optional,
                         .thenComparing(known -> !section(known).equals(section(path))));
     }
 
-    /// Edits from one last name to the other; two when one holds the other whole (`alpha`, `num_train_epochs`).
+    /// Edits from one last name to the other; two when one holds the other whole (`alpha`,
+    /// `num_train_epochs`).
     private static int distance(String path, String known) {
         String typed = leaf(path).toLowerCase(Locale.ROOT).replace('-', '_');
         String name = leaf(known);

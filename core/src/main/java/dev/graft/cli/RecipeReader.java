@@ -22,8 +22,8 @@ import java.util.stream.Collectors;
 
 /// Reads a [Recipe] from YAML and `--set key=value`, and says everything that is wrong with it at once.
 ///
-/// Relative paths in the file belong to the folder of the file, those of `--set` to the working directory, as does
-/// `output_dir` wherever it stands.
+/// Relative paths in the file belong to the folder of the file, those of `--set` to the working
+/// directory, as does `output_dir` wherever it stands.
 public final class RecipeReader {
     /// What was given for a key, and the folder its relative path belongs to.
     private record Given(YamlNode value, Place keyPlace, Path folder) {}

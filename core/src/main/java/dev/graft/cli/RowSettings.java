@@ -91,8 +91,8 @@ record RowSettings(
 
     /// Rows as tokens, and what is wrong with them.
     ///
-    /// @param drawn  those of `train` that are held out; empty where `eval` is there, nothing is held out, or the
-    ///               rows are one text
+    /// @param drawn  those of `train` that are held out; empty where `eval` is there, nothing is held
+    ///               out, or the rows are one text
     record Loaded(Dataset train, Optional<Dataset> eval, BitSet drawn, CheckReport check) {}
 
     Loaded load(Tokenizer tokenizer) {

@@ -5,8 +5,8 @@ import picocli.CommandLine;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
-/// How tokens are chosen, for the commands that write text. A command takes it as a `@Mixin`; it may give other
-/// defaults than these with a default value provider of its own.
+/// How tokens are chosen, for the commands that write text. A command takes it as a `@Mixin`; it may
+/// give other defaults than these with a default value provider of its own.
 final class SamplingOptions {
     @Option(
             names = "--max-new-tokens",

@@ -17,7 +17,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/// The rows that `graft score` reads: JSON objects with either `text` or `token_ids`, everything else in them kept.
+/// The rows that `graft score` reads: JSON objects with either `text` or `token_ids`, everything else in
+/// them kept.
 ///
 /// @param faults what is wrong with the file so far, `row 3: …` each
 record ScoreRows(Path file, List<Row> rows, List<String> faults) {

@@ -9,7 +9,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 
-/// Turns what YAML holds for `data.train` or `data.eval` into [Sources]: a path, or a list of paths and of sections.
+/// Turns what YAML holds for `data.train` or `data.eval` into [Sources]: a path, or a list of paths and
+/// of sections.
 ///
 /// @param key     the key the value is for
 /// @param folder  relative paths belong here

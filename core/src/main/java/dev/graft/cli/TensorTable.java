@@ -11,8 +11,8 @@ import java.util.Map;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 
-/// Tensors as lines for the eye: those whose names differ in numbers alone (of layers, of experts), with one type and
-/// shape, share one.
+/// Tensors as lines for the eye: those whose names differ in numbers alone (of layers, of experts), with
+/// one type and shape, share one.
 ///
 /// ```
 /// model.layers.{0…23}.self_attn.q_proj.weight    24 × BF16 [896, 896]    36.8 MB

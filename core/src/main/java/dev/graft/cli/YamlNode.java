@@ -15,8 +15,8 @@ import java.util.stream.Collectors;
 
 /// A YAML value that remembers where it was written, so that an error can point at it.
 ///
-/// Scalars stay text: what a value has to be is known by the one who asks for it, and YAML's own guess is wrong for
-/// some (`2e-4` has no dot, so YAML 1.1 calls it a string).
+/// Scalars stay text: what a value has to be is known by the one who asks for it, and YAML's own guess
+/// is wrong for some (`2e-4` has no dot, so YAML 1.1 calls it a string).
 sealed interface YamlNode {
     Place place();
 
@@ -66,7 +66,8 @@ sealed interface YamlNode {
     /// Reads one YAML document.
     ///
     /// @param source the name under which errors report it
-    /// @throws IllegalArgumentException when it is not YAML, or uses a part of YAML that would hide what a value is
+    /// @throws IllegalArgumentException when it is not YAML, or uses a part of YAML that would hide what
+    /// a value is
     static YamlNode parse(String text, String source) {
         return new Reader(source, true).read(text);
     }

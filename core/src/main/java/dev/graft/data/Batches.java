@@ -9,7 +9,8 @@ import java.util.Random;
 import java.util.RandomAccess;
 import java.util.stream.IntStream;
 
-/// The batches of a training run: every example once an epoch, in an order that the seed and the epoch decide.
+/// The batches of a training run: every example once an epoch, in an order that the seed and the epoch
+/// decide.
 ///
 /// The examples are shuffled, packed best-fit-decreasing within windows of a few thousand, and the batches
 /// shuffled again, because packing sorts by length.

@@ -8,8 +8,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/// Rows of tokens to examples of limited length; what is too long is treated as the options say, and everything
-/// that is not as it was written is recorded.
+/// Rows of tokens to examples of limited length; what is too long is treated as the options say, and
+/// everything that is not as it was written is recorded.
 final class Cutting {
     /// How the reason of a row begins that was dropped for its length.
     static final String TOO_LONG = "longer than ";

@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-/// What a run was fed, in plain values, as `data_report.json` holds it: files, shapes, lengths, and every row that
-/// was not trained on as it was written.
+/// What a run was fed, in plain values, as `data_report.json` holds it: files, shapes, lengths, and
+/// every row that was not trained on as it was written.
 public final class DataReport {
 
     private DataReport() {}

@@ -10,7 +10,8 @@ import java.util.stream.IntStream;
 
 /// The rows of several inputs as tokens, not yet cut, in files that need not fit into memory.
 ///
-/// Rows are counted through, over all files of all inputs; what is trained on and what is held out are sets of them.
+/// Rows are counted through, over all files of all inputs; what is trained on and what is held out are
+/// sets of them.
 public final class Dataset {
     private final List<Input> inputs;
     private final List<TokenizedFile> files;
@@ -112,8 +113,8 @@ public final class Dataset {
         return hashes;
     }
 
-    /// A share of the rows, chosen by a seed among those that occur only once: of rows with the same tokens one would
-    /// else be measured that the model was trained on.
+    /// A share of the rows, chosen by a seed among those that occur only once: of rows with the same
+    /// tokens one would else be measured that the model was trained on.
     ///
     /// @throws IllegalArgumentException when too few rows occur only once
     public BitSet heldOut(double fraction, long seed) {

@@ -14,7 +14,8 @@ import java.util.Optional;
 
 /// The examples of an input, file by file and row by row, read as they are asked for.
 ///
-/// Rows that cannot be used are passed over until the end is reached; then all of them are named in one exception.
+/// Rows that cannot be used are passed over until the end is reached; then all of them are named in one
+/// exception.
 ///
 /// {@snippet :
 /// try (var reader = new ExampleReader(Input.of(Path.of("data/*.jsonl.gz")), Kind.COMPLETION)) {

@@ -13,7 +13,8 @@ import java.util.function.IntPredicate;
 /// Rows to token ids and to the marks that say which tokens are learnt.
 ///
 /// - Prompt and completion are tokenised **as one text**, as the model will meet them, and the end-of-text
-///   token follows. The completion and that token are learnt; a token that spans the seam counts as completion.
+///   token follows. The completion and that token are learnt; a token that spans the seam counts as
+///   completion.
 /// - A conversation is rendered by the chat template, which also writes all special tokens; what the
 ///   assistant says and the token that ends its turn are learnt. The template has to write the beginning of
 ///   a conversation as the beginning of its text.

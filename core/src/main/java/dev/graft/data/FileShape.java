@@ -13,7 +13,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/// The shape that the rows of one file have in common, found from the first of them; whatever differs is a fault.
+/// The shape that the rows of one file have in common, found from the first of them; whatever differs is
+/// a fault.
 final class FileShape {
     private static final String COLUMNS_ADVICE =
             "data.columns can say what other columns mean, such as {prompt: question, completion: answer}.\n";

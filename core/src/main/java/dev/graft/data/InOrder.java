@@ -15,8 +15,8 @@ import java.util.function.ToLongFunction;
 
 /// Work on things one after another that all cores share, its results in the order of the things.
 ///
-/// The calling thread takes the things from their iterator and receives the results; a few batches are under way at
-/// a time, so that memory does not grow with the number of things.
+/// The calling thread takes the things from their iterator and receives the results; a few batches are
+/// under way at a time, so that memory does not grow with the number of things.
 public final class InOrder {
     private static final int BATCH = 64;
     private static final long BATCH_SIZE = 1 << 20; // large things go in smaller batches

@@ -14,7 +14,8 @@ import java.util.Arrays;
 /// @param ids             `[tokens]`
 /// @param documentStarts  `[documents + 1]`, index of each document's first token, and the number of tokens
 ///                        at the end
-/// @param labels          `[tokens]`, true where the token carries loss; never at the first token of a document
+/// @param labels          `[tokens]`, true where the token carries loss; never at the first token of a
+///                        document
 public record PackedBatch(int[] ids, int[] documentStarts, boolean[] labels) {
 
     public PackedBatch {

@@ -4,8 +4,8 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.stream.IntStream;
 
-/// Hashes of the tokens of all rows of a data set, by which repetitions are found. Whole texts and rows without tokens
-/// repeat nothing.
+/// Hashes of the tokens of all rows of a data set, by which repetitions are found. Whole texts and rows
+/// without tokens repeat nothing.
 public final class RowHashes {
     private final long[] hashes;
     private final BitSet compared;

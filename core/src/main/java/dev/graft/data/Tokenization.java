@@ -8,8 +8,9 @@ import java.util.function.Predicate;
 ///
 /// @param examples   in the order of the rows
 /// @param changes    the rows of which not every token is trained on
-/// @param fused      numbers of the rows in which the end of the prompt fuses with the start of the completion,
-///                   so that the prompt alone, as in generation, has other tokens than in training
+/// @param fused      numbers of the rows in which the end of the prompt fuses with the start of the
+///                   completion, so that the prompt alone, as in generation, has other tokens than in
+///                   training
 public record Tokenization(Examples examples, List<RowChange> changes, List<Integer> fused) {
 
     private static final Predicate<RowChange> TOO_LONG =

@@ -5,14 +5,15 @@ package dev.graft.data;
 /// @param maxLength  tokens that one example may have, those that begin and end it included
 /// @param overlong   what happens to an example with more
 /// @param trainOn    which tokens carry loss
-/// @param dropMasked whether examples in which no token carries loss are left out and counted; otherwise they are an
-///                   error
+/// @param dropMasked whether examples in which no token carries loss are left out and counted; otherwise
+///                   they are an error
 public record TokenizationOptions(int maxLength, Overlong overlong, TrainOn trainOn, boolean dropMasked) {
 
-    /// Which tokens are learnt. Of a prompt and completion written as text, all but [#ALL] learn the completion.
+    /// Which tokens are learnt. Of a prompt and completion written as text, all but [#ALL] learn the
+    /// completion.
     public enum TrainOn {
-        /// the completion; of a conversation what the assistant says, where it does not belong to the prompt; of
-        /// a text everything
+        /// the completion; of a conversation what the assistant says, where it does not belong to the
+        /// prompt; of a text everything
         COMPLETION,
         /// everything the assistant says in a conversation, in its prompt too
         ASSISTANT,

@@ -28,7 +28,8 @@ record Chart(String name, List<Series> series, boolean fromZero) {
     /// @param marked whether each value gets a dot
     record Series(String label, String look, boolean marked, List<Value> values) {
 
-        /// The same line through at most about `most` points: of each run of values the smallest and the largest.
+        /// The same line through at most about `most` points: of each run of values the smallest and the
+        /// largest.
         List<Value> thinned(int most) {
             if (values.size() <= most) {
                 return values;
@@ -172,8 +173,9 @@ record Chart(String name, List<Series> series, boolean fromZero) {
         return String.format(Locale.ROOT, "%.1f", pixel);
     }
 
-    /// A noisy line without its noise: each value is the mean of those around it, weighted by a bell whose width is a
-    /// fiftieth of the line. It reaches equally far to both sides, so the line neither lags nor bends at its ends.
+    /// A noisy line without its noise: each value is the mean of those around it, weighted by a bell
+    /// whose width is a fiftieth of the line. It reaches equally far to both sides, so the line neither
+    /// lags nor bends at its ends.
     static List<Value> smoothed(List<Value> values) {
         double width = Math.max(1, values.size() / 50.0);
         int last = values.size() - 1;

@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-/// A page about a file of rows: how long they are, what may be wrong with them, how their labels are spread. Like the
-/// report of a run it needs nothing else.
+/// A page about a file of rows: how long they are, what may be wrong with them, how their labels are
+/// spread. Like the report of a run it needs nothing else.
 public final class DataPage {
     private static final int BARS = 40;
     private static final int CATEGORIES_SHOWN = 40;

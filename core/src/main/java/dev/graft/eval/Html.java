@@ -32,7 +32,8 @@ final class Html {
                 || c >= 0x10000 && c <= 0x10FFFF && (c & 0xFFFE) != 0xFFFE;
     }
 
-    /// Four significant digits at most, and no exponent where none is needed: `0.0002`, `1.234`, `12.3k`, `2e-05`.
+    /// Four significant digits at most, and no exponent where none is needed: `0.0002`, `1.234`,
+    /// `12.3k`, `2e-05`.
     static String number(double value) {
         double size = Math.abs(value);
         if (!Double.isFinite(value)) {

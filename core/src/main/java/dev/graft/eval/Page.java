@@ -5,7 +5,8 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 
-/// The frame of every page: style and script inside, so that the file needs nothing else. XHTML as well as HTML.
+/// The frame of every page: style and script inside, so that the file needs nothing else. XHTML as well
+/// as HTML.
 final class Page {
     private Page() {}
 

@@ -67,7 +67,8 @@ public record RunReport(
             return new Headline("Perplexity", before, after, Unit.NUMBER, false);
         }
 
-        /// @param before share of the labelled tokens that were the most likely one, from 0 to 1; `after` likewise
+        /// @param before share of the labelled tokens that were the most likely one, from 0 to 1;
+        ///               `after` likewise
         public static Headline tokenAccuracy(double before, double after) {
             return new Headline("Token accuracy", before, after, Unit.SHARE, true);
         }

@@ -4,8 +4,8 @@ import dev.graft.eval.TokenView.Piece;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/// Examples of training as a section of a page: what is learnt is underlined and coloured, special tokens are framed,
-/// and each token tells its id.
+/// Examples of training as a section of a page: what is learnt is underlined and coloured, special
+/// tokens are framed, and each token tells its id.
 final class TokenPage {
     private static final int MOST = 600;
 

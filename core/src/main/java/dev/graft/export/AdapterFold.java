@@ -9,16 +9,16 @@ import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.util.List;
 
-/// The best factors of some rank for a change: by the theorem of Eckart, Young and Mirsky no others come nearer in the
-/// Frobenius norm.
+/// The best factors of some rank for a change: by the theorem of Eckart, Young and Mirsky no others come
+/// nearer in the Frobenius norm.
 ///
 /// @param a        `[rank, in]`, `√S·Vᵀ`
 /// @param b        `[out, rank]`, `U·√S`
 /// @param norm     `‖ΔW‖`
 /// @param residual `‖ΔW − B·A‖`, from the singular values left out
 record AdapterFold(Tensor a, Tensor b, double norm, double residual) {
-    /// Of `Σ Bᵢ·Aᵢ`, without ever forming it: with the factors side by side, `B = Q·R` and `Aᵀ = P·T`, the sum is
-    /// `Q·(R·Tᵀ)·Pᵀ`, and the core in the middle is only as large as all ranks together.
+    /// Of `Σ Bᵢ·Aᵢ`, without ever forming it: with the factors side by side, `B = Q·R` and `Aᵀ = P·T`,
+    /// the sum is `Q·(R·Tᵀ)·Pᵀ`, and the core in the middle is only as large as all ranks together.
     ///
     /// @param as of each adapter `[rᵢ, in]`, float32
     /// @param bs of each adapter `[out, rᵢ]`, scaled

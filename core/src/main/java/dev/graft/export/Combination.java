@@ -46,8 +46,8 @@ final class Combination {
         return sum;
     }
 
-    /// Zeroes all but the `density` share of elements that is largest in magnitude. Where several are as large as the
-    /// smallest one kept, all of them are kept.
+    /// Zeroes all but the `density` share of elements that is largest in magnitude. Where several are as
+    /// large as the smallest one kept, all of them are kept.
     private void trim(Tensor delta) {
         long keep = (long) (settings.density() * delta.elements());
         MemorySegment values = delta.memory();

@@ -19,7 +19,6 @@ import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -32,9 +31,10 @@ import java.util.regex.Pattern;
 
 /// Writes a PEFT LoRA adapter as a GGUF adapter for llama.cpp.
 ///
-/// llama.cpp knows one `alpha` and takes `alpha / rank` of each layer as its scale. Whatever else decides about a
-/// layer's
-/// scale (rsLoRA, `rank_pattern`, `alpha_pattern`) is therefore multiplied into its B: `B' = B · scale · rank / alpha`.
+/// llama.cpp knows one `alpha` and takes `alpha / rank` of each layer as its scale. Whatever else
+/// decides about a layer's
+/// scale (rsLoRA, `rank_pattern`, `alpha_pattern`) is therefore multiplied into its B: `B' = B · scale ·
+/// rank / alpha`.
 public final class GgufAdapter {
     private static final String PREFIX = "base_model.model.";
     private static final String A = ".lora_A.weight";
@@ -63,7 +63,8 @@ public final class GgufAdapter {
     /// @param adapter PEFT adapter directory
     /// @param base    the model it belongs to
     /// @param type    F32 or F16
-    /// @throws FormatException for what the format cannot say: DoRA, biases, modules trained whole, new tokens
+    /// @throws FormatException for what the format cannot say: DoRA, biases, modules trained whole, new
+    /// tokens
     public static Report run(Path adapter, Path base, Path output, GgufType type) {
         return new GgufAdapter(adapter, ModelConfig.read(base), type).write(output);
     }
@@ -99,8 +100,8 @@ public final class GgufAdapter {
 
     private record Factors(String module, Tensor a, Tensor b) {}
 
-    /// One factor of a layer, or those of all its experts in one: the format has no word for some of them, nor for
-    /// ranks that differ.
+    /// One factor of a layer, or those of all its experts in one: the format has no word for some of
+    /// them, nor for ranks that differ.
     private Tensor stacked(TreeMap<Integer, Factors> experts, Function<Factors, Tensor> side) {
         Factors first = experts.firstEntry().getValue();
         Tensor one = side.apply(first);

@@ -25,19 +25,20 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 import java.util.zip.ZipOutputStream;
 
-/// What a merge took away, kept beside the merged model so that the base can be had back bit for bit: for each tensor
-/// the exclusive or of the base's bits with the merged ones, compressed. No arithmetic that another machine might do in
-/// another order is needed to undo it.
+/// What a merge took away, kept beside the merged model so that the base can be had back bit for bit:
+/// for each tensor the exclusive or of the base's bits with the merged ones, compressed. No arithmetic
+/// that another machine might do in another order is needed to undo it.
 ///
 /// ```text
 /// unmerge.zip
 ///   manifest.json     format, hash of the base's weights, tensors it did not have, types that were changed
 ///   config.json       of the base
-///   tensors/NAME      base ⊕ merged, in pieces of 2²⁰ elements: first all lowest bytes of a piece, then the next …
+///   tensors/NAME      base ⊕ merged, in pieces of 2²⁰ elements: first all lowest bytes of a piece, then
+///   the next …
 /// ```
 ///
-/// A tensor without an entry was not changed. It is a zip and no safetensors file because some programs load every
-/// `*.safetensors` of a folder.
+/// A tensor without an entry was not changed. It is a zip and no safetensors file because some programs
+/// load every `*.safetensors` of a folder.
 final class KeptDelta {
     static final String FILE = "unmerge.zip";
     private static final int FORMAT = 1;

@@ -9,8 +9,8 @@ final class Magnitudes {
 
     private Magnitudes() {}
 
-    /// The `k`-th largest magnitude, found half of its bits at a time: the bits of numbers that are not negative order
-    /// them as the numbers do.
+    /// The `k`-th largest magnitude, found half of its bits at a time: the bits of numbers that are not
+    /// negative order them as the numbers do.
     ///
     /// @param values finite float32
     /// @param k      1 for the largest
@@ -36,7 +36,8 @@ final class Magnitudes {
         return values.getAtIndex(ValueLayout.JAVA_INT, index) & Integer.MAX_VALUE;
     }
 
-    /// The bin that holds the element of this rank, counted from the highest; leaves the rank within that bin.
+    /// The bin that holds the element of this rank, counted from the highest; leaves the rank within
+    /// that bin.
     private static int fromTheTop(long[] counts, long[] rank) {
         for (int bin = counts.length - 1; bin >= 0; bin--) {
             if (rank[0] <= counts[bin]) {

@@ -31,11 +31,12 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
-/// Folds adapters into their base: `W' = W + ΔW`, computed in float32 and rounded once to the type it is saved in.
+/// Folds adapters into their base: `W' = W + ΔW`, computed in float32 and rounded once to the type it is
+/// saved in.
 ///
-/// The base stays in its files and is read tensor by tensor. Of a tensor that an adapter changes, the result is in
-/// memory in the type it is saved in, and some rows at a time in float32; methods that look at whole changes hold one
-/// per
+/// The base stays in its files and is read tensor by tensor. Of a tensor that an adapter changes, the
+/// result is in memory in the type it is saved in, and some rows at a time in float32; methods that look
+/// at whole changes hold one per
 /// adapter.
 ///
 /// ```java
@@ -145,7 +146,8 @@ public final class Merge implements AutoCloseable {
         }
     }
 
-    /// A head that stops sharing the embedding's table makes another model of it, which only one adapter can do.
+    /// A head that stops sharing the embedding's table makes another model of it, which only one adapter
+    /// can do.
     private static void requireOneHead(List<OpenedAdapter> adapters, MergeSettings settings) {
         if (settings.isPlain()) {
             return;
@@ -308,7 +310,8 @@ public final class Merge implements AutoCloseable {
         };
     }
 
-    /// Writes the change of all adapters together as one adapter: for each layer the best factors of some rank.
+    /// Writes the change of all adapters together as one adapter: for each layer the best factors of
+    /// some rank.
     ///
     /// @param folder    of the adapter
     /// @param rank      of every layer; empty for the largest rank there is among the adapters
@@ -317,15 +320,16 @@ public final class Merge implements AutoCloseable {
         return new AdapterFolding(model, settings, source, adapters).write(folder, rank, baseModel);
     }
 
-    /// Tensors of the merged model: those of the base, and a head's own where it no longer shares the embedding's.
+    /// Tensors of the merged model: those of the base, and a head's own where it no longer shares the
+    /// embedding's.
     private Set<String> names() {
         Set<String> names = new LinkedHashSet<>(files.names());
         adapters.forEach(adapter -> names.addAll(adapter.changes().keySet()));
         return names;
     }
 
-    /// Whether a tensor is what some writers store for a head that shares the embedding's table, and goes on sharing
-    /// it.
+    /// Whether a tensor is what some writers store for a head that shares the embedding's table, and
+    /// goes on sharing it.
     private boolean isCopy(String name) {
         return tied
                 && name.equals(HEAD)
@@ -341,8 +345,9 @@ public final class Merge implements AutoCloseable {
                 .orElse(name);
     }
 
-    /// The model that the merged one stands for, computed in float32 from weights that stay in their files: base and
-    /// adapter as they run where there is one adapter, otherwise the merged weights before rounding.
+    /// The model that the merged one stands for, computed in float32 from weights that stay in their
+    /// files: base and adapter as they run where there is one adapter, otherwise the merged weights
+    /// before rounding.
     ///
     /// @return belongs to this merge, which closes it
     public LanguageModel reference() {

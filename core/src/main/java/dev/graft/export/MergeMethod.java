@@ -5,10 +5,11 @@ package dev.graft.export;
 public enum MergeMethod {
     /// `Σ weight · ΔW`.
     LINEAR,
-    /// Trim each change to its largest elements, elect a sign for each element, and take the mean of the weighted
-    /// changes of that sign. Yadav et al. 2023, <https://arxiv.org/abs/2306.01708>.
+    /// Trim each change to its largest elements, elect a sign for each element, and take the mean of the
+    /// weighted changes of that sign. Yadav et al. 2023, <https://arxiv.org/abs/2306.01708>.
     TIES,
-    /// Drop elements at random, scale up what is left, and add. Yu et al. 2023, <https://arxiv.org/abs/2311.03099>.
+    /// Drop elements at random, scale up what is left, and add. Yu et al. 2023,
+    /// <https://arxiv.org/abs/2311.03099>.
     DARE_LINEAR,
     /// Drop at random, scale up, then elect signs as [#TIES] does.
     DARE_TIES;

@@ -64,7 +64,8 @@ public final class ModelDirectory {
     }
 
     /// @param target   folder to create; must not exist
-    /// @param source   model that configuration and tokenizer are taken from: a directory, `.gguf` or `.bin` file
+    /// @param source   model that configuration and tokenizer are taken from: a directory, `.gguf` or
+    ///                 `.bin` file
     /// @param weights  every tensor by name
     /// @param saveType type named in `config.json`
     public static void write(Path target, Path source, Map<String, Weight> weights, DType saveType) {

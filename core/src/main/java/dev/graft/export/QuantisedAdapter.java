@@ -31,8 +31,8 @@ import java.util.Optional;
 /// Packs the factors of a LoRA adapter in 8 or 4 bits. Everything else in it (magnitudes, biases, factors of
 /// embeddings, modules trained whole) stays as it is.
 ///
-/// The result is `adapter_model.quantised.safetensors`, whose factors lie as bitsandbytes' weights do, beside the
-/// adapter's own `adapter_config.json`. Graft uses it like any adapter; PEFT does not read it.
+/// The result is `adapter_model.quantised.safetensors`, whose factors lie as bitsandbytes' weights do,
+/// beside the adapter's own `adapter_config.json`. Graft uses it like any adapter; PEFT does not read it.
 public final class QuantisedAdapter {
     private static final String CONFIG = "adapter_config.json";
     private static final String A = ".lora_A.weight";
@@ -162,8 +162,8 @@ public final class QuantisedAdapter {
         });
     }
 
-    /// `‖B·A − B̂·Â‖ / ‖B·A‖` from products of the size of the rank: `‖B·A‖² = Σ (BᵀB) ⊙ (AAᵀ)`, and the difference is
-    /// the product of `[B, −B̂]` and `[A; Â]`. In float64, as it is small beside its terms.
+    /// `‖B·A − B̂·Â‖ / ‖B·A‖` from products of the size of the rank: `‖B·A‖² = Σ (BᵀB) ⊙ (AAᵀ)`, and the
+    /// difference is the product of `[B, −B̂]` and `[A; Â]`. In float64, as it is small beside its terms.
     static double productError(Tensor a, Tensor b, Tensor roundedA, Tensor roundedB) {
         Tensor tall = Tensor.cat(List.of(b, roundedB.mul(-1)), 1);
         Tensor wide = Tensor.cat(List.of(a, roundedA), 0);

@@ -13,7 +13,6 @@ import dev.graft.quant.BitsAndBytesConfig;
 import dev.graft.quant.GraftLayout;
 import dev.graft.quant.PackedLayout;
 import dev.graft.quant.QuantFormat;
-import dev.graft.quant.QuantizationConfig;
 import dev.graft.quant.Quantised;
 import dev.graft.quant.QuantizationConfig;
 import dev.graft.tensor.DType;
@@ -27,8 +26,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 
-/// Quantises a model into a folder: one that Transformers reads where bitsandbytes has the format, otherwise in
-/// [GraftLayout].
+/// Quantises a model into a folder: one that Transformers reads where bitsandbytes has the format,
+/// otherwise in [GraftLayout].
 ///
 /// One tensor is in memory at a time. Each is quantised once to see what comes of it, and again when its turn
 /// comes in the file, which holds scales and codes apart.
@@ -63,7 +62,8 @@ public final class QuantisedModel implements AutoCloseable {
     /// Checks that the model can be quantised so, without reading its weights.
     ///
     /// @param model   Hugging Face folder, `.gguf` or `.bin` file
-    /// @param skipped modules left as they are, as `llm_int8_skip_modules`; without a list, the output embedding
+    /// @param skipped modules left as they are, as `llm_int8_skip_modules`; without a list, the output
+    ///                embedding
     public static QuantisedModel open(Path model, QuantFormat format, Optional<List<String>> skipped) {
         QuantizationConfig config = QuantizationConfig.of(format, skipped);
         ModelSource source = ModelSource.open(model);
@@ -147,7 +147,8 @@ public final class QuantisedModel implements AutoCloseable {
 
     /// Writes the model into an empty folder.
     ///
-    /// @param inputs   what the inputs of layers are to be multiplied in, by module, of a calibration; may be empty
+    /// @param inputs   what the inputs of layers are to be multiplied in, by module, of a calibration;
+    ///                 may be empty
     /// @param progress told of each layer when it has been looked at, while its memory is still held
     public QuantisationReport write(Path folder, Map<String, Steps> inputs, Consumer<QuantisedLayer> progress) {
         Map<String, ModelDirectory.Weight> weights = new LinkedHashMap<>();

@@ -11,9 +11,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/// Weights of a quantised base on their way into a merged one: unpacked, changed, and packed again in the format they
-/// had. Those that nothing changes keep their bytes. One is in memory at a time; each is made once to see what comes
-/// of it, and again when it is written.
+/// Weights of a quantised base on their way into a merged one: unpacked, changed, and packed again in
+/// the format they had. Those that nothing changes keep their bytes. One is in memory at a time; each is
+/// made once to see what comes of it, and again when it is written.
 final class Requantising implements AutoCloseable {
     private final ModelSource files;
     private String held = "";

@@ -9,8 +9,8 @@ import java.util.List;
 
 /// One tensor of the base and what all adapters together make of it.
 ///
-/// Where the changes add up, some rows are computed at a time; methods that look at a whole change hold one per
-/// adapter.
+/// Where the changes add up, some rows are computed at a time; methods that look at a whole change hold
+/// one per adapter.
 final class TensorMerge {
     /// Elements that are in memory in float32 at a time.
     private static final long BLOCK = 1 << 22;
@@ -101,7 +101,8 @@ final class TensorMerge {
         return new Rows(delta, base.add(delta));
     }
 
-    /// Whether the weighted changes are added; values that are brought whole, such as a head's, are not thinned out.
+    /// Whether the weighted changes are added; values that are brought whole, such as a head's, are not
+    /// thinned out.
     private boolean addsUp() {
         return settings.method() == MergeMethod.LINEAR
                 || changing.stream().anyMatch(i -> adapters.get(i).replaces(name));

@@ -18,7 +18,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/// Gives a merged model's base back: bit for bit where the merge kept what it took away, otherwise by subtraction.
+/// Gives a merged model's base back: bit for bit where the merge kept what it took away, otherwise by
+/// subtraction.
 public final class Unmerge {
     /// Relative error that a product of factors in float32 may have from one run to the next.
     private static final double PRODUCT_ERROR = 0x1p-22;
@@ -104,8 +105,8 @@ public final class Unmerge {
         return new Report(written.changed(), delta == 0 ? 0 : Math.hypot(Math.sqrt(sum) / delta, PRODUCT_ERROR));
     }
 
-    /// An element that the merge rounded in steps no larger than those it had before falls back into its place; one
-    /// that
+    /// An element that the merge rounded in steps no larger than those it had before falls back into its
+    /// place; one that
     /// moved to where steps are larger is off by such a step over √12 on average.
     private static double expectedSquare(Tensor merged, Tensor restored) {
         MemorySegment before = merged.to(DType.F32).memory();

@@ -10,8 +10,8 @@ import java.util.Map;
 import java.util.Set;
 
 /// The tensors of an adapter's folder: PEFT's `adapter_model.safetensors`, or Graft's
-/// `adapter_model.quantised.safetensors`, in which factors are packed as bitsandbytes packs weights. PEFT looks for
-/// the first name, so that it stops at the second instead of loading a part.
+/// `adapter_model.quantised.safetensors`, in which factors are packed as bitsandbytes packs weights.
+/// PEFT looks for the first name, so that it stops at the second instead of loading a part.
 public final class AdapterWeights implements AutoCloseable {
     public static final String PLAIN = WeightFiles.ADAPTER;
     private static final String PICKLE = "adapter_model.bin";

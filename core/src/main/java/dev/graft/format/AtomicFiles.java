@@ -102,8 +102,9 @@ public final class AtomicFiles {
         }
     }
 
-    /// Finishes a replacement of the directory `target` that a crash interrupted: with nothing at `target`, the
-    /// directory that had stepped aside returns; otherwise the one that stepped aside is deleted.
+    /// Finishes a replacement of the directory `target` that a crash interrupted: with nothing at
+    /// `target`, the directory that had stepped aside returns; otherwise the one that stepped aside is
+    /// deleted.
     ///
     /// @return whether a directory returned
     public static boolean recover(Path target) {

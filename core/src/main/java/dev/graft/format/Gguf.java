@@ -20,8 +20,9 @@ import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/// A GGUF model, memory-mapped: one file, or all files of a split model (`NAME-00001-of-00003.gguf`). Opening it reads
-/// what stands before the weights; an instance means valid files, everything the format forbids was refused by [#open].
+/// A GGUF model, memory-mapped: one file, or all files of a split model (`NAME-00001-of-00003.gguf`).
+/// Opening it reads what stands before the weights; an instance means valid files, everything the format
+/// forbids was refused by [#open].
 ///
 /// <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>
 public final class Gguf implements AutoCloseable {

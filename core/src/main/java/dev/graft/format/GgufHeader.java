@@ -17,8 +17,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/// What stands before the weights of a GGUF file, read from the mapped bytes and held against the rules of the format.
-/// Nothing in it is believed before it is checked: what is allocated is in proportion to bytes that are there.
+/// What stands before the weights of a GGUF file, read from the mapped bytes and held against the rules
+/// of the format. Nothing in it is believed before it is checked: what is allocated is in proportion to
+/// bytes that are there.
 final class GgufHeader {
     private static final int MAGIC = 0x46554747; // "GGUF"
     private static final long MAX_BYTES = 256L << 20;

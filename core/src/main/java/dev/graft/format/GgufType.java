@@ -10,8 +10,9 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/// Every tensor type a GGUF file can name, with ggml's number for it, and how many bytes a block of so many elements
-/// takes. Graft describes files of all of them and computes with those that are a [DType] or have a [BlockCodec].
+/// Every tensor type a GGUF file can name, with ggml's number for it, and how many bytes a block of so
+/// many elements takes. Graft describes files of all of them and computes with those that are a [DType]
+/// or have a [BlockCodec].
 public enum GgufType {
     F32(0, 1, 4),
     F16(1, 1, 2),

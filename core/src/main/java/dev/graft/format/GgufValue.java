@@ -7,7 +7,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
-/// A value of a GGUF file's metadata. Numbers of all widths are one kind; their kind in the file is the [Kind].
+/// A value of a GGUF file's metadata. Numbers of all widths are one kind; their kind in the file is the
+/// [Kind].
 public sealed interface GgufValue {
     /// A whole number; unsigned 64-bit ones above 2⁶³ are refused on reading.
     record Whole(Kind kind, long value) implements GgufValue {}

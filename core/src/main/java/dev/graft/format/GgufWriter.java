@@ -16,8 +16,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/// Writes GGUF files, version 3, little-endian, tensors at multiples of 32 bytes. The file appears whole or not at all
-/// ([AtomicFiles]), and tensors are made one at a time.
+/// Writes GGUF files, version 3, little-endian, tensors at multiples of 32 bytes. The file appears whole
+/// or not at all ([AtomicFiles]), and tensors are made one at a time.
 public final class GgufWriter {
     private static final int VERSION = 3;
     private static final int ALIGNMENT = 32;

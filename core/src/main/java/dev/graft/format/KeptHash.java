@@ -10,8 +10,8 @@ import java.util.Map;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
-/// The hash of large files, kept in the user's cache folder (`$XDG_CACHE_HOME/graft`, or `~/.cache/graft`) for as long
-/// as paths, sizes and times of change stay the same.
+/// The hash of large files, kept in the user's cache folder (`$XDG_CACHE_HOME/graft`, or
+/// `~/.cache/graft`) for as long as paths, sizes and times of change stay the same.
 final class KeptHash {
     private final String stamp;
     private final Path file;

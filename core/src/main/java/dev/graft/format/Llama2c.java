@@ -14,12 +14,12 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/// A llama2.c checkpoint (`.bin`), memory-mapped. Three layouts exist: the legacy one of seven ints and float32
-/// weights,
+/// A llama2.c checkpoint (`.bin`), memory-mapped. Three layouts exist: the legacy one of seven ints and
+/// float32 weights,
 /// version 1 (`ak42`, float32) and version 2 (`ak42`, eight-bit groups with float32 scales).
 ///
-/// Tensors have the names of llama2.c (`wq.3` is layer 3's). Rows of `wq` and `wk` are in the order of rotary pairs, as
-/// Meta published Llama.
+/// Tensors have the names of llama2.c (`wq.3` is layer 3's). Rows of `wq` and `wk` are in the order of
+/// rotary pairs, as Meta published Llama.
 ///
 /// <https://github.com/karpathy/llama2.c/blob/master/export.py>
 public final class Llama2c implements AutoCloseable {
@@ -252,8 +252,8 @@ public final class Llama2c implements AutoCloseable {
         return bytes.asSlice(part.values, 4 * part.elements());
     }
 
-    /// Writes `count` values of a packed tensor from element `first` on as float32: number times the scale of its
-    /// group.
+    /// Writes `count` values of a packed tensor from element `first` on as float32: number times the
+    /// scale of its group.
     public void decode(String name, long first, float[] into, int count) {
         Part part = parts.get(name);
         ValueLayout.OfFloat real = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);

@@ -22,8 +22,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
-/// The weights of a model folder as what they stand for: a quantised weight, which lies in its files as several
-/// tensors, is one of its own shape and type. All are checked when this is made.
+/// The weights of a model folder as what they stand for: a quantised weight, which lies in its files as
+/// several tensors, is one of its own shape and type. All are checked when this is made.
 public final class PackedWeights {
     private final WeightFiles files;
     private final PackedLayout layout;
@@ -151,7 +151,8 @@ public final class PackedWeights {
         return entries.keySet();
     }
 
-    /// What a weight is; the type of one that is packed is that of its numbers, its bytes are those it takes packed.
+    /// What a weight is; the type of one that is packed is that of its numbers, its bytes are those it
+    /// takes packed.
     ///
     /// @throws FormatException when there is no such weight
     public Entry entry(String name) {

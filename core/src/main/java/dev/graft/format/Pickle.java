@@ -17,8 +17,8 @@ public final class Pickle {
         return file.getFileName().toString().matches(NAMES) || Files.isRegularFile(file) && beginsSo(start(file));
     }
 
-    /// Whether bytes are the beginning of a zip archive, which `torch.save` writes, or of a bare pickle, which it wrote
-    /// before.
+    /// Whether bytes are the beginning of a zip archive, which `torch.save` writes, or of a bare pickle,
+    /// which it wrote before.
     static boolean beginsSo(byte[] start) {
         if (start.length < 4) {
             return false;

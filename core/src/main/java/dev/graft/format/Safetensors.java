@@ -19,8 +19,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 
-/// One safetensors file, memory-mapped: opening it reads the header only, and pages of weights come in when touched.
-/// An instance means a valid file; everything the format forbids was refused by [#open].
+/// One safetensors file, memory-mapped: opening it reads the header only, and pages of weights come in
+/// when touched. An instance means a valid file; everything the format forbids was refused by [#open].
 ///
 /// {@snippet :
 /// try (var weights = Safetensors.open(Path.of("model.safetensors"))) {
@@ -197,9 +197,9 @@ public final class Safetensors implements AutoCloseable {
         return entry;
     }
 
-    /// The bytes of a tensor, little-endian and row-major: read-only, a view of the mapping and valid until [#close].
-    /// Native code that takes the address must be done with it by then. Old writers did not align tensors, so read
-    /// elements with unaligned layouts.
+    /// The bytes of a tensor, little-endian and row-major: read-only, a view of the mapping and valid
+    /// until [#close]. Native code that takes the address must be done with it by then. Old writers did
+    /// not align tensors, so read elements with unaligned layouts.
     ///
     /// @throws FormatException when there is no such tensor, or Graft has no arithmetic for its element type
     public MemorySegment data(String name) {

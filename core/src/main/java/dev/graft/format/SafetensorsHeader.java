@@ -26,11 +26,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/// The JSON at the start of a safetensors file, read as a stream and held against the rules of the format. Nothing in
-/// it is believed before it is checked: what is allocated is in proportion to the header's own bytes.
+/// The JSON at the start of a safetensors file, read as a stream and held against the rules of the
+/// format. Nothing in it is believed before it is checked: what is allocated is in proportion to the
+/// header's own bytes.
 ///
-/// Stricter than the reference implementation where the specification is: duplicate keys, a header that starts with
-/// white space, a null `__metadata__` and tensors described by an array are refused.
+/// Stricter than the reference implementation where the specification is: duplicate keys, a header that
+/// starts with white space, a null `__metadata__` and tensors described by an array are refused.
 final class SafetensorsHeader {
     static final String METADATA = "__metadata__";
     static final int MAX_BYTES = 100_000_000;

@@ -23,7 +23,8 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/// All weights of a model as one set of names, whether they lie in one safetensors file or in shards with an index.
+/// All weights of a model as one set of names, whether they lie in one safetensors file or in shards
+/// with an index.
 public final class WeightFiles implements AutoCloseable {
     static final String SINGLE = "model.safetensors";
     static final String INDEX = "model.safetensors.index.json";
@@ -89,13 +90,14 @@ public final class WeightFiles implements AutoCloseable {
         this.places = Collections.unmodifiableMap(places);
     }
 
-    /// The same weights under other names, in other pieces; what no view names is not there. Closing either closes
-    /// both.
+    /// The same weights under other names, in other pieces; what no view names is not there. Closing
+    /// either closes both.
     public WeightFiles seenAs(Map<String, View> views) {
         return new WeightFiles(this, views);
     }
 
-    /// The weights of a model directory: `model.safetensors`, or else the shards of `model.safetensors.index.json`.
+    /// The weights of a model directory: `model.safetensors`, or else the shards of
+    /// `model.safetensors.index.json`.
     ///
     /// @throws FormatException when there are none, or index and shards disagree
     public static WeightFiles open(Path directory) {
@@ -217,7 +219,8 @@ public final class WeightFiles implements AutoCloseable {
         return places.keySet();
     }
 
-    /// Which of these tensors are missing, have another shape or a type nothing can be computed in, a clause each.
+    /// Which of these tensors are missing, have another shape or a type nothing can be computed in, a
+    /// clause each.
     ///
     /// @param expected shapes by name
     public List<String> misfits(Map<String, long[]> expected) {

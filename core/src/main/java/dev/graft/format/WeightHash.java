@@ -21,12 +21,13 @@ import java.util.stream.Collectors;
 
 /// SHA-256 over all weights of a model, by which an adapter knows its base.
 ///
-/// Of a directory it covers every byte of every tensor, with name, type and shape, and nothing else: the hash of one
-/// line `name type [shape] sha256` for each tensor, sorted by name. How tensors are spread over files makes no
-/// difference. Of a single file (GGUF, llama2.c) it is what `sha256sum` prints.
+/// Of a directory it covers every byte of every tensor, with name, type and shape, and nothing else: the
+/// hash of one line `name type [shape] sha256` for each tensor, sorted by name. How tensors are spread
+/// over files makes no difference. Of a single file (GGUF, llama2.c) it is what `sha256sum` prints.
 ///
-/// All cores hash, so a model is read about as fast as its disk gives it. The result for a model of 256 MB or more is
-/// kept in the user's cache folder under the sizes and times of change of its files, and read from there next time.
+/// All cores hash, so a model is read about as fast as its disk gives it. The result for a model of 256
+/// MB or more is kept in the user's cache folder under the sizes and times of change of its files, and
+/// read from there next time.
 public final class WeightHash {
     private static final long WORTH_KEEPING = 256L << 20;
     private static final long STEP = 64L << 20;

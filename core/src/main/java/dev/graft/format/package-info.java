@@ -1,4 +1,5 @@
-/// Weight files: safetensors in one file or many shards, GGUF, llama2.c, and the writing of files whole or not at all.
+/// Weight files: safetensors in one file or many shards, GGUF, llama2.c, and the writing of files whole
+/// or not at all.
 ///
 /// May import: `tensor`, `quant`.
 ///

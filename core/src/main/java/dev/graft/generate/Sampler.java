@@ -6,8 +6,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.random.RandomGenerator;
 
-/// Chooses the next token from logits: temperature, then top-k, then top-p, then one draw; in the order and with the
-/// rules of Transformers. Of equal tokens the lower id goes first.
+/// Chooses the next token from logits: temperature, then top-k, then top-p, then one draw; in the order
+/// and with the rules of Transformers. Of equal tokens the lower id goes first.
 ///
 /// Holtzman et al. 2020, <https://arxiv.org/abs/1904.09751>, for top-p ("nucleus") sampling.
 public final class Sampler {
@@ -104,8 +104,8 @@ public final class Sampler {
         return id(sorted[size - 1]);
     }
 
-    /// The tokens that could belong to the nucleus, likeliest first. Tokens of less than `(1 − topP) / vocab` of the
-    /// total are not among them: even all together they make up less than what top-p cuts off.
+    /// The tokens that could belong to the nucleus, likeliest first. Tokens of less than `(1 − topP) /
+    /// vocab` of the total are not among them: even all together they make up less than what top-p cuts off.
     private long[] candidates(float[] probabilities, float least, double total) {
         double floor = Math.max(least, (1 - settings.topP()) * total / probabilities.length);
         long[] keys = new long[probabilities.length];

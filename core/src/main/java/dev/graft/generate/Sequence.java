@@ -23,8 +23,8 @@ final class Sequence {
         this.made = new int[room];
     }
 
-    /// Tokens that the model has yet to read: the prompt, then the newest token each time, or all of them where
-    /// what it read is no longer right.
+    /// Tokens that the model has yet to read: the prompt, then the newest token each time, or all of
+    /// them where what it read is no longer right.
     ///
     /// @param model what reads them
     int[] unread(LanguageModel model) {
@@ -36,7 +36,8 @@ final class Sequence {
         return all;
     }
 
-    /// How many tokens the model has read and need not read again, which is the position of the first [#unread] one.
+    /// How many tokens the model has read and need not read again, which is the position of the first
+    /// [#unread] one.
     int read(LanguageModel model) {
         int before = prompt.length + count - 1;
         return count == 0 || model.cacheHolds(before) <= before ? 0 : before;

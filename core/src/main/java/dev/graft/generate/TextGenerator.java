@@ -51,7 +51,8 @@ public final class TextGenerator {
 
     /// Continues one prompt and hands on its text as it comes, in whole characters.
     ///
-    /// @param onText gets the pieces of the result's text, none of them empty; what it throws ends the generation
+    /// @param onText gets the pieces of the result's text, none of them empty; what it throws ends the
+    ///               generation
     public Completion generate(int[] prompt, GenerationSettings settings, Consumer<String> onText) {
         StringBuilder all = new StringBuilder();
         Consumer<String> pass = piece -> {

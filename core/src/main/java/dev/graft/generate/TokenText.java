@@ -3,9 +3,9 @@ package dev.graft.generate;
 import dev.graft.tokenizer.Tokenizer;
 import java.util.Arrays;
 
-/// The text of tokens that come one by one. A character may be spread over several tokens, and a token's text may
-/// depend on the one before it (whether its leading space shows), so tokens are decoded together with a few before
-/// them, and text is handed out once it is whole characters.
+/// The text of tokens that come one by one. A character may be spread over several tokens, and a token's
+/// text may depend on the one before it (whether its leading space shows), so tokens are decoded
+/// together with a few before them, and text is handed out once it is whole characters.
 final class TokenText {
     /// What decoders put for bytes that are no whole character.
     private static final String REPLACEMENT = "\uFFFD";

@@ -21,8 +21,8 @@ final class BlockRows {
     /// @param codes  address of the codes
     /// @param values by code
     record Matrix(long codes, float[] values, int block, long rows, int width, Scales scales) {
-        /// Whether each row is made of whole blocks, and a block of words, as nearly every matrix is; its activations
-        /// are then spread.
+        /// Whether each row is made of whole blocks, and a block of words, as nearly every matrix is;
+        /// its activations are then spread.
         boolean isSpread() {
             return COUNT >= 8
                     && COUNT <= 16

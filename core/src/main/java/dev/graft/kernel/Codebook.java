@@ -2,8 +2,8 @@ package dev.graft.kernel;
 
 import java.util.Arrays;
 
-/// What each code of a few bits stands for, and where one code ends and the next begins: a number belongs to as
-/// many steps up the sorted values as there are thresholds strictly below it.
+/// What each code of a few bits stands for, and where one code ends and the next begins: a number
+/// belongs to as many steps up the sorted values as there are thresholds strictly below it.
 ///
 /// Block-wise formats divide a block of weights by its largest magnitude and keep the nearest code of each:
 /// Dettmers et al. 2021, <https://arxiv.org/abs/2110.02861>.

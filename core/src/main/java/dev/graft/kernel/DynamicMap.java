@@ -4,7 +4,8 @@ import java.util.Arrays;
 
 /// The 256 values of the dynamic 8-bit type: seven decades, each with twice as many steps as the one below.
 ///
-/// Dettmers 2015, <https://arxiv.org/abs/1511.04561>; the numbers are those of bitsandbytes' `create_dynamic_map`.
+/// Dettmers 2015, <https://arxiv.org/abs/1511.04561>; the numbers are those of bitsandbytes'
+/// `create_dynamic_map`.
 public final class DynamicMap {
     /// For numbers of both signs.
     public static final Codebook SIGNED = codebook(true);
@@ -47,7 +48,8 @@ public final class DynamicMap {
         return values;
     }
 
-    /// `torch.linspace(0.1, 1, count)` as torch computes it: from both ends towards the middle, in fused steps.
+    /// `torch.linspace(0.1, 1, count)` as torch computes it: from both ends towards the middle, in fused
+    /// steps.
     private static float[] edges(int count) {
         float[] edges = new float[count];
         float step = (1 - 0.1f) / (count - 1);

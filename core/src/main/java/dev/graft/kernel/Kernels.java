@@ -3,7 +3,8 @@ package dev.graft.kernel;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Tensor;
 
-/// The element-wise work of a transformer, fused: each method reads its inputs once and writes its result once.
+/// The element-wise work of a transformer, fused: each method reads its inputs once and writes its
+/// result once.
 ///
 /// Two bodies exist, [PlainKernels] (ATen operations, any device) and [VectorKernels] (the JDK's Vector API
 /// over libtorch's memory, CPU only), and both take the same tests. Activations are float32 or bfloat16 and
@@ -155,7 +156,8 @@ public interface Kernels {
     // ---------------------------------------------------------------- dropout
 
     /// Zeroes each element with probability `rate` and scales the rest by `1 / (1 − rate)`. Which elements
-    /// depends on `seed` and their index alone, so the backward pass calls it again instead of keeping a mask.
+    /// depends on `seed` and their index alone, so the backward pass calls it again instead of keeping a
+    /// mask.
     ///
     /// @param rate in `[0, 1)`
     Tensor dropout(Tensor x, double rate, long seed);

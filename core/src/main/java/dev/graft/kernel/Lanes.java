@@ -45,8 +45,8 @@ final class Lanes {
 
     /// e^x within 2 units in the last place; 0 where the result would be subnormal.
     ///
-    /// x = n·ln 2 + r with |r| ≤ ln 2 / 2; e^r by a polynomial of degree 6 (interpolated at Chebyshev's points,
-    /// error 1.4e-8), 2^n by adding n to its exponent. In line it takes two thirds of the time of
+    /// x = n·ln 2 + r with |r| ≤ ln 2 / 2; e^r by a polynomial of degree 6 (interpolated at Chebyshev's
+    /// points, error 1.4e-8), 2^n by adding n to its exponent. In line it takes two thirds of the time of
     /// `VectorOperators.EXP`, which is a call.
     static FloatVector exp(FloatVector x) {
         FloatVector shifted = x.fma(1.44269504f, 0x1.8p23f); // its last bits are n = round(x / ln 2)

@@ -17,7 +17,8 @@ import jdk.incubator.vector.VectorOperators;
 /// The vector loops of [VectorKernels] over tiles. `n` is a whole number of registers: see [Tile] for the
 /// padding and for why each loop is small.
 ///
-/// Where a sum does little else it runs in two registers, since one alone would wait for its previous addition.
+/// Where a sum does little else it runs in two registers, since one alone would wait for its previous
+/// addition.
 final class Loops {
     private static final IntVector COUNTING = IntVector.zero(Lanes.INTS).addIndex(1);
 

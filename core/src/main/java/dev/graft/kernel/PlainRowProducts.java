@@ -4,8 +4,8 @@ import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 
-/// Products as ATen operations over the unpacked matrix in float32: any device, and what [VectorRowProducts] is
-/// compared with.
+/// Products as ATen operations over the unpacked matrix in float32: any device, and what
+/// [VectorRowProducts] is compared with.
 enum PlainRowProducts implements RowProducts {
     INSTANCE;
 

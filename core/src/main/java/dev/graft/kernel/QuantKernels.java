@@ -29,8 +29,8 @@ public interface QuantKernels {
     /// @param y float32 or bfloat16; written
     void dequantiseBlocks(Tensor codes, Tensor absmax, Codebook book, int block, Tensor y);
 
-    /// Keeps of each row its largest magnitude and `x · (1 / absmax · 127)` rounded to the nearest whole number,
-    /// ties to even; rows of zeros get zeros.
+    /// Keeps of each row its largest magnitude and `x · (1 / absmax · 127)` rounded to the nearest whole
+    /// number, ties to even; rows of zeros get zeros.
     ///
     /// @param x      `[rows, columns]`, float32, bfloat16 or float16; finite
     /// @param codes  int8 `[rows, columns]`, written

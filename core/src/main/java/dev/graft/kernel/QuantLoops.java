@@ -23,8 +23,9 @@ import jdk.incubator.vector.VectorSpecies;
 
 /// The vector loops of [VectorQuantKernels].
 ///
-/// Unpacking looks codes up in registers: the 16 values of a block, multiplied by its absmax (and rounded) once,
-/// are one register of 16 lanes or two of 8, and a byte's halves are the indices of a permutation.
+/// Unpacking looks codes up in registers: the 16 values of a block, multiplied by its absmax (and
+/// rounded) once, are one register of 16 lanes or two of 8, and a byte's halves are the indices of a
+/// permutation.
 final class QuantLoops {
     /// As many bytes, or 16-bit numbers, as a register has float32 lanes.
     static final VectorSpecies<Byte> BYTES =
@@ -129,8 +130,8 @@ final class QuantLoops {
         }
     }
 
-    /// Runs of 32 numbers, `2^steps` of them to a block, as bfloat16. A byte becomes one 32-bit word: its upper
-    /// half's value below, its lower half's above.
+    /// Runs of 32 numbers, `2^steps` of them to a block, as bfloat16. A byte becomes one 32-bit word:
+    /// its upper half's value below, its lower half's above.
     private static void unpackHalf(long codes, long scales, float[] values, int steps, long from, long to, long y) {
         FloatVector first = fromArray(FLOATS, values, 0);
         FloatVector second = fromArray(FLOATS, values, 16 - COUNT);
@@ -183,7 +184,8 @@ final class QuantLoops {
                 .intoMemorySegment(MEMORY, target + 4 * COUNT, ORDER);
     }
 
-    /// The upper 16 bits of float32 rounded to the nearest bfloat16, ties to even, in the lower half of a lane.
+    /// The upper 16 bits of float32 rounded to the nearest bfloat16, ties to even, in the lower half of
+    /// a lane.
     private static IntVector rounded(FloatVector x) {
         IntVector bits = x.reinterpretAsInts();
         IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
@@ -195,7 +197,8 @@ final class QuantLoops {
         return COUNT == 16 ? index.selectFrom(table) : index.selectFrom(table, more);
     }
 
-    /// The halves of as many bytes as there are lanes, one byte each, in the order of the numbers they stand for.
+    /// The halves of as many bytes as there are lanes, one byte each, in the order of the numbers they
+    /// stand for.
     private static ByteVector nibbles(long address) {
         ShortVector pair = (ShortVector) ByteVector.fromMemorySegment(BYTES, MEMORY, address, ORDER)
                 .convertShape(VectorOperators.ZERO_EXTEND_B2S, SHORTS, 0);

@@ -14,11 +14,11 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
-/// The vector loops of [VectorRowProducts]: one row of a packed matrix times one row of activations, or unpacked
-/// for several.
+/// The vector loops of [VectorRowProducts]: one row of a packed matrix times one row of activations, or
+/// unpacked for several.
 ///
-/// A register of 4-bit codes is taken apart by shifts: one register of the first code of each word, one of the second,
-/// and so on. Activations are put into that order once ([#spread]), weights never.
+/// A register of 4-bit codes is taken apart by shifts: one register of the first code of each word, one
+/// of the second, and so on. Activations are put into that order once ([#spread]), weights never.
 final class RowLoops {
     /// 4-bit codes in one lane.
     static final int CODES = 8;
@@ -80,7 +80,8 @@ final class RowLoops {
 
     // ---------------------------------------------------------------- 4-bit blocks
 
-    /// Sorts each run of [#RUN] elements into as many registers as a word has codes, by their place in the word.
+    /// Sorts each run of [#RUN] elements into as many registers as a word has codes, by their place in
+    /// the word.
     ///
     /// @return padded with zeros to whole runs
     static float[] spread(float[] x, int n) {

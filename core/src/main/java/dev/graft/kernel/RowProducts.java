@@ -3,18 +3,19 @@ package dev.graft.kernel;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Tensor;
 
-/// Products `x·Wᵀ` of a few rows with a matrix that is read once, as it is kept: what decoding spends its time on.
+/// Products `x·Wᵀ` of a few rows with a matrix that is read once, as it is kept: what decoding spends
+/// its time on.
 ///
-/// As with [Kernels] there are two bodies, [PlainRowProducts] (ATen operations, any device) and [VectorRowProducts]
-/// (Vector API, CPU), and both take the same tests. Sums are in float32; a row of the matrix is worked on whole by
-/// one thread, so results do not depend on their number. Tensors are contiguous. Matrices in bfloat16 are not here:
-/// libtorch's product reads them as fast as memory gives them.
+/// As with [Kernels] there are two bodies, [PlainRowProducts] (ATen operations, any device) and
+/// [VectorRowProducts] (Vector API, CPU), and both take the same tests. Sums are in float32; a row of
+/// the matrix is worked on whole by one thread, so results do not depend on their number. Tensors are
+/// contiguous. Matrices in bfloat16 are not here: libtorch's product reads them as fast as memory gives them.
 public interface RowProducts {
     /// With more rows than this, unpacking the matrix for a full product is as fast.
     int MOST_ROWS = 8;
 
-    /// Longest row whose products of whole numbers within a byte are added up exactly: 2¹⁴ · 127² in 16 lanes is below
-    /// 2²⁴ in each.
+    /// Longest row whose products of whole numbers within a byte are added up exactly: 2¹⁴ · 127² in 16
+    /// lanes is below 2²⁴ in each.
     int EXACT_COLUMNS = 1 << 14;
 
     /// The fastest body on a device, when it is one that beats unpacking there.
@@ -37,8 +38,8 @@ public interface RowProducts {
 
     /// Weights that are signed bytes: `Σ x · code`, without a scale.
     ///
-    /// @param x     `[rows, in]`: float32 or bfloat16; or int8, at most [#EXACT_COLUMNS] columns, when sums are
-    ///              exact and rounded once
+    /// @param x     `[rows, in]`: float32 or bfloat16; or int8, at most [#EXACT_COLUMNS] columns, when
+    ///              sums are exact and rounded once
     /// @param codes int8 `[out, in]`
     /// @return      float32 `[rows, out]`
     Tensor bytes(Tensor x, Tensor codes);

@@ -7,8 +7,9 @@ import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 
-/// Packing and unpacking over libtorch's memory with the Vector API, on all threads libtorch uses. The loops are
-/// in [QuantLoops]; blocks and rows are worked on whole by one thread, so results do not depend on their number.
+/// Packing and unpacking over libtorch's memory with the Vector API, on all threads libtorch uses. The
+/// loops are in [QuantLoops]; blocks and rows are worked on whole by one thread, so results do not
+/// depend on their number.
 enum VectorQuantKernels implements QuantKernels {
     INSTANCE;
 

@@ -9,8 +9,8 @@ import dev.graft.tensor.Tensor;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 
-/// Products of few rows over libtorch's memory with the Vector API, on all threads libtorch uses. The loops are in
-/// [RowLoops].
+/// Products of few rows over libtorch's memory with the Vector API, on all threads libtorch uses. The
+/// loops are in [RowLoops].
 enum VectorRowProducts implements RowProducts {
     INSTANCE;
 

@@ -2,6 +2,6 @@
 ///
 /// May import: `tensor`.
 ///
-/// To add to it: one method in `Kernels`, one body in `PlainKernels`, one in `VectorKernels` (its loop in `Loops`), one
-/// comparison in `KernelsTest`, one line in `KernelBenchmark`.
+/// To add to it: one method in `Kernels`, one body in `PlainKernels`, one in `VectorKernels` (its loop
+/// in `Loops`), one comparison in `KernelsTest`, one line in `KernelBenchmark`.
 package dev.graft.kernel;

@@ -15,8 +15,8 @@ public interface Architecture {
     DecoderSpec decoder(ModelConfig config);
 
     /// Weight files under the names and in the pieces that [#decoder] describes, where other writers name or
-    /// stack them otherwise. What a model does not need is left out; what nobody knows stays, for the error that
-    /// names it.
+    /// stack them otherwise. What a model does not need is left out; what nobody knows stays, for the
+    /// error that names it.
     default WeightFiles published(WeightFiles files) {
         return files;
     }

@@ -49,8 +49,8 @@ public final class Architectures {
         return ALL.stream().filter(a -> a.modelType().equals(modelType)).findFirst();
     }
 
-    /// Loads a model from a Hugging Face directory, a `.gguf` file or a llama2.c checkpoint; its weights stay in the
-    /// memory-mapped files where their type is the computing type.
+    /// Loads a model from a Hugging Face directory, a `.gguf` file or a llama2.c checkpoint; its weights
+    /// stay in the memory-mapped files where their type is the computing type.
     public static LanguageModel load(Path directory, LinearFactory factory, Device device, DType computeType) {
         ModelSource files = ModelSource.open(directory);
         try {

@@ -15,7 +15,8 @@ import java.util.stream.Stream;
 /// @param layer         number of the block, which is its place in the cache
 /// @param queryKeyValue three projections, or one that holds queries, keys and values in this order
 /// @param queryNorm     of each head of the queries, before they are turned
-/// @param rotation      how queries and keys are turned by their position; empty where positions enter elsewhere
+/// @param rotation      how queries and keys are turned by their position; empty where positions enter
+///                      elsewhere
 /// @param window        how many of the last keys a token sees, itself included; empty for all
 /// @param scoring       from products of queries and keys to what the softmax sees
 record AttentionSpec(

@@ -10,9 +10,10 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 
-/// Names of a family's experts. Published files hold each expert's matrices apart; Transformers 5 stacks them in
-/// memory, `mlp.experts.gate_up_proj` `[experts, 2 · inner, width]` and `mlp.experts.down_proj`
-/// `[experts, width, inner]`, and so do files it saves with `save_original_format=False`. Adapters' `target_parameters` name the stacked ones.
+/// Names of a family's experts. Published files hold each expert's matrices apart; Transformers 5 stacks
+/// them in memory, `mlp.experts.gate_up_proj` `[experts, 2 · inner, width]` and `mlp.experts.down_proj`
+/// `[experts, width, inner]`, and so do files it saves with `save_original_format=False`. Adapters'
+/// `target_parameters` name the stacked ones.
 ///
 /// @param block  the layer of experts in published files: `block_sparse_moe` or `mlp`
 /// @param gate   name of an expert's gate there, as `up` and `down`
@@ -119,7 +120,8 @@ enum ExpertsLayout {
         return files.seenAs(views);
     }
 
-    /// Cuts the rows of one expert's matrix into equal parts; what is left over is the last one's, to be found there.
+    /// Cuts the rows of one expert's matrix into equal parts; what is left over is the last one's, to be
+    /// found there.
     private static void split(
             Map<String, WeightFiles.View> views,
             String name,

@@ -3,7 +3,8 @@ package dev.graft.model;
 import dev.graft.model.GatedUnitSpec.Activation;
 import java.util.OptionalInt;
 
-/// Gemma 2: soft caps of scores and logits, four norms a block, every other layer sliding, a scaled embedding.
+/// Gemma 2: soft caps of scores and logits, four norms a block, every other layer sliding, a scaled
+/// embedding.
 ///
 /// Gemma Team 2024, <https://arxiv.org/abs/2408.00118>.
 final class Gemma2 implements Architecture {

@@ -2,8 +2,8 @@ package dev.graft.model;
 
 import dev.graft.nn.Rotation;
 
-/// Gemma 3, its text models: Gemma 2 with norms of each head instead of soft caps, and another rotation where layers
-/// slide.
+/// Gemma 3, its text models: Gemma 2 with norms of each head instead of soft caps, and another rotation
+/// where layers slide.
 ///
 /// Gemma Team 2025, <https://arxiv.org/abs/2503.19786>.
 final class Gemma3 implements Architecture {
@@ -28,7 +28,8 @@ final class Gemma3 implements Architecture {
                 .decoder();
     }
 
-    /// Newer files have `rope_parameters` for each type of layer; older ones scale the rotation of full layers alone.
+    /// Newer files have `rope_parameters` for each type of layer; older ones scale the rotation of full
+    /// layers alone.
     private static Rotation fullRotation(ModelConfig config, int headWidth) {
         ModelConfig own = config.section("rope_parameters").section(LayerTypes.FULL);
         ModelConfig rope = config.has("rope_scaling") ? config.section("rope_scaling") : own;

@@ -14,11 +14,11 @@ import java.util.OptionalInt;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 
-/// GPT-2: learnt positions, layer norms, one projection for queries, keys and values, and weights stored `[in, out]`
-/// (`Conv1D`).
+/// GPT-2: learnt positions, layer norms, one projection for queries, keys and values, and weights stored
+/// `[in, out]` (`Conv1D`).
 ///
-/// Radford et al. 2019, "Language Models are Unsupervised Multitask Learners". Unlike Transformers in training, nothing
-/// is dropped inside the base model (`resid_pdrop`, `embd_pdrop`, `attn_pdrop`).
+/// Radford et al. 2019, "Language Models are Unsupervised Multitask Learners". Unlike Transformers in
+/// training, nothing is dropped inside the base model (`resid_pdrop`, `embd_pdrop`, `attn_pdrop`).
 final class Gpt2 implements Architecture {
     private static final String PREFIX = "transformer.";
 
@@ -30,7 +30,8 @@ final class Gpt2 implements Architecture {
         return "gpt2";
     }
 
-    /// Published files name `h.0.…` what newer ones name `transformer.h.0.…`, and hold masks beside the weights.
+    /// Published files name `h.0.…` what newer ones name `transformer.h.0.…`, and hold masks beside the
+    /// weights.
     @Override
     public WeightFiles published(WeightFiles files) {
         boolean bare = files.names().stream().noneMatch(name -> name.startsWith(PREFIX));

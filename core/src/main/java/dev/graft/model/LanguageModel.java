@@ -14,7 +14,8 @@ import dev.graft.tensor.Device;
 import dev.graft.tensor.Tensor;
 import java.util.List;
 
-/// A decoder that reads tokens and gives a hidden state for each, and a head that turns hidden states into logits.
+/// A decoder that reads tokens and gives a hidden state for each, and a head that turns hidden states
+/// into logits.
 ///
 /// It holds its weights (and the files they are mapped from) until [#close].
 public interface LanguageModel extends AutoCloseable {
@@ -42,8 +43,9 @@ public interface LanguageModel extends AutoCloseable {
     /// @param slots tokens it has room for, all sequences together
     KvCache cache(int slots);
 
-    /// How long a sequence may become while keys and values of its first `length` tokens, read when it was that long,
-    /// stay what the model would compute: some rotary scalings turn every token of a longer document otherwise.
+    /// How long a sequence may become while keys and values of its first `length` tokens, read when it
+    /// was that long, stay what the model would compute: some rotary scalings turn every token of a
+    /// longer document otherwise.
     default int cacheHolds(int length) {
         return Integer.MAX_VALUE;
     }

@@ -1,7 +1,7 @@
 package dev.graft.model;
 
-/// Llama, Llama 2 and Llama 3.x: pre-norm decoder with rotary positions, grouped key-value heads and a gated unit.
-/// Also SmolLM and other models that name themselves `llama`.
+/// Llama, Llama 2 and Llama 3.x: pre-norm decoder with rotary positions, grouped key-value heads and a
+/// gated unit. Also SmolLM and other models that name themselves `llama`.
 ///
 /// Touvron et al. 2023, <https://arxiv.org/abs/2302.13971>; Grattafiori et al. 2024,
 /// <https://arxiv.org/abs/2407.21783>.

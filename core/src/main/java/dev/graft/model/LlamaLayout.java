@@ -12,8 +12,9 @@ import java.util.function.BiFunction;
 import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 
-/// The layout that most families share with Llama: names of tensors, order of layers, rotary positions, a gated unit.
-/// It begins as Llama without biases; a family says where it differs and asks for the [#decoder].
+/// The layout that most families share with Llama: names of tensors, order of layers, rotary positions,
+/// a gated unit. It begins as Llama without biases; a family says where it differs and asks for the
+/// [#decoder].
 final class LlamaLayout {
     private final ModelConfig config;
     private final int width;

@@ -4,8 +4,8 @@ import dev.graft.format.WeightFiles;
 
 /// Mixtral: Mistral with experts, of which each token passes through the two its router prefers.
 ///
-/// Jiang et al. 2024, <https://arxiv.org/abs/2401.04088>. The router is trained by the loss alone, without the
-/// auxiliary loss that Transformers adds when `output_router_logits` is set.
+/// Jiang et al. 2024, <https://arxiv.org/abs/2401.04088>. The router is trained by the loss alone,
+/// without the auxiliary loss that Transformers adds when `output_router_logits` is set.
 final class Mixtral implements Architecture {
     @Override
     public String modelType() {

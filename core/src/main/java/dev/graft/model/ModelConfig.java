@@ -15,11 +15,13 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/// A model's `config.json`, read the way Transformers reads it. Keys nobody here asks for are normal and stay unread.
+/// A model's `config.json`, read the way Transformers reads it. Keys nobody here asks for are normal and
+/// stay unread.
 public final class ModelConfig {
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    /// What GPT-2's configuration calls settings that others name alike, as Transformers' `attribute_map` has it.
+    /// What GPT-2's configuration calls settings that others name alike, as Transformers'
+    /// `attribute_map` has it.
     private static final Map<String, String> OLDER_NAMES = Map.of(
             "hidden_size", "n_embd",
             "num_hidden_layers", "n_layer",
@@ -37,7 +39,8 @@ public final class ModelConfig {
         this.root = root;
     }
 
-    /// The configuration of a model: `config.json` of a directory, or what a `.gguf` or `.bin` file says in its terms.
+    /// The configuration of a model: `config.json` of a directory, or what a `.gguf` or `.bin` file says
+    /// in its terms.
     public static ModelConfig read(Path directory) {
         if (Gguf.isNamedSo(directory) || Llama2c.isNamedSo(directory)) {
             try (ModelSource source = ModelSource.open(directory)) {
@@ -116,7 +119,8 @@ public final class ModelConfig {
         return Optional.of(value.asText());
     }
 
-    /// The value under a key, or under the name that older configurations have for it; missing where there is none.
+    /// The value under a key, or under the name that older configurations have for it; missing where
+    /// there is none.
     public JsonNode value(String key) {
         boolean older = !root.has(key) && OLDER_NAMES.containsKey(key);
         return root.path(older ? OLDER_NAMES.get(key) : key);

@@ -15,8 +15,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
-/// What a path called MODEL holds, whatever kind of file it is: a configuration in Hugging Face's terms and tensors
-/// under
+/// What a path called MODEL holds, whatever kind of file it is: a configuration in Hugging Face's terms
+/// and tensors under
 /// Hugging Face's names.
 ///
 /// {@snippet :
@@ -42,15 +42,15 @@ public interface ModelSource extends AutoCloseable {
     /// Names of all tensors.
     Set<String> names();
 
-    /// A tensor's shape, its type as stored (`dtypeName`) and the type in which it is read (`dtype`), with bytes
-    /// counted
+    /// A tensor's shape, its type as stored (`dtypeName`) and the type in which it is read (`dtype`),
+    /// with bytes counted
     /// as stored.
     ///
     /// @throws FormatException when there is no such tensor
     Entry entry(String name);
 
-    /// The tensor in the type it is read in; belongs to the current scope. Its memory is the file's where it is stored
-    /// so.
+    /// The tensor in the type it is read in; belongs to the current scope. Its memory is the file's
+    /// where it is stored so.
     Tensor stored(String name);
 
     /// The tensor as it is packed in the files, where it is; the caller closes it before this.
@@ -63,7 +63,8 @@ public interface ModelSource extends AutoCloseable {
         return stored(name).to(type);
     }
 
-    /// Which of these tensors are missing, have another shape or a type nothing can be computed in, a clause each.
+    /// Which of these tensors are missing, have another shape or a type nothing can be computed in, a
+    /// clause each.
     ///
     /// @param expected shapes by name
     default List<String> misfits(Map<String, long[]> expected) {

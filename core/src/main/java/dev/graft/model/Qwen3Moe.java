@@ -6,11 +6,11 @@ import java.util.HashSet;
 import java.util.OptionalInt;
 import java.util.Set;
 
-/// Qwen3's models of experts: Qwen3 with a layer of experts in every block, or in those that `decoder_sparse_step` and
-/// `mlp_only_layers` leave.
+/// Qwen3's models of experts: Qwen3 with a layer of experts in every block, or in those that
+/// `decoder_sparse_step` and `mlp_only_layers` leave.
 ///
-/// Yang et al. 2025, <https://arxiv.org/abs/2505.09388>. The router is trained by the loss alone, without the auxiliary
-/// loss that Transformers adds when `output_router_logits` is set.
+/// Yang et al. 2025, <https://arxiv.org/abs/2505.09388>. The router is trained by the loss alone,
+/// without the auxiliary loss that Transformers adds when `output_router_logits` is set.
 final class Qwen3Moe implements Architecture {
     @Override
     public String modelType() {

@@ -10,8 +10,8 @@ import java.util.SplittableRandom;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
-/// Random initial weights. Each tensor has its own generator, seeded by its name, so that the values do not depend on
-/// the order in which layers are built.
+/// Random initial weights. Each tensor has its own generator, seeded by its name, so that the values do
+/// not depend on the order in which layers are built.
 record RandomTensors(Map<String, TensorSpec> tensors, double deviation, Device device, DType computeType, long seed)
         implements NamedTensors {
     static RandomTensors of(List<TensorSpec> tensors, double deviation, Device device, DType computeType, long seed) {

@@ -2,8 +2,9 @@ package dev.graft.model;
 
 import dev.graft.nn.Rotation;
 
-/// Reads from a configuration how rotary positions turn, with the scaling it names, in float32 as Transformers computes
-/// it: older files keep `rope_theta` and `rope_scaling` apart, newer ones join them in `rope_parameters`.
+/// Reads from a configuration how rotary positions turn, with the scaling it names, in float32 as
+/// Transformers computes it: older files keep `rope_theta` and `rope_scaling` apart, newer ones join
+/// them in `rope_parameters`.
 final class RotaryScaling {
     private static final String KINDS = "one of default, linear, dynamic, llama3, yarn, longrope";
 
@@ -145,8 +146,8 @@ final class RotaryScaling {
         return frequencies;
     }
 
-    /// Fast pairs keep their frequency, slow ones are divided by `factor`, those between blended; cosines and sines
-    /// grow.
+    /// Fast pairs keep their frequency, slow ones are divided by `factor`, those between blended;
+    /// cosines and sines grow.
     ///
     /// Peng et al. 2023, <https://arxiv.org/abs/2309.00071>.
     private Rotation yarn() {
@@ -193,8 +194,8 @@ final class RotaryScaling {
         return factor <= 1 ? 1 : 0.1 * scale * Math.log(factor) + 1;
     }
 
-    /// Every pair has a divisor of its own, one for documents up to the length the model was first trained on and one
-    /// for longer ones.
+    /// Every pair has a divisor of its own, one for documents up to the length the model was first
+    /// trained on and one for longer ones.
     ///
     /// Ding et al. 2024, <https://arxiv.org/abs/2402.13753>.
     private Rotation longRope() {

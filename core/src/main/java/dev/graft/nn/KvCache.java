@@ -7,8 +7,9 @@ import dev.graft.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Keys and values of tokens already seen, one pair of buffers a layer. A buffer is a row of slots; who uses it gives
-/// each sequence a stretch of them, and the ranges of a [TokenRun] say which slots a token attends to.
+/// Keys and values of tokens already seen, one pair of buffers a layer. A buffer is a row of slots; who
+/// uses it gives each sequence a stretch of them, and the ranges of a [TokenRun] say which slots a token
+/// attends to.
 ///
 /// It holds its memory itself until [#close].
 public final class KvCache implements AutoCloseable {

@@ -13,11 +13,12 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.BiFunction;
 
-/// Makes a model's layers while it is built and so decides what they are: frozen, learning, quantised, adapted.
-/// Factories wrap one another; a model is written without knowing which it got.
+/// Makes a model's layers while it is built and so decides what they are: frozen, learning, quantised,
+/// adapted. Factories wrap one another; a model is written without knowing which it got.
 public interface LinearFactory extends AutoCloseable {
-    /// Makes the linear layer whose tensors are `name + ".weight"` `[out, in]` (`[in, out]` where the source's
-    /// [layout][NamedTensors#layout] says so) and, where the source has it, `name + ".bias"` `[out]`.
+    /// Makes the linear layer whose tensors are `name + ".weight"` `[out, in]` (`[in, out]` where the
+    /// source's [layout][NamedTensors#layout] says so) and, where the source has it, `name + ".bias"`
+    /// `[out]`.
     LinearLayer linear(String name, NamedTensors source);
 
     /// Makes a weight that is not a linear layer's: an embedding table, a norm's gain.
@@ -30,8 +31,8 @@ public interface LinearFactory extends AutoCloseable {
         return EmbeddingLayer.of(weight(name + ".weight", source));
     }
 
-    /// Makes the output embedding, whose tensors are `name + ".weight"` `[vocab, width]` and, where the source has it,
-    /// `name + ".bias"`.
+    /// Makes the output embedding, whose tensors are `name + ".weight"` `[vocab, width]` and, where the
+    /// source has it, `name + ".bias"`.
     ///
     /// @param tied the input embedding whose table it shares, instead of having a weight of its own
     default LinearLayer head(String name, Optional<EmbeddingLayer> tied, NamedTensors source) {
@@ -51,8 +52,8 @@ public interface LinearFactory extends AutoCloseable {
     @Override
     void close();
 
-    /// Frozen weights in the computing type, sharing the source's memory where the type allows. What the source packs
-    /// stays packed.
+    /// Frozen weights in the computing type, sharing the source's memory where the type allows. What the
+    /// source packs stays packed.
     static LinearFactory frozen() {
         Scratch scratch = new Scratch();
         return new Direct(
@@ -78,8 +79,8 @@ public interface LinearFactory extends AutoCloseable {
                 () -> {});
     }
 
-    /// Frozen weights that stay with their source and are computed each time a layer asks: a model larger than memory
-    /// runs, every pass pays for the conversion.
+    /// Frozen weights that stay with their source and are computed each time a layer asks: a model
+    /// larger than memory runs, every pass pays for the conversion.
     ///
     /// @param values makes the value of a tensor, in the computing type on the device, for the current scope
     static LinearFactory streamed(BiFunction<String, NamedTensors, Tensor> values) {

@@ -8,7 +8,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/// Cosines and sines of a rotation, grown as longer documents come: one table for all lengths that are turned alike.
+/// Cosines and sines of a rotation, grown as longer documents come: one table for all lengths that are
+/// turned alike.
 public final class RotaryTable implements AutoCloseable {
     /// Tables kept from one run to the next.
     private static final int TABLES = 4;

@@ -2,9 +2,9 @@ package dev.graft.nn;
 
 import java.util.function.IntFunction;
 
-/// How rotary positions turn the pairs of a head: one angle per position for each pair. Pairs lie at the beginning of a
-/// head and may be fewer than half of its elements; the rest is not turned. Some scalings turn the tokens of a long
-/// document otherwise than those of a short one.
+/// How rotary positions turn the pairs of a head: one angle per position for each pair. Pairs lie at the
+/// beginning of a head and may be fewer than half of its elements; the rest is not turned. Some scalings
+/// turn the tokens of a long document otherwise than those of a short one.
 ///
 /// Su et al. 2021, <https://arxiv.org/abs/2104.09864>.
 public final class Rotation {

@@ -14,8 +14,8 @@ public final class Gradients {
 
     private Gradients() {}
 
-    /// L2 norm over all gradients, summed in float64. It is the norm of what was added up; an update that scales
-    /// gradients by a factor has this norm times that factor.
+    /// L2 norm over all gradients, summed in float64. It is the norm of what was added up; an update
+    /// that scales gradients by a factor has this norm times that factor.
     public static double norm(List<Parameter> parameters) {
         try (Scope scope = Scope.open()) {
             List<Tensor> sums = new ArrayList<>();

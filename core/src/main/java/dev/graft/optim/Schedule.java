@@ -4,8 +4,8 @@ import java.util.List;
 
 /// The learning rate of each optimizer step, as Transformers' schedules of the same names give it.
 ///
-/// Steps count from 0: [#at] says the rate that step runs at. A warm-up of `w` steps climbs from 0, so its first step
-/// runs at rate 0 and step `w` is the first at the peak.
+/// Steps count from 0: [#at] says the rate that step runs at. A warm-up of `w` steps climbs from 0, so
+/// its first step runs at rate 0 and step `w` is the first at the peak.
 public sealed interface Schedule {
     /// The same rate at every step: `constant`.
     record Constant(double rate) implements Schedule {

@@ -14,8 +14,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/// Reads `adapter_config.json` as PEFT reads it. A setting Graft does not honour is refused by name: ignoring it would
-/// compute something else than the adapter's author trained. See [UnusableSettings].
+/// Reads `adapter_config.json` as PEFT reads it. A setting Graft does not honour is refused by name:
+/// ignoring it would compute something else than the adapter's author trained. See [UnusableSettings].
 final class AdapterConfigReader {
     static final String FILE = "adapter_config.json";
 

@@ -8,8 +8,8 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
-/// Writes `adapter_config.json` as PEFT 0.21 does: every setting, keys sorted. Only `peft_version` is left out, for it
-/// was not PEFT that wrote it.
+/// Writes `adapter_config.json` as PEFT 0.21 does: every setting, keys sorted. Only `peft_version` is
+/// left out, for it was not PEFT that wrote it.
 final class AdapterConfigWriter {
     private static final List<String> NULL = List.of(
             "alora_invocation_tokens",

@@ -213,7 +213,8 @@ final class AdaptingFactory implements LinearFactory {
         return adapted(name, layer, source.shape(tensor), source, tensor);
     }
 
-    /// The head of a model that shares the embedding's table, where what the embedding became is shared as well.
+    /// The head of a model that shares the embedding's table, where what the embedding became is shared
+    /// as well.
     private Optional<LinearLayer> stillTied(String name, LinearLayer layer, NamedTensors source) {
         Extras extras = settings.extras();
         String table = model.tiedTo.orElseThrow();

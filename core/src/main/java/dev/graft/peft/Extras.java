@@ -7,7 +7,8 @@ import java.util.regex.Matcher;
 ///
 /// @param modulesToSave     `modules_to_save`: modules that are trained whole
 /// @param tokens            `trainable_token_indices`: rows of the embedding that are trained
-/// @param ensureWeightTying `ensure_weight_tying`: a head that shares the embedding's table goes on sharing it
+/// @param ensureWeightTying `ensure_weight_tying`: a head that shares the embedding's table goes on
+///                          sharing it
 public record Extras(List<String> modulesToSave, TrainableTokens tokens, boolean ensureWeightTying) {
     /// Nothing.
     public static final Extras NONE = new Extras(List.of(), TrainableTokens.NONE, false);
@@ -26,8 +27,8 @@ public record Extras(List<String> modulesToSave, TrainableTokens tokens, boolean
         return new Extras(List.of(), tokens, false);
     }
 
-    /// Whether adapters keep away from this module: it is, or lies inside, one of `modules_to_save`, which PEFT reads
-    /// as regular expressions here.
+    /// Whether adapters keep away from this module: it is, or lies inside, one of `modules_to_save`,
+    /// which PEFT reads as regular expressions here.
     boolean savesWithin(String module) {
         return modulesToSave.stream().anyMatch(name -> {
             Matcher matcher =
@@ -36,7 +37,8 @@ public record Extras(List<String> modulesToSave, TrainableTokens tokens, boolean
         });
     }
 
-    /// Whether the module itself is wrapped to be trained whole. PEFT tests the bare end of the name, without a dot.
+    /// Whether the module itself is wrapped to be trained whole. PEFT tests the bare end of the name,
+    /// without a dot.
     boolean wraps(String module) {
         return modulesToSave.stream().anyMatch(module::endsWith);
     }

@@ -2,7 +2,8 @@ package dev.graft.peft;
 
 import java.util.SplittableRandom;
 
-/// Random numbers that factors start from, as PEFT draws them; those of a layer depend on the seed and its name alone.
+/// Random numbers that factors start from, as PEFT draws them; those of a layer depend on the seed and
+/// its name alone.
 ///
 /// @param a row by row
 /// @param b row by row
@@ -46,8 +47,8 @@ record InitialFactors(float[] a, float[] b, float[] bias) {
         }
     }
 
-    /// Both factors random over the rows of one orthogonal matrix, `A` over the even ones and `B` over the odd ones, so
-    /// that `B·A` vanishes.
+    /// Both factors random over the rows of one orthogonal matrix, `A` over the even ones and `B` over
+    /// the odd ones, so that `B·A` vanishes.
     private void orthogonal(int rank, int in, int out, SplittableRandom random) {
         double[][] q = orthogonalRows(rank, random);
         for (int i = 0; i < in; i++) {

@@ -44,8 +44,8 @@ final class ModuleNames {
                 .toList();
     }
 
-    /// Everything with a name in PEFT's eyes that cannot have factors: norms, containers, and the parts without weights
-    /// that stand beside others.
+    /// Everything with a name in PEFT's eyes that cannot have factors: norms, containers, and the parts
+    /// without weights that stand beside others.
     Set<String> others() {
         Set<String> others = new LinkedHashSet<>();
         kinds.forEach((module, kind) -> {
@@ -71,8 +71,8 @@ final class ModuleNames {
                 .anyMatch(name -> name.startsWith(module + ".") && Character.isDigit(name.charAt(module.length() + 1)));
     }
 
-    /// The shortest ends of names that mean these modules and no other, when there are many; otherwise the names
-    /// themselves.
+    /// The shortest ends of names that mean these modules and no other, when there are many; otherwise
+    /// the names themselves.
     Set<String> shortened(Collection<String> targets) {
         Set<String> wanted = new TreeSet<>(targets);
         if (wanted.size() < MANY) {

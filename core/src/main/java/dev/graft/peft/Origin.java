@@ -11,8 +11,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 
-/// Where an adapter comes from: `graft.json` beside its two PEFT files. PEFT does not read it, and adapters of others
-/// do not have it.
+/// Where an adapter comes from: `graft.json` beside its two PEFT files. PEFT does not read it, and
+/// adapters of others do not have it.
 ///
 /// @param base     what it was trained on
 /// @param made     how, by name: `graft`, `created`, `data_sha256`, `seed`, `step`, `versions`, `recipe`

@@ -5,9 +5,9 @@ import java.util.Map;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
-/// A regular expression as Python's `re` reads it, for Java's. What both write alike is taken over, what they write
-/// differently is translated, and what only one of them has is refused by name: a setting that silently matched other
-/// layers here than in PEFT would be worse than one that is refused.
+/// A regular expression as Python's `re` reads it, for Java's. What both write alike is taken over, what
+/// they write differently is translated, and what only one of them has is refused by name: a setting
+/// that silently matched other layers here than in PEFT would be worse than one that is refused.
 final class PythonRegex {
     private final String python;
     private final StringBuilder java = new StringBuilder();

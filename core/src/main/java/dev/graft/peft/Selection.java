@@ -9,9 +9,11 @@ import java.util.regex.Matcher;
 /// @param targets    `target_modules`
 /// @param excluded   `exclude_modules`, looked at first
 /// @param layers     `layers_to_transform`: numbers of the layers that are adapted; empty for all
-/// @param patterns   `layers_pattern`: what the list of layers is called, as regular expressions; empty for any name
-/// @param parameters `target_parameters`: ends of names of matrices, mostly those in which Transformers stacks experts
-///                   (`mlp.experts.gate_up_proj`); as in PEFT, nothing of the above restricts them
+/// @param patterns   `layers_pattern`: what the list of layers is called, as regular expressions; empty
+///                   for any name
+/// @param parameters `target_parameters`: ends of names of matrices, mostly those in which Transformers
+///                   stacks experts (`mlp.experts.gate_up_proj`); as in PEFT, nothing of the above
+///                   restricts them
 public record Selection(
         Targets targets, Targets excluded, List<Integer> layers, List<String> patterns, List<String> parameters) {
     public Selection {
@@ -88,7 +90,8 @@ public record Selection(
         return targets.matches(module) && layers.contains(layerOf(module));
     }
 
-    /// Number of the layer a module lies in: the first number of its name, so not that of an expert; -1 for none.
+    /// Number of the layer a module lies in: the first number of its name, so not that of an expert; -1
+    /// for none.
     private int layerOf(String module) {
         if (patterns.isEmpty()) {
             return number(".*?\\.[^.]*\\.(?P<idx>\\d+)\\.", module);

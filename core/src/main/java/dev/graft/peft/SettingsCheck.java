@@ -6,8 +6,8 @@ import java.util.List;
 
 /// Compares settings with the model they were applied to: whatever names something must have found it.
 ///
-/// Settings that come from a file are taken as PEFT takes them, names that match nothing beside others that do; the
-/// tensors beside them are checked when they are loaded.
+/// Settings that come from a file are taken as PEFT takes them, names that match nothing beside others
+/// that do; the tensors beside them are checked when they are loaded.
 final class SettingsCheck {
     private final Lora settings;
     private final AdaptedModel model;

@@ -7,9 +7,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/// What PEFT asks of adapters for layers that Transformers holds as slices of stacked parameters: experts and their
-/// routers. PEFT turns modules of that kind (`w1`, `gate_proj`, `gate`) into parameters when it reads an adapter; what
-/// it
+/// What PEFT asks of adapters for layers that Transformers holds as slices of stacked parameters:
+/// experts and their routers. PEFT turns modules of that kind (`w1`, `gate_proj`, `gate`) into
+/// parameters when it reads an adapter; what it
 /// could not turn, or would turn into something else, is refused here before anything is trained.
 final class StackedChecks {
     private final Lora settings;
@@ -105,8 +105,8 @@ final class StackedChecks {
         return layer.substring(layer.lastIndexOf('.') + 1);
     }
 
-    /// PEFT makes one change of twice the rank and twice the alpha of two layers that are stacked in one parameter, which
-    /// keeps alpha / r but not alpha / √r.
+    /// PEFT makes one change of twice the rank and twice the alpha of two layers that are stacked in one
+    /// parameter, which keeps alpha / r but not alpha / √r.
     private void requireNoRslora(Map<String, Slice> byModule) {
         byModule.forEach((layer, slice) -> {
             boolean alone = model.slices.values().stream()

@@ -8,8 +8,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
 
-/// The learnt change of a parameter that stacks the matrices of experts, of each `W_e + s·B_e·A_e`; in the layout PEFT
-/// stores for `target_parameters`, in which `A` and `B` interleave experts and ranks differently:
+/// The learnt change of a parameter that stacks the matrices of experts, of each `W_e + s·B_e·A_e`; in
+/// the layout PEFT stores for `target_parameters`, in which `A` and `B` interleave experts and ranks
+/// differently:
 ///
 /// ```text
 /// A [experts · r, in]     rows ordered (expert, rank)      A_e = rows e·r … e·r + r

@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
 
-/// How one tensor of a base model changes when an adapter is folded into it. All arithmetic is float32, and a tensor
-/// may be asked for some rows at a time.
+/// How one tensor of a base model changes when an adapter is folded into it. All arithmetic is float32,
+/// and a tensor may be asked for some rows at a time.
 public sealed interface TensorChange {
     /// New rows.
     ///

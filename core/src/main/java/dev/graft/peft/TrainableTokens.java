@@ -7,8 +7,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
-/// `trainable_token_indices`: rows of the embedding (or of the head) whose values are learnt in place of the stored
-/// ones.
+/// `trainable_token_indices`: rows of the embedding (or of the head) whose values are learnt in place of
+/// the stored ones.
 ///
 /// @param embedding tokens of the input embedding, when a plain list was given
 /// @param modules   tokens by the end of a module's name, when a mapping was given

@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/// Settings of an `adapter_config.json` that Graft does not compute with, each with the reason and a way out. Where
-/// such
+/// Settings of an `adapter_config.json` that Graft does not compute with, each with the reason and a way
+/// out. Where such
 /// a setting stands at its default, it changes nothing and is read over.
 final class UnusableSettings {
     private static final String RESIDUAL =
@@ -96,8 +96,8 @@ final class UnusableSettings {
         }
     }
 
-    /// Ways to begin that leave the base weights as they are make no difference to a trained adapter. What PiSSA and
-    /// OLoRA took from them is computed again from the base.
+    /// Ways to begin that leave the base weights as they are make no difference to a trained adapter.
+    /// What PiSSA and OLoRA took from them is computed again from the base.
     private static void init(JsonNode config, List<String> faults) {
         JsonNode init = config.path("init_lora_weights");
         if (init.isMissingNode() || init.isNull() || init.isBoolean()) {

@@ -9,10 +9,11 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/// 8-bit whole numbers with a scale and a zero point, `x ≈ (q − zero) · scale`, as runtimes of small devices have them.
+/// 8-bit whole numbers with a scale and a zero point, `x ≈ (q − zero) · scale`, as runtimes of small
+/// devices have them.
 ///
-/// Jacob et al. 2018, <https://arxiv.org/abs/1712.05877>; numbers are rounded as by torch's `quantize_per_tensor` and
-/// `quantize_per_channel`.
+/// Jacob et al. 2018, <https://arxiv.org/abs/1712.05877>; numbers are rounded as by torch's
+/// `quantize_per_tensor` and `quantize_per_channel`.
 ///
 /// @param perRow      whether each row of a matrix has a scale and zero point of its own
 /// @param symmetric   whether the zero point is 0

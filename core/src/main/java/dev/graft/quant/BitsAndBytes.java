@@ -15,7 +15,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 
-/// Quantised weights as bitsandbytes lays them out in safetensors, so that Transformers and Graft read each other's.
+/// Quantised weights as bitsandbytes lays them out in safetensors, so that Transformers and Graft read
+/// each other's.
 ///
 /// ```text
 /// 4 bits  p.weight uint8 [⌈n/2⌉, 1], p.weight.absmax, p.weight.quant_map,

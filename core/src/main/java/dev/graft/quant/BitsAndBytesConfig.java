@@ -9,9 +9,9 @@ import java.util.regex.Pattern;
 
 /// `quantization_config` of a model's `config.json`, as Transformers' class of this name has it.
 ///
-/// @param skipped `llm_int8_skip_modules`: modules left as they are, by the beginning or end of their name, or a
-///                regular expression for the beginning. Without a list that is the output embedding; with one,
-///                it is what the list says.
+/// @param skipped `llm_int8_skip_modules`: modules left as they are, by the beginning or end of their
+///                name, or a regular expression for the beginning. Without a list that is the output
+///                embedding; with one, it is what the list says.
 public record BitsAndBytesConfig(QuantFormat format, Optional<List<String>> skipped) implements QuantizationConfig {
     private static final ObjectMapper JSON = new ObjectMapper();
     public static final String HEAD = "lm_head";
@@ -21,8 +21,7 @@ public record BitsAndBytesConfig(QuantFormat format, Optional<List<String>> skip
         boolean fits = format instanceof Nf4 || format instanceof Fp4 || format instanceof Int8Rows;
         if (!fits) {
             throw new IllegalArgumentException(
-                    "%s has no place in a model that Transformers reads; expected nf4, fp4 or int8"
-                            .formatted(format));
+                    "%s has no place in a model that Transformers reads; expected nf4, fp4 or int8".formatted(format));
         }
     }
 

@@ -7,8 +7,8 @@ import java.util.Arrays;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/// One of ggml's block formats: `elements()` neighbouring weights of a row become `bytes()` bytes. The layouts are
-/// those of `ggml-quants.c`; decoding gives the floats of the `gguf` Python package bit for bit.
+/// One of ggml's block formats: `elements()` neighbouring weights of a row become `bytes()` bytes. The
+/// layouts are those of `ggml-quants.c`; decoding gives the floats of the `gguf` Python package bit for bit.
 public sealed interface BlockCodec permits SmallBlocks, SuperBlocks {
     ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);

@@ -14,7 +14,8 @@ public final class BlockTensors {
 
     private BlockTensors() {}
 
-    /// Unpacks a tensor, some rows at a time, so that no float32 copy of the whole is made on the way to bfloat16.
+    /// Unpacks a tensor, some rows at a time, so that no float32 copy of the whole is made on the way to
+    /// bfloat16.
     ///
     /// @param packed rows one after another, each a whole number of blocks
     /// @param type   bfloat16 is decoded into at once, any other by way of float32

@@ -56,8 +56,8 @@ record Blockwise(
         }
     }
 
-    /// For few rows the codes are read where they lie; for many, and on devices where that is not faster, the unpacked
-    /// matrix is worth its while.
+    /// For few rows the codes are read where they lie; for many, and on devices where that is not
+    /// faster, the unpacked matrix is worth its while.
     @Override
     public Optional<Tensor> product(Tensor x) {
         if (book.bits() != 4 || x.size(0) > RowProducts.MOST_ROWS || !RowProducts.areFast(device())) {

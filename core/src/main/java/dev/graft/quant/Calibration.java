@@ -1,7 +1,7 @@
 package dev.graft.quant;
 
-/// How the range of 8-bit numbers is chosen from what a calibration set holds: numbers beyond it become its ends, and
-/// the narrower it is, the finer its steps.
+/// How the range of 8-bit numbers is chosen from what a calibration set holds: numbers beyond it become
+/// its ends, and the narrower it is, the finer its steps.
 public sealed interface Calibration {
     /// The ends of a range, which holds zero.
     record Range(double low, double high) {
@@ -113,8 +113,8 @@ public sealed interface Calibration {
         }
     }
 
-    /// The range around zero whose 128 magnitudes tell the least less than the numbers themselves: the smallest
-    /// Kullback-Leibler divergence between the two distributions.
+    /// The range around zero whose 128 magnitudes tell the least less than the numbers themselves: the
+    /// smallest Kullback-Leibler divergence between the two distributions.
     ///
     /// Migacz 2017, "8-bit inference with TensorRT".
     record Entropy() implements Calibration {
@@ -140,7 +140,8 @@ public sealed interface Calibration {
             return new Range(seen.min() < 0 ? -edge : 0, seen.max() > 0 ? edge : 0);
         }
 
-        /// Between the numbers, those beyond `end` moved to the last bin inside, and what 128 levels keep of them.
+        /// Between the numbers, those beyond `end` moved to the last bin inside, and what 128 levels
+        /// keep of them.
         private static double divergence(double[] magnitudes, int end) {
             double beyond = 0;
             for (int i = end; i < magnitudes.length; i++) {

@@ -3,8 +3,8 @@ package dev.graft.quant;
 import dev.graft.tensor.Tensor;
 import java.util.Arrays;
 
-/// What numbers a calibration set holds: the smallest, the largest, and how often those between occur, in bins that
-/// widen as larger numbers come.
+/// What numbers a calibration set holds: the smallest, the largest, and how often those between occur,
+/// in bins that widen as larger numbers come.
 public final class CalibrationHistogram {
     /// On either side of zero.
     static final int BINS = 2048;

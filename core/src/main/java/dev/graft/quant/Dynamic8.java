@@ -7,8 +7,9 @@ import java.util.TreeSet;
 
 /// Blocks of 8-bit dynamic numbers, precise near zero: optimizer state and the scales of double quantisation.
 ///
-/// Dettmers et al. 2021, <https://arxiv.org/abs/2110.02861>. The codes are those of bitsandbytes' CUDA kernels: the
-/// nearest value, at a tie the even code. (Its CPU kernel looks in a table too coarse for values near zero.)
+/// Dettmers et al. 2021, <https://arxiv.org/abs/2110.02861>. The codes are those of bitsandbytes' CUDA
+/// kernels: the nearest value, at a tie the even code. (Its CPU kernel looks in a table too coarse for
+/// values near zero.)
 ///
 /// @param block  numbers that share a scale; 256 for optimizer state
 /// @param signed false for numbers that are never negative, which then have twice the steps

@@ -3,8 +3,9 @@ package dev.graft.quant;
 import dev.graft.kernel.Codebook;
 import dev.graft.tensor.Tensor;
 
-/// 4-bit floating point: a sign, two bits of exponent and one of fraction, scaled to the largest magnitude of each
-/// block. The bytes are those of bitsandbytes' CUDA kernels, whose bounds are not quite the middles between values.
+/// 4-bit floating point: a sign, two bits of exponent and one of fraction, scaled to the largest
+/// magnitude of each block. The bytes are those of bitsandbytes' CUDA kernels, whose bounds are not
+/// quite the middles between values.
 ///
 /// @param block  numbers that share a scale
 /// @param nested whether the scales are packed too (`bnb_4bit_use_double_quant`)

@@ -8,8 +8,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/// `quantization_config` of models in Graft's own layout, [GraftLayout], with `quant_method` `graft`. Transformers
-/// refuses such a model, as it knows no such method.
+/// `quantization_config` of models in Graft's own layout, [GraftLayout], with `quant_method` `graft`.
+/// Transformers refuses such a model, as it knows no such method.
 ///
 /// @param format int8-affine or int4
 public record GraftConfig(QuantFormat format, Optional<List<String>> skipped) implements QuantizationConfig {

@@ -18,8 +18,9 @@ import java.util.Optional;
 /// int4         p.weight uint8 [⌈n/2⌉], p.weight.absmax float32 [⌈n/block⌉], p.weight.shape int64 [2]
 /// ```
 ///
-/// A weight is `(q − zero_point) · scale`, or `code value · absmax` of its block with two codes in a byte, the first
-/// in the upper half. What the format is stands in `quantization_config` of `config.json`: see [GraftConfig].
+/// A weight is `(q − zero_point) · scale`, or `code value · absmax` of its block with two codes in a
+/// byte, the first in the upper half. What the format is stands in `quantization_config` of
+/// `config.json`: see [GraftConfig].
 ///
 /// @param rowsType type the weights had, which is not stored
 public record GraftLayout(Stored stored, QuantFormat format, DType rowsType) implements PackedLayout {

@@ -3,8 +3,9 @@ package dev.graft.quant;
 import dev.graft.kernel.Codebook;
 import dev.graft.tensor.Tensor;
 
-/// 4-bit whole numbers from −7 to 7, scaled to the largest magnitude of each block: what NF4 and FP4 are compared with
-/// in Dettmers et al. 2023, <https://arxiv.org/abs/2305.14314>. One of the 16 codes stays unused.
+/// 4-bit whole numbers from −7 to 7, scaled to the largest magnitude of each block: what NF4 and FP4 are
+/// compared with in Dettmers et al. 2023, <https://arxiv.org/abs/2305.14314>. One of the 16 codes stays
+/// unused.
 ///
 /// @param block numbers that share a scale
 public record Int4(int block) implements QuantFormat {

@@ -20,11 +20,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/// Keeps the output embedding in 8 bits a weight, row by row as [Int8Rows] does, and leaves everything else to another
-/// factory: the embedding is the largest matrix of a small model, and decoding reads it once a token.
+/// Keeps the output embedding in 8 bits a weight, row by row as [Int8Rows] does, and leaves everything
+/// else to another factory: the embedding is the largest matrix of a small model, and decoding reads it
+/// once a token.
 ///
-/// Unlike LLM.int8() it leaves its inputs as they are: `y = (Σ x · code) · scale / 127`. A head that shares the input
-/// embedding's table leaves that table alone; one that its source packs already stays as it is.
+/// Unlike LLM.int8() it leaves its inputs as they are: `y = (Σ x · code) · scale / 127`. A head that
+/// shares the input embedding's table leaves that table alone; one that its source packs already stays
+/// as it is.
 public final class Int8Head implements LinearFactory {
     private static final int ROWS_AT_ONCE = 4096;
 

@@ -8,16 +8,18 @@ import dev.graft.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 
-/// LLM.int8()'s product: inputs become whole numbers row by row, but columns that hold an input of the threshold or
-/// more are multiplied in floating point.
+/// LLM.int8()'s product: inputs become whole numbers row by row, but columns that hold an input of the
+/// threshold or more are multiplied in floating point.
 ///
-/// Dettmers et al. 2022, <https://arxiv.org/abs/2208.07339>, section 3.2, in the arithmetic of bitsandbytes: inputs
-/// are rounded to float16, sums of products are whole, and the outlier columns' weights are `code · scale / 127`.
+/// Dettmers et al. 2022, <https://arxiv.org/abs/2208.07339>, section 3.2, in the arithmetic of
+/// bitsandbytes: inputs are rounded to float16, sums of products are whole, and the outlier columns'
+/// weights are `code · scale / 127`.
 final class Int8Product {
     /// 1/127² as bitsandbytes' CUDA kernel has it.
     private static final float STEP = 6.200012e-05f;
 
-    /// Products of bytes add up to whole numbers below 2²⁴, which float32 holds exactly, over this many columns.
+    /// Products of bytes add up to whole numbers below 2²⁴, which float32 holds exactly, over this many
+    /// columns.
     private static final int EXACT_COLUMNS = 1024;
 
     private Int8Product() {}

@@ -12,11 +12,11 @@ import java.util.Optional;
 
 /// LLM.int8(): whole numbers from −127 to 127 and a float32 scale for each row of a matrix.
 ///
-/// Dettmers et al. 2022, <https://arxiv.org/abs/2208.07339>; as bitsandbytes stores it, which rounds weights to
-/// float16 first.
+/// Dettmers et al. 2022, <https://arxiv.org/abs/2208.07339>; as bitsandbytes stores it, which rounds
+/// weights to float16 first.
 ///
-/// @param threshold magnitude from which inputs are multiplied apart from the others (`llm_int8_threshold`); 0 for
-///                  none, which makes inputs of any size whole numbers
+/// @param threshold magnitude from which inputs are multiplied apart from the others
+///                  (`llm_int8_threshold`); 0 for none, which makes inputs of any size whole numbers
 public record Int8Rows(double threshold) implements QuantFormat {
     static final String NAME = "int8";
 

@@ -5,7 +5,8 @@ import dev.graft.tensor.Tensor;
 
 /// 4-bit NormalFloat: 16 quantiles of the normal distribution, scaled to the largest magnitude of each block.
 ///
-/// Dettmers et al. 2023, <https://arxiv.org/abs/2305.14314>. The bytes are those of bitsandbytes' CUDA kernels.
+/// Dettmers et al. 2023, <https://arxiv.org/abs/2305.14314>. The bytes are those of bitsandbytes' CUDA
+/// kernels.
 ///
 /// @param block  numbers that share a scale
 /// @param nested whether the scales are packed too (`bnb_4bit_use_double_quant`)

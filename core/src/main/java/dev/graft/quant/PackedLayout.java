@@ -42,8 +42,8 @@ public interface PackedLayout {
         };
     }
 
-    /// A packed weight as tensors to store, by name, in the layout that its format has; they belong to the current
-    /// scope.
+    /// A packed weight as tensors to store, by name, in the layout that its format has; they belong to
+    /// the current scope.
     ///
     /// @param weight its name, ending in `.weight`
     static Map<String, Tensor> tensors(String weight, Quantised packed) {

@@ -17,8 +17,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/// Quantises a model's linear layers while it is built, one tensor at a time: beside what is packed already, no more
-/// than one layer is in memory. Everything else another factory makes.
+/// Quantises a model's linear layers while it is built, one tensor at a time: beside what is packed
+/// already, no more than one layer is in memory. Everything else another factory makes.
 ///
 /// {@snippet :
 /// var adapters = new Adapters(new Lora(8, 16, 0, Targets.allLinear()), 42);
@@ -39,9 +39,10 @@ public final class QuantisedLinears implements LinearFactory {
         this(base, format, Optional.empty(), Optional.empty());
     }
 
-    /// @param skipped     modules left as they are, by Transformers' rules for `llm_int8_skip_modules`: by the
-    ///                    beginning or end of their name, or a regular expression for the beginning. Without a
-    ///                    list that is the output embedding; with one, it is what the list says.
+    /// @param skipped     modules left as they are, by Transformers' rules for `llm_int8_skip_modules`:
+    ///                    by the beginning or end of their name, or a regular expression for the
+    ///                    beginning. Without a list that is the output embedding; with one, it is what
+    ///                    the list says.
     /// @param productType type of the products with quantised weights (`bnb_4bit_compute_dtype`); without it,
     ///                    that of the layers
     public QuantisedLinears(

@@ -8,8 +8,8 @@ import java.util.Optional;
 public sealed interface QuantizationConfig permits BitsAndBytesConfig, GraftConfig {
     QuantFormat format();
 
-    /// Modules left as they are, by the beginning or end of their name, or a regular expression for the beginning.
-    /// Without a list that is the output embedding; with one, it is what the list says.
+    /// Modules left as they are, by the beginning or end of their name, or a regular expression for the
+    /// beginning. Without a list that is the output embedding; with one, it is what the list says.
     Optional<List<String>> skipped();
 
     /// The object as it is written.
@@ -22,7 +22,8 @@ public sealed interface QuantizationConfig permits BitsAndBytesConfig, GraftConf
                 .orElseGet(() -> module.equals(BitsAndBytesConfig.HEAD));
     }
 
-    /// The configuration of whoever has a layout for the format: bitsandbytes where it has one, otherwise Graft.
+    /// The configuration of whoever has a layout for the format: bitsandbytes where it has one,
+    /// otherwise Graft.
     ///
     /// @throws IllegalArgumentException for formats that nobody stores models in
     static QuantizationConfig of(QuantFormat format, Optional<List<String>> skipped) {

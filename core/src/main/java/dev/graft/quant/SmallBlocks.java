@@ -6,8 +6,9 @@ import static dev.graft.quant.BlockCodec.unsigned;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/// Blocks of 32 weights with one float16 scale, and in the `_1` formats a float16 minimum. Four-bit numbers lie two
-/// in a byte: weight `i` in the low half of byte `i`, weight `i + 16` in its high half; fifth bits lie in an int.
+/// Blocks of 32 weights with one float16 scale, and in the `_1` formats a float16 minimum. Four-bit
+/// numbers lie two in a byte: weight `i` in the low half of byte `i`, weight `i + 16` in its high half;
+/// fifth bits lie in an int.
 public enum SmallBlocks implements BlockCodec {
     /// `d · (q − 8)`
     Q4_0(18) {
@@ -120,8 +121,8 @@ public enum SmallBlocks implements BlockCodec {
         return bytes;
     }
 
-    /// Encodes the 32 values from `values[from]` into the block at byte `at`, as the reference implementation does,
-    /// bit for bit. For Q8_0 and Q4_0.
+    /// Encodes the 32 values from `values[from]` into the block at byte `at`, as the reference
+    /// implementation does, bit for bit. For Q8_0 and Q4_0.
     ///
     /// @throws ArithmeticException when the scale of the block does not fit float16
     public void encode(float[] values, int from, MemorySegment packed, long at) {

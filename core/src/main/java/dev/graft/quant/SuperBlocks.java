@@ -6,8 +6,8 @@ import static dev.graft.quant.BlockCodec.unsigned;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/// The "K" formats: 256 weights in groups of 16 or 32, each group with a scale of a few bits that multiplies the
-/// float16 scale of the whole, and in some formats a minimum kept the same way.
+/// The "K" formats: 256 weights in groups of 16 or 32, each group with a scale of a few bits that
+/// multiplies the float16 scale of the whole, and in some formats a minimum kept the same way.
 public enum SuperBlocks implements BlockCodec {
     /// Groups of 16 with four-bit scales and minima, two-bit numbers: `d·scale·q − dmin·min`.
     Q2_K(84) {

@@ -2,7 +2,8 @@ package dev.graft.tensor;
 
 import java.util.Optional;
 
-/// Numbers kept in fewer bits than anybody computes in, and unpacked when they are needed: a quantised weight.
+/// Numbers kept in fewer bits than anybody computes in, and unpacked when they are needed: a quantised
+/// weight.
 ///
 /// It holds its memory itself, whatever scope is open, until [#close].
 public interface Packed extends AutoCloseable {
@@ -17,8 +18,8 @@ public interface Packed extends AutoCloseable {
     /// @param into float32 or bfloat16, contiguous, with as many elements as this
     void unpack(Tensor into);
 
-    /// `x` times the transpose of this matrix in the format's own arithmetic, for inference; empty where it has
-    /// none, and the product with the unpacked numbers is meant.
+    /// `x` times the transpose of this matrix in the format's own arithmetic, for inference; empty where
+    /// it has none, and the product with the unpacked numbers is meant.
     ///
     /// @param x `[rows, in]`
     /// @return  `[rows, out]`, in the type of `x`

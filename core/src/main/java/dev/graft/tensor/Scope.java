@@ -4,8 +4,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
 
-/// Braces for native memory: every tensor made while a scope is the innermost one of its thread belongs to it and is
-/// freed when it closes, unless it was handed on with [#keep] or somebody else [retains][Tensor#retain] it.
+/// Braces for native memory: every tensor made while a scope is the innermost one of its thread belongs
+/// to it and is freed when it closes, unless it was handed on with [#keep] or somebody else
+/// [retains][Tensor#retain] it.
 ///
 /// ```java
 /// try (var scope = Scope.open()) {
@@ -14,8 +15,8 @@ import java.util.function.Supplier;
 /// }
 /// ```
 ///
-/// A scope belongs to the thread that opened it, and scopes close in the reverse order of their opening. Closing one
-/// twice is an error: a second close usually means two owners.
+/// A scope belongs to the thread that opened it, and scopes close in the reverse order of their opening.
+/// Closing one twice is an error: a second close usually means two owners.
 public final class Scope implements AutoCloseable {
     private static final ThreadLocal<Scope> CURRENT = new ThreadLocal<>();
 
@@ -68,8 +69,8 @@ public final class Scope implements AutoCloseable {
         return tensor;
     }
 
-    /// Gives up this scope's hold of a tensor made in it before the scope closes; memory goes at once unless somebody
-    /// retains it.
+    /// Gives up this scope's hold of a tensor made in it before the scope closes; memory goes at once
+    /// unless somebody retains it.
     public void drop(Tensor tensor) {
         requireOpen();
         for (int i = tensors.size() - 1; i >= 0; i--) {

@@ -4,8 +4,8 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 
-/// Memory for large tensors that are made and freed again and again, such as unpacked weights: what one scope has
-/// freed, the next take of the same size gets, without a trip to the system.
+/// Memory for large tensors that are made and freed again and again, such as unpacked weights: what one
+/// scope has freed, the next take of the same size gets, without a trip to the system.
 ///
 /// A thread gets only memory it has used before itself, or that a thread which has ended has left.
 public final class Scratch implements AutoCloseable {
@@ -32,7 +32,8 @@ public final class Scratch implements AutoCloseable {
         }
     }
 
-    /// An uninitialised tensor of the current scope, as [Tensor#empty] makes. Views of it must not outlive it.
+    /// An uninitialised tensor of the current scope, as [Tensor#empty] makes. Views of it must not
+    /// outlive it.
     public synchronized Tensor take(DType dtype, Device device, long... shape) {
         long elements = 1;
         for (long size : shape) {

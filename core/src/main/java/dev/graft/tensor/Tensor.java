@@ -314,8 +314,8 @@ public final class Tensor {
         return new Tensor(handle.index_select(dim, index.handle));
     }
 
-    /// Gradient of picking rows `ids` from a table of `vocab` rows: this tensor's rows added up by id, `[vocab,
-    /// width]`.
+    /// Gradient of picking rows `ids` from a table of `vocab` rows: this tensor's rows added up by id,
+    /// `[vocab, width]`.
     public Tensor embeddingBackward(Tensor ids, long vocab) {
         return new Tensor(torch.embedding_dense_backward(handle, ids.handle, vocab, -1, false));
     }
@@ -462,8 +462,8 @@ public final class Tensor {
     /// Result of [#layerNorm]: values, and of each row its mean and `1 / √(variance + epsilon)`.
     public record LayerNorm(Tensor y, Tensor mean, Tensor inverse) {}
 
-    /// Gradients of [#layerNorm] of `x`, this tensor being the gradient of its result; of `x`, the gain and the bias
-    /// those that are wanted.
+    /// Gradients of [#layerNorm] of `x`, this tensor being the gradient of its result; of `x`, the gain
+    /// and the bias those that are wanted.
     public List<Optional<Tensor>> layerNormBackward(
             Tensor x, Tensor gain, Tensor bias, LayerNorm forward, boolean... wanted) {
         try (var weight = new TensorOptional(gain.handle);

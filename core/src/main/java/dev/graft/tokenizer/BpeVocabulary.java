@@ -13,13 +13,14 @@ import java.util.List;
 
 /// A trained byte-level BPE vocabulary, and the Hugging Face files it is kept in.
 ///
-/// The first special token both begins and ends a text (`bos_token` and `eos_token`). The tokenizer puts it in front
-/// when
+/// The first special token both begins and ends a text (`bos_token` and `eos_token`). The tokenizer puts
+/// it in front when
 /// asked for special tokens, as Llama's does; the end is added by whoever knows that a text is complete.
 ///
 /// @param specialTokens  matched whole in a text, with the first ids
 /// @param split          the regular expression that cuts a text into words before anything is merged
-/// @param tokens         the bytes of each token, by id: special tokens, the 256 bytes, then one token a merge
+/// @param tokens         the bytes of each token, by id: special tokens, the 256 bytes, then one token a
+///                       merge
 /// @param merges         in the order they were learnt, which is the order they are applied in
 public record BpeVocabulary(List<String> specialTokens, String split, List<byte[]> tokens, List<Merge> merges) {
     /// Two token ids that become one.
@@ -147,8 +148,8 @@ public record BpeVocabulary(List<String> specialTokens, String split, List<byte[
                 .put("chat_template", chatTemplate);
     }
 
-    /// The bytes in GPT-2's alphabet, in which every byte is a visible character: those of Latin-1 that can be seen
-    /// stand
+    /// The bytes in GPT-2's alphabet, in which every byte is a visible character: those of Latin-1 that
+    /// can be seen stand
     /// for themselves, the others for the characters from U+0100 on, so a space is `Ġ`.
     private static String spelled(byte[] token) {
         var text = new StringBuilder();

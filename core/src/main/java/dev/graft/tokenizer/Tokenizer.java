@@ -79,9 +79,10 @@ public final class Tokenizer implements AutoCloseable {
 
     /// Reads the tokenizer of a model.
     ///
-    /// @param path  a model directory holding `tokenizer.json` or SentencePiece's `tokenizer.model`, or one of
-    ///              these files itself (`tokenizer_config.json` and the other small files are read from beside
-    ///              it); or a model in a `.gguf` file, or a llama2.c `.bin` with its `tok*.bin` beside it
+    /// @param path  a model directory holding `tokenizer.json` or SentencePiece's `tokenizer.model`, or
+    ///              one of these files itself (`tokenizer_config.json` and the other small files are
+    ///              read from beside it); or a model in a `.gguf` file, or a llama2.c `.bin` with its
+    ///              `tok*.bin` beside it
     public static Tokenizer load(Path path) {
         return load(path, Optional.empty());
     }
@@ -203,8 +204,8 @@ public final class Tokenizer implements AutoCloseable {
         return stopIds;
     }
 
-    /// The tokens that mean something rather than say it, such as `<|im_end|>`, with how they are written: text that
-    /// is written so becomes them.
+    /// The tokens that mean something rather than say it, such as `<|im_end|>`, with how they are
+    /// written: text that is written so becomes them.
     public Map<Integer, String> specialTokens() {
         return special;
     }

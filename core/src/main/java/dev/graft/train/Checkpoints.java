@@ -45,8 +45,8 @@ public final class Checkpoints {
 
     /// @param directory of all checkpoints of the run
     /// @param identity  what the run is, by name; compared on resuming
-    /// @param extras    writes more files into each checkpoint, such as the adapter in its shipping format; gets
-    ///                  the folder and the step
+    /// @param extras    writes more files into each checkpoint, such as the adapter in its shipping
+    ///                  format; gets the folder and the step
     public Checkpoints(Path directory, Map<String, String> identity, ObjIntConsumer<Path> extras) {
         this.directory = directory;
         this.identity = new LinkedHashMap<>(identity);

@@ -12,11 +12,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/// `metrics.jsonl`: one JSON object a logged step, each line written whole as it happens; steps after which the
-/// held-out rows were asked are always logged.
+/// `metrics.jsonl`: one JSON object a logged step, each line written whole as it happens; steps after
+/// which the held-out rows were asked are always logged.
 ///
-/// A logged value is the mean over the steps since the line before, except `grad_norm` and `learning_rate`, which are
-/// those of the step itself. A resumed run first drops the lines after its checkpoint.
+/// A logged value is the mean over the steps since the line before, except `grad_norm` and
+/// `learning_rate`, which are those of the step itself. A resumed run first drops the lines after its
+/// checkpoint.
 public final class MetricsFile implements TrainingEvent.Listener {
     private final Path file;
     private final int loggingSteps;
@@ -31,7 +32,8 @@ public final class MetricsFile implements TrainingEvent.Listener {
         this.loggingSteps = loggingSteps;
     }
 
-    /// Drops the lines of steps after `step`, which a resumed run will write again, and what a crash left half-written.
+    /// Drops the lines of steps after `step`, which a resumed run will write again, and what a crash
+    /// left half-written.
     public void rewindTo(int step) {
         if (!Files.exists(file)) {
             return;

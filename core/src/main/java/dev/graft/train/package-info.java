@@ -2,6 +2,6 @@
 ///
 /// May import: everything below but `peft` and `generate`.
 ///
-/// To add to it: a fine-tuning method is an objective, a factory of layers and a source of batches handed to the one
-/// loop.
+/// To add to it: a fine-tuning method is an objective, a factory of layers and a source of batches
+/// handed to the one loop.
 package dev.graft.train;

@@ -20,9 +20,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/// What a projection can hold beside its weight and two factors: magnitudes (DoRA), a bias on the second factor, and
-/// rows of its own. Also the head and the embedding with such changes. The oracle is libtorch's autograd over the
-/// formulas written out.
+/// What a projection can hold beside its weight and two factors: magnitudes (DoRA), a bias on the second
+/// factor, and rows of its own. Also the head and the embedding with such changes. The oracle is
+/// libtorch's autograd over the formulas written out.
 class ChangedProjectionTest extends ScopedTest {
     private static final long SEED = 7;
     private static final double SCALE = 1.3;

@@ -226,7 +226,8 @@ final class GradientCheck {
     }
 
     /// In float32 the largest difference counts, in units of the expected tensor's root mean square; in
-    /// bfloat16, whose rounding is coarse and known, the norm of all differences in units of the expected norm.
+    /// bfloat16, whose rounding is coarse and known, the norm of all differences in units of the
+    /// expected norm.
     private void assertClose(String what, Tensor found, Tensor expected, double tolerance) {
         assertThat(found).as(what + " is there").isNotNull();
         assertThat(found.shape()).as("shape of " + what).containsExactly(expected.shape());

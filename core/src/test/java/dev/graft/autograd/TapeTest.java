@@ -45,7 +45,8 @@ class TapeTest extends ScopedTest {
         return new Weight.Frozen(GradientCheck.random(seed, shape).mul(0.3));
     }
 
-    /// A block as transformers have them: norm, attention and a gated unit, with LoRA and dropout on a frozen base.
+    /// A block as transformers have them: norm, attention and a gated unit, with LoRA and dropout on a
+    /// frozen base.
     private BiFunction<Tape, Value, Value> block(int id) {
         Weight gain = frozen(id, WIDTH);
         Projection q = lora(10 * id);

@@ -17,7 +17,12 @@ class QuantizedCommandsTest {
     private Path folder;
 
     @ParameterizedTest
-    @ValueSource(strings = {"--load-in-4bit --bnb-4bit-quant-type nf4 --bnb-4bit-use-double-quant", "--load-in-8bit", "--int8-head"})
+    @ValueSource(
+            strings = {
+                "--load-in-4bit --bnb-4bit-quant-type nf4 --bnb-4bit-use-double-quant",
+                "--load-in-8bit",
+                "--int8-head"
+            })
     void aModelIsQuantisedWhileItIsLoaded(String options) {
         Path model = TinyModel.in(folder);
         Ran plain = Ran.graft("generate", model, "--prompt", "hello", "--max-new-tokens", 3, "--dtype", "float32");

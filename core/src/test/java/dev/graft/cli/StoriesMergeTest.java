@@ -18,7 +18,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// Merging into a model that somebody trained: how far rounding moves its predictions. `docs/merging.md` has the table.
+/// Merging into a model that somebody trained: how far rounding moves its predictions. `docs/merging.md`
+/// has the table.
 class StoriesMergeTest {
     @TempDir
     Path folder;

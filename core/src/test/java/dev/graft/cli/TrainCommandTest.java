@@ -398,7 +398,8 @@ class TrainCommandTest {
         assertThat(both.err()).contains("give one of them");
     }
 
-    /// Runs the recipe with one more option (`--…`) or setting and expects exit code 1, these words and no stack trace.
+    /// Runs the recipe with one more option (`--…`) or setting and expects exit code 1, these words and
+    /// no stack trace.
     private void requireFault(String change, String... words) {
         List<Object> command = new ArrayList<>(List.of("train", recipe));
         if (change != null) {

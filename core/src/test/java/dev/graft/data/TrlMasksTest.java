@@ -63,8 +63,8 @@ class TrlMasksTest {
         }
     }
 
-    /// Transformers marks nothing of an answer whose first character is a space that the tokenizer leaves out of its
-    /// offsets; a model would not learn it. Here it is learnt whole.
+    /// Transformers marks nothing of an answer whose first character is a space that the tokenizer
+    /// leaves out of its offsets; a model would not learn it. Here it is learnt whole.
     @Test
     void answersThatBeginWithASpaceAreLearntToo() throws IOException {
         assertThat(Goldens.ints(GOLDEN.path("spaced_marks"))).containsOnly(0);
@@ -72,8 +72,8 @@ class TrlMasksTest {
         assertThat(decoded(ours, ours.labels())).isEqualTo(" world<|im_end|>");
     }
 
-    /// `completion_only_loss` on conversations without marks: TRL also learns the line break behind the end of a turn,
-    /// which is never generated, and what the user says in a completion of several turns.
+    /// `completion_only_loss` on conversations without marks: TRL also learns the line break behind the
+    /// end of a turn, which is never generated, and what the user says in a completion of several turns.
     @Test
     void completionsOfConversations() throws IOException {
         String[] extra = {"\n", "\n", "\n<|im_start|>user\nb<|im_end|>\n<|im_start|>assistant\n\n"};

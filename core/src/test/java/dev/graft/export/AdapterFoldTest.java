@@ -22,8 +22,8 @@ class AdapterFoldTest {
         return Tensor.of(values, rows, columns);
     }
 
-    /// ΔW = diag(3, 4) and 12 elsewhere: the best of rank 1 keeps 12, and leaves √(3² + 4²) = 5 of √(3² + 4² + 12²) =
-    /// 13.
+    /// ΔW = diag(3, 4) and 12 elsewhere: the best of rank 1 keeps 12, and leaves √(3² + 4²) = 5 of √(3²
+    /// + 4² + 12²) = 13.
     @Test
     void leavesWhatAPencilSays() {
         try (Scope scope = Scope.open()) {

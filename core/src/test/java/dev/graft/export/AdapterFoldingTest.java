@@ -29,7 +29,8 @@ class AdapterFoldingTest {
                 .asText());
     }
 
-    /// Through the factors (plain), through the whole matrix (DoRA), and where matrices lie the other way round.
+    /// Through the factors (plain), through the whole matrix (DoRA), and where matrices lie the other
+    /// way round.
     @ParameterizedTest
     @CsvSource({
         "llama-tiny, train/lora/adapter-final, 4",

@@ -36,8 +36,8 @@ class CombinationTest {
                 .containsExactly(-8, -16);
     }
 
-    /// Half of four elements are kept: {4, -3} of the first, {-5, 2} of the second. Of the second element both votes
-    /// are there (-3 + 2 < 0), so only -3 counts; the fourth has nobody left.
+    /// Half of four elements are kept: {4, -3} of the first, {-5, 2} of the second. Of the second
+    /// element both votes are there (-3 + 2 < 0), so only -3 counts; the fourth has nobody left.
     @Test
     void tiesTrimsElectsAndAveragesThoseWhoAgree() {
         assertThat(combine(

@@ -120,8 +120,8 @@ class GgufExportTest {
                                 "gelu_pytorch_tanh")));
     }
 
-    /// llama.cpp takes the long divisors when its context, here 256 tokens, is longer than `original`; Graft when the
-    /// text is.
+    /// llama.cpp takes the long divisors when its context, here 256 tokens, is longer than `original`;
+    /// Graft when the text is.
     private static Map<String, Object> longRope(int original) {
         return Map.of(
                 "model_type",

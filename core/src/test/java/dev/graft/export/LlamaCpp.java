@@ -58,8 +58,8 @@ final class LlamaCpp {
         }
     }
 
-    /// The hidden state of a text's last token after the last norm, scaled to length one. (This binding applies no
-    /// adapter here.)
+    /// The hidden state of a text's last token after the last norm, scaled to length one. (This binding
+    /// applies no adapter here.)
     static float[] lastHidden(Path file, String text) {
         try (LlamaModel model = new LlamaModel(
                 parameters(file, Optional.empty()).enableEmbedding().setPoolingType(PoolingType.LAST))) {

@@ -18,8 +18,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 
-/// A model folder of any family with random weights, gains and biases included, and a byte-level tokenizer whose tokens
-/// are the letters.
+/// A model folder of any family with random weights, gains and biases included, and a byte-level
+/// tokenizer whose tokens are the letters.
 final class RandomModel {
     static final int VOCABULARY = 29;
 

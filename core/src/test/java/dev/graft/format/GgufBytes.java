@@ -9,7 +9,8 @@ import java.nio.charset.StandardCharsets;
 final class GgufBytes {
     private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
 
-    /// A file of one metadata text and two F32 tensors, of 4 and 3 elements, the second at byte 32 of the data.
+    /// A file of one metadata text and two F32 tensors, of 4 and 3 elements, the second at byte 32 of
+    /// the data.
     static byte[] valid() {
         return new GgufBytes()
                 .start(3, 2, 1)

@@ -28,7 +28,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class SafetensorsTest {
-    /// What we refuse although the Python library reads it: the specification forbids it, or does not know it.
+    /// What we refuse although the Python library reads it: the specification forbids it, or does not
+    /// know it.
     private static final Set<String> STRICTER = Set.of(
             " {}",
             "{\"__metadata__\":null}",

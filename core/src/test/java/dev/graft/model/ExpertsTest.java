@@ -70,7 +70,8 @@ class ExpertsTest {
         }
     }
 
-    /// Experts' matrices put on top of one another, gate before up, under the names Transformers has in memory.
+    /// Experts' matrices put on top of one another, gate before up, under the names Transformers has in
+    /// memory.
     private static List<Part> stacked(List<Part> parts, Safetensors file, Arena arena) {
         Map<String, List<String>> stacks = new TreeMap<>();
         List<Part> result = new ArrayList<>();

@@ -89,7 +89,8 @@ class Gpt2Test extends ArchitectureContract {
         }
     }
 
-    /// Of one head width 4, scores are halved; unscaled they are not, and layer 1 of a scaled model halves them again.
+    /// Of one head width 4, scores are halved; unscaled they are not, and layer 1 of a scaled model
+    /// halves them again.
     @ParameterizedTest
     @CsvSource({"false, false", "true, true", "false, true"})
     void everyWayToScaleScoresIsAnother(boolean byWidth, boolean byLayer) {

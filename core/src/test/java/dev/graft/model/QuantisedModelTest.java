@@ -35,7 +35,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/// Model folders that Transformers and bitsandbytes saved in 4 and 8 bits (`scripts/goldens_quant_models.py`).
+/// Model folders that Transformers and bitsandbytes saved in 4 and 8 bits
+/// (`scripts/goldens_quant_models.py`).
 class QuantisedModelTest {
     /// What float32 sums in another order differ by, at logits of up to 6.
     private static final double TOLERANCE = 3e-5;

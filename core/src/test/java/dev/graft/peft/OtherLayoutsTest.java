@@ -29,8 +29,9 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/// Adapters of layers that do not lie in files as PEFT sees them: GPT-2's, stored `[in, out]`, and experts, which
-/// Transformers stacks. The adapters under `goldens/` were made by PEFT with `scripts/goldens_gpt2_moe.py`.
+/// Adapters of layers that do not lie in files as PEFT sees them: GPT-2's, stored `[in, out]`, and
+/// experts, which Transformers stacks. The adapters under `goldens/` were made by PEFT with
+/// `scripts/goldens_gpt2_moe.py`.
 class OtherLayoutsTest {
     private static final Lora EXPERTS = new Lora(2, 6, 0, Targets.names("q_proj"))
             .withTargetParameters("mlp.experts.gate_up_proj", "mlp.experts.down_proj", "gate.weight");

@@ -24,7 +24,8 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// What every way of adapting a model must do. Where a change could hide behind factors of zero, they are moved first.
+/// What every way of adapting a model must do. Where a change could hide behind factors of zero, they
+/// are moved first.
 abstract class PeftMethodContract {
     static final int[] IDS = {1, 53, 39, 88, 67, 12, 55, 20, 78, 43, 55, 88, 37};
 
@@ -39,8 +40,8 @@ abstract class PeftMethodContract {
         return Models.TINY;
     }
 
-    /// Whether gradients are the slopes of the loss without dropout; not so where PEFT holds something constant on the
-    /// way back.
+    /// Whether gradients are the slopes of the loss without dropout; not so where PEFT holds something
+    /// constant on the way back.
     boolean gradientsAreSlopes() {
         return settings().dropout() == 0 && !settings().useDora();
     }
@@ -155,8 +156,8 @@ abstract class PeftMethodContract {
         }
     }
 
-    /// A small step against each gradient lowers the loss by as much as its square says, and the way back is the same
-    /// when blocks are run again for it.
+    /// A small step against each gradient lowers the loss by as much as its square says, and the way
+    /// back is the same when blocks are run again for it.
     @Test
     void gradientsLeadDownhill() {
         try (LanguageModel model = over(new Adapters(settings(), 1))) {

@@ -24,8 +24,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/// Which modules PEFT adapts with which rank, what it writes for a configuration, and what Python's `re` matches, each
-/// against a table made by the real ones (`scripts/goldens_peft.py`).
+/// Which modules PEFT adapts with which rank, what it writes for a configuration, and what Python's `re`
+/// matches, each against a table made by the real ones (`scripts/goldens_peft.py`).
 class PeftRulesTest {
     private static final JsonNode SELECTION = Goldens.json("peft/selection.json");
     private static final JsonNode CONFIGS = Goldens.json("peft/configs.json");

@@ -17,7 +17,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
-/// The template is taken from the file that Transformers takes it from; see `scripts/goldens_template_files.py`.
+/// The template is taken from the file that Transformers takes it from; see
+/// `scripts/goldens_template_files.py`.
 class TemplateFilesTest {
     private static final List<Message> HI = List.of(new Message("user", "hi"));
 
@@ -60,7 +61,8 @@ class TemplateFilesTest {
         }
     }
 
-    /// Transformers reads it for processors only; to a model that has its template nowhere else it is better than none.
+    /// Transformers reads it for processors only; to a model that has its template nowhere else it is
+    /// better than none.
     @Test
     void chatTemplateJsonIsTheLastResort() throws IOException {
         TinyTokenizer.copyTo(folder);

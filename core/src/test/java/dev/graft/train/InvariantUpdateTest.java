@@ -23,8 +23,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/// How documents are cut into batches and micro-batches, and in which order they come, does not change the update:
-/// only the order in which float32 sums are added changes.
+/// How documents are cut into batches and micro-batches, and in which order they come, does not change
+/// the update: only the order in which float32 sums are added changes.
 class InvariantUpdateTest {
     private static final List<Tokenized> DOCUMENTS = TinyRuns.documents(8, 7);
     private static final int ALL_TOKENS =

@@ -22,8 +22,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/// Every way of adapting beside PEFT (`scripts/goldens_peft.py`): the logits of PEFT's adapters, 20 steps of training
-/// from PEFT's start (loss within 2e-5, gradient norm within 1e-4 of itself, final weights within 6e-5), and the files.
+/// Every way of adapting beside PEFT (`scripts/goldens_peft.py`): the logits of PEFT's adapters, 20
+/// steps of training from PEFT's start (loss within 2e-5, gradient norm within 1e-4 of itself, final
+/// weights within 6e-5), and the files.
 class PeftTrainingTest {
     private static final JsonNode RUNS = Goldens.json("peft/runs.json").path("runs");
 

@@ -15,10 +15,11 @@ import dev.graft.tensor.Device;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/// Twenty LoRA steps on a 4-bit base beside PEFT and bitsandbytes in float32 (`scripts/goldens_quant_models.py`).
+/// Twenty LoRA steps on a 4-bit base beside PEFT and bitsandbytes in float32
+/// (`scripts/goldens_quant_models.py`).
 ///
-/// Both read the same packed bytes and unpack them to the same numbers, so what differs is the order of float32 sums,
-/// as
+/// Both read the same packed bytes and unpack them to the same numbers, so what differs is the order of
+/// float32 sums, as
 /// in [ReferenceTrainingTest], whose tolerances hold here too.
 class QloraReferenceTest {
     private static final JsonNode TRAIN = Goldens.json("quant/train/train.json");

@@ -74,8 +74,8 @@ class ReferenceTrainingTest {
         follow(model, run, false);
     }
 
-    /// Trains beside a recorded run and compares each step. Norms are compared to a ten thousandth of themselves, at
-    /// least of 1.
+    /// Trains beside a recorded run and compares each step. Norms are compared to a ten thousandth of
+    /// themselves, at least of 1.
     static void follow(LanguageModel model, JsonNode run, boolean recompute) {
         double[] losses = Goldens.doubles(run.path("loss"));
         double[] norms = Goldens.doubles(run.path("gradient_norm"));

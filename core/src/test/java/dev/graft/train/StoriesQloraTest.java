@@ -27,8 +27,8 @@ import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
-/// LoRA on a trained model as it is and in 4 bits, on Shakespeare. The whole run, of 300 steps, is in docs/log.md;
-/// this is its beginning.
+/// LoRA on a trained model as it is and in 4 bits, on Shakespeare. The whole run, of 300 steps, is in
+/// docs/log.md; this is its beginning.
 class StoriesQloraTest {
     private static final int STEPS = 15;
 

@@ -128,8 +128,8 @@ class StoriesTrainingTest {
         return HeldOut.of(model, batches().inOrder()).loss();
     }
 
-    /// The rows of the golden batch without their padding, each a document; the reference's `labels[i]` is what
-    /// comes after `input_ids[i]`.
+    /// The rows of the golden batch without their padding, each a document; the reference's `labels[i]`
+    /// is what comes after `input_ids[i]`.
     private Batches batches() {
         JsonNode batch = goldens.path("batch");
         List<Tokenized> documents = new ArrayList<>();

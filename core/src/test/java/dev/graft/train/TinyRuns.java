@@ -26,7 +26,8 @@ final class TinyRuns {
         return Models.load(Models.TINY, LinearFactory.trainable());
     }
 
-    /// With an adapter on every linear layer, both factors random, so that every gradient is there from the start.
+    /// With an adapter on every linear layer, both factors random, so that every gradient is there from
+    /// the start.
     static LanguageModel lora(double dropout) {
         Lora settings = new Lora(4, 8, dropout, Targets.allLinear()).with(Lora.Init.RANDOM);
         return Models.load(Models.TINY, new Adapters(settings, 1).over(LinearFactory.frozen()));

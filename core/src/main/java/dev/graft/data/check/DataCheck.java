@@ -20,8 +20,8 @@ import java.util.TreeMap;
 
 /// Holds the rows of a run against everything that is known to spoil one, before it begins.
 ///
-/// Tokens are taken from the data set, that is from the cache; texts are read once more, by all cores. Only held-out
-/// rows are kept in memory.
+/// Tokens are taken from the data set, that is from the cache; texts are read once more, by all cores.
+/// Only held-out rows are kept in memory.
 public final class DataCheck {
     private static final double NEARLY = 0.8;
 

@@ -19,7 +19,8 @@ import java.util.TreeSet;
 import java.util.function.IntPredicate;
 import java.util.stream.Collectors;
 
-/// What is wrong with rows as texts: they are read once more, because their tokens no longer tell what was text.
+/// What is wrong with rows as texts: they are read once more, because their tokens no longer tell what
+/// was text.
 final class TextLints {
     private final SpecialTexts special;
     private final Places written = new Places();

@@ -9,7 +9,8 @@ import java.nio.file.PathMatcher;
 import java.util.List;
 import java.util.stream.Stream;
 
-/// What a path of a recipe stands for: a file, all files of rows below a folder, or those that a pattern matches.
+/// What a path of a recipe stands for: a file, all files of rows below a folder, or those that a pattern
+/// matches.
 ///
 /// Files come sorted by their path, so that the order is the same on every machine. Hidden files, and in a
 /// folder those of no known format, are passed over.
@@ -20,8 +21,8 @@ public final class InputFiles {
 
     /// The files of `path`, at least one.
     ///
-    /// @param path  a file, a folder, or a pattern such as `data/*.jsonl` or `data/**/part-?.parquet`, in which
-    ///              `**` stands for any number of folders
+    /// @param path  a file, a folder, or a pattern such as `data/*.jsonl` or `data/**/part-?.parquet`,
+    ///              in which `**` stands for any number of folders
     public static List<Path> of(String path) {
         int pattern = firstPatternCharacter(path);
         if (pattern < 0 || exists(path)) {

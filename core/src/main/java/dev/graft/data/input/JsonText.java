@@ -10,7 +10,8 @@ import com.fasterxml.jackson.databind.cfg.JsonNodeFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
-/// How rows of JSON are read: a key given twice is a fault, numbers stay exact, strings may be as long as a row.
+/// How rows of JSON are read: a key given twice is a fault, numbers stay exact, strings may be as long
+/// as a row.
 final class JsonText {
     static final JsonMapper MAPPER = JsonMapper.builder(JsonFactory.builder()
                     .streamReadConstraints(StreamReadConstraints.builder()

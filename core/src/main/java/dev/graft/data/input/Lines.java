@@ -11,8 +11,8 @@ import java.util.Optional;
 
 /// The lines of a UTF-8 stream with their numbers, read one at a time; `\n` and `\r\n` end a line.
 ///
-/// A line longer than [#LONGEST] is passed over without being kept and said to be too long, so that memory stays
-/// bounded whatever the file holds.
+/// A line longer than [#LONGEST] is passed over without being kept and said to be too long, so that
+/// memory stays bounded whatever the file holds.
 final class Lines implements Closeable {
     /// Bytes a row may have: far more than a model reads, and little enough to hold a few of them.
     static final int LONGEST = 64 << 20;

@@ -4,8 +4,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 
 /// One row as it stands in a file, before anybody asks what it means.
 ///
-/// Its number is what an editor shows: the line at which it begins in JSONL, CSV, TSV and text, the element of
-/// a JSON array, the row of a Parquet file, each counted from 1.
+/// Its number is what an editor shows: the line at which it begins in JSONL, CSV, TSV and text, the
+/// element of a JSON array, the row of a Parquet file, each counted from 1.
 public sealed interface RawRow {
     int number();
 

@@ -7,7 +7,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
-/// Tab-separated values as IANA's `text/tab-separated-values` defines them: a row a line, quotes mean nothing.
+/// Tab-separated values as IANA's `text/tab-separated-values` defines them: a row a line, quotes mean
+/// nothing.
 final class TsvRows implements RowReader {
     private final Lines lines;
     private Header header;

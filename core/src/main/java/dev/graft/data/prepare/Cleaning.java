@@ -14,11 +14,11 @@ import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.TreeMap;
 
-/// Goes through rows once and says of each whether it stays, and how it is written then. Everything it does to a row
-/// is a [Note], so that nothing goes without a reason.
+/// Goes through rows once and says of each whether it stays, and how it is written then. Everything it
+/// does to a row is a [Note], so that nothing goes without a reason.
 ///
-/// A row is first normalised, then held against the limits, then searched for personal data, and last compared with
-/// the rows kept before it; of rows that are alike the first stays.
+/// A row is first normalised, then held against the limits, then searched for personal data, and last
+/// compared with the rows kept before it; of rows that are alike the first stays.
 public final class Cleaning {
     private final Options options;
     private final Optional<NearDuplicates> near;

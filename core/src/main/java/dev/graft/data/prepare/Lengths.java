@@ -50,7 +50,8 @@ public final class Lengths {
     /// A bar of a histogram: rows of `from` to `to`, both included.
     public record Bar(int from, int to, int rows) {}
 
-    /// At most `most` bars of one round width (1, 2 or 5 times a power of ten) from the shortest to the longest.
+    /// At most `most` bars of one round width (1, 2 or 5 times a power of ten) from the shortest to the
+    /// longest.
     public List<Bar> bars(int most) {
         List<Bar> bars = new ArrayList<>();
         if (count == 0) {

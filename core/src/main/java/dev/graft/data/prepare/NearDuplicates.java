@@ -9,12 +9,12 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
-/// Texts met so far, and which of them a new one nearly repeats: MinHash signatures in bands (Broder 1997; Indyk and
-/// Motwani 1998), every candidate checked by its exact Jaccard similarity, so that nothing is called a duplicate on
-/// the strength of a hash.
+/// Texts met so far, and which of them a new one nearly repeats: MinHash signatures in bands (Broder
+/// 1997; Indyk and Motwani 1998), every candidate checked by its exact Jaccard similarity, so that
+/// nothing is called a duplicate on the strength of a hash.
 ///
-/// The bands are chosen so that a pair exactly at the threshold is found with a probability of 99.5 %; pairs above it
-/// more surely. Not for several threads; [#sketch] is.
+/// The bands are chosen so that a pair exactly at the threshold is found with a probability of 99.5 %;
+/// pairs above it more surely. Not for several threads; [#sketch] is.
 public final class NearDuplicates {
     private static final int HASHES = 128;
     private static final double FOUND = 0.995;
@@ -25,8 +25,8 @@ public final class NearDuplicates {
     private final List<Shingles> texts = new ArrayList<>();
     private final List<Map<Long, List<Integer>>> bands = new ArrayList<>();
 
-    /// @param threshold Jaccard similarity of runs of three words from which two texts count as nearly the same,
-    ///                  more than 0 and at most 1; 0.8 is usual
+    /// @param threshold Jaccard similarity of runs of three words from which two texts count as nearly
+    ///                  the same, more than 0 and at most 1; 0.8 is usual
     public NearDuplicates(double threshold) {
         if (!(threshold > 0 && threshold <= 1)) {
             throw new IllegalArgumentException(

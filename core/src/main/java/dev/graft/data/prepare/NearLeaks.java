@@ -11,10 +11,11 @@ import java.util.TreeMap;
 
 /// Held-out texts, and which of them another text nearly repeats.
 ///
-/// Texts are compared as [NearDuplicates] does, but for two things. Runs of words that many of the held-out texts
-/// share (an instruction that stands in every prompt) say nothing about two of them and do not count. And the search
-/// is exact, because only the held-out texts are kept: of a pair above the threshold the text has at least one of any
-/// `|E| - ⌈t·|E|⌉ + 1` runs of the held-out one, and these are looked up.
+/// Texts are compared as [NearDuplicates] does, but for two things. Runs of words that many of the
+/// held-out texts share (an instruction that stands in every prompt) say nothing about two of them and
+/// do not count. And the search is exact, because only the held-out texts are kept: of a pair above the
+/// threshold the text has at least one of any `|E| - ⌈t·|E|⌉ + 1` runs of the held-out one, and these
+/// are looked up.
 public final class NearLeaks {
     /// Runs in more of the held-out texts than this share of them, and than this number, do not count.
     private static final double COMMON_SHARE = 0.1;

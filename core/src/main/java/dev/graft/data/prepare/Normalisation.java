@@ -14,16 +14,16 @@ public enum Normalisation {
             return text.indexOf('\r') < 0 ? text : text.replace("\r\n", "\n").replace('\r', '\n');
         }
     },
-    /// Control characters but tab and line breaks, byte order marks and zero-width spaces go. Joiners stay: emoji and
-    /// several scripts need them.
+    /// Control characters but tab and line breaks, byte order marks and zero-width spaces go. Joiners
+    /// stay: emoji and several scripts need them.
     CONTROL {
         @Override
         String of(String text) {
             return INVISIBLE.matcher(text).replaceAll("");
         }
     },
-    /// Canonical composition of Unicode: `e` and a combining accent become `é`. After the invisible characters are
-    /// gone, which could stand between the two.
+    /// Canonical composition of Unicode: `e` and a combining accent become `é`. After the invisible
+    /// characters are gone, which could stand between the two.
     NFC {
         @Override
         String of(String text) {
@@ -32,7 +32,8 @@ public enum Normalisation {
                     : Normalizer.normalize(text, Normalizer.Form.NFC);
         }
     },
-    /// Spaces of other widths become plain ones, spaces at the ends of lines go, and of several empty lines one stays.
+    /// Spaces of other widths become plain ones, spaces at the ends of lines go, and of several empty
+    /// lines one stays.
     SPACES {
         @Override
         String of(String text) {

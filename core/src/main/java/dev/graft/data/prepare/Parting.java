@@ -10,8 +10,9 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 
-/// Parts rows into train, validation and test: what belongs together stays together, and every label has its share in
-/// every part as nearly as that allows. The same rows, options and seed give the same parts on every machine.
+/// Parts rows into train, validation and test: what belongs together stays together, and every label has
+/// its share in every part as nearly as that allows. The same rows, options and seed give the same parts
+/// on every machine.
 public final class Parting {
     private final Together together;
     private final List<String> labels = new ArrayList<>();
@@ -46,8 +47,8 @@ public final class Parting {
                 .count();
     }
 
-    /// Chooses a part for every row. Groups go, the largest first and otherwise in a random order, where the rows of
-    /// their labels are missing most.
+    /// Chooses a part for every row. Groups go, the largest first and otherwise in a random order, where
+    /// the rows of their labels are missing most.
     ///
     /// @param sizes rows wanted in each part; they add up to [#rows]
     /// @return the part of every row
@@ -78,8 +79,8 @@ public final class Parting {
         return parts;
     }
 
-    /// The part with room for the group in which the labels of its rows are wanted most; without room anywhere, the one
-    /// with the most room left.
+    /// The part with room for the group in which the labels of its rows are wanted most; without room
+    /// anywhere, the one with the most room left.
     private int best(List<Integer> group, Map<String, double[]> wanted, double[] room) {
         int best = -1;
         double most = 0;
@@ -109,8 +110,8 @@ public final class Parting {
         return groups;
     }
 
-    /// Rows in each part from shares of all: the largest remainders are rounded up, and no part that is wanted stays
-    /// empty where there are rows enough.
+    /// Rows in each part from shares of all: the largest remainders are rounded up, and no part that is
+    /// wanted stays empty where there are rows enough.
     public static long[] sizes(double[] shares, long rows) {
         double sum = Arrays.stream(shares).sum();
         if (Arrays.stream(shares).anyMatch(share -> !(share >= 0)) || !(Math.abs(sum - 1) < 1e-9)) {

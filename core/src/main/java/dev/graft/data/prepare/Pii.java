@@ -10,8 +10,8 @@ import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/// Personal data and secrets that have a form: what a pattern finds, and a check where the form has one. Names and
-/// street addresses have none and are not found.
+/// Personal data and secrets that have a form: what a pattern finds, and a check where the form has one.
+/// Names and street addresses have none and are not found.
 ///
 /// The order is the precedence where two overlap: a card number is not also a telephone number.
 public enum Pii {

@@ -12,8 +12,8 @@ import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.TreeMap;
 
-/// What a pass over rows finds out about them: lengths, repetitions, odd texts, columns and how their values are
-/// spread. Nothing is judged here.
+/// What a pass over rows finds out about them: lengths, repetitions, odd texts, columns and how their
+/// values are spread. Nothing is judged here.
 public final class Profile {
     /// Columns with more different values are not categories.
     private static final int MOST_CATEGORIES = 200;

@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.UnaryOperator;
 
-/// The texts inside a row of any shape: its strings, in the order they stand in, but for those that only say who
-/// speaks or what something is.
+/// The texts inside a row of any shape: its strings, in the order they stand in, but for those that only
+/// say who speaks or what something is.
 public final class RowTexts {
     private static final Set<String> LABELS = Set.of("role", "from", "type", "id", "tool_call_id", "name");
 
@@ -37,7 +37,8 @@ public final class RowTexts {
         return String.join("\n", texts);
     }
 
-    /// What stands under one key: a string as it is, a number or truth value as it is written, the texts of a list.
+    /// What stands under one key: a string as it is, a number or truth value as it is written, the texts
+    /// of a list.
     public static String value(ObjectNode row, String key) {
         JsonNode value = row.get(key);
         if (value == null || value.isNull()) {

@@ -4,13 +4,14 @@ import java.lang.Character.UnicodeScript;
 import java.util.Arrays;
 import java.util.Set;
 
-/// A text as the set of its runs of [#WORDS] words, each a 64-bit hash: what two texts share is what their sets share.
+/// A text as the set of its runs of [#WORDS] words, each a 64-bit hash: what two texts share is what
+/// their sets share.
 ///
-/// Words are runs of letters and digits in lower case; in scripts written without spaces every character is a word.
-/// A text with fewer words is one run, a text without words is itself.
+/// Words are runs of letters and digits in lower case; in scripts written without spaces every character
+/// is a word. A text with fewer words is one run, a text without words is itself.
 final class Shingles {
-    /// Words of a run. Five are usual for web pages; rows of instructions are short, and in ten words one that differs
-    /// would leave one run of five alike.
+    /// Words of a run. Five are usual for web pages; rows of instructions are short, and in ten words
+    /// one that differs would leave one run of five alike.
     static final int WORDS = 3;
 
     private final long[] sorted;

@@ -12,8 +12,10 @@ import java.util.Set;
 ///
 /// @param characters       Unicode code points
 /// @param words            runs of what is not white space
-/// @param letterShare      of the code points that are not white space, those that are letters; 1 for an empty text
-/// @param repeatedLines    of the lines that are not empty, those that stood there before (Gopher, Rae et al. 2021)
+/// @param letterShare      of the code points that are not white space, those that are letters; 1 for an
+///                         empty text
+/// @param repeatedLines    of the lines that are not empty, those that stood there before (Gopher, Rae
+///                         et al. 2021)
 /// @param repeatedPhrases  of the runs of four words, those that stood there before
 /// @param oddCharacters    controls, replacement characters, private use, unassigned, half surrogate pairs
 /// @param mojibake         places that look like UTF-8 read in another encoding

@@ -2,5 +2,6 @@
 ///
 /// May import: `tokenizer` and what [dev.graft.data] holds.
 ///
-/// To add to it: one kind of personal data is one constant of `Pii`, one normalisation one of `Normalisation`.
+/// To add to it: one kind of personal data is one constant of `Pii`, one normalisation one of
+/// `Normalisation`.
 package dev.graft.data.prepare;

@@ -7,8 +7,9 @@ import java.util.List;
 
 /// The prompt that a chosen and a rejected text have in common at their beginning, as in Anthropic's HH-RLHF.
 ///
-/// As TRL's `extract_prompt`, but where TRL cuts texts at the first character that differs, perhaps inside a word,
-/// the cut here goes back to the end of the last `\n\nAssistant:` they share, or else before the last space.
+/// As TRL's `extract_prompt`, but where TRL cuts texts at the first character that differs, perhaps
+/// inside a word, the cut here goes back to the end of the last `\n\nAssistant:` they share, or else
+/// before the last space.
 final class ImplicitPrompt {
     private static final String ASSISTANT = "\n\nAssistant:";
 

@@ -39,7 +39,7 @@ public interface RowShape {
 
     /// What a row of this shape teaches.
     ///
-    /// @throws IllegalArgumentException when it is not of this shape; the message is the rest of a sentence that
-    ///                                  begins with the row
+    /// @throws IllegalArgumentException when it is not of this shape; the message is the rest of a
+    /// sentence that begins with the row
     Example example(ObjectNode row);
 }

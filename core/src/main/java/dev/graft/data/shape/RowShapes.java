@@ -29,8 +29,8 @@ public final class RowShapes {
 
     /// The shapes a row may have, of those that leave none of its columns to a fuller one.
     ///
-    /// A row of `prompt`, `completion` and a `label` of true is `unpaired` and not `prompt_completion`, because the
-    /// latter would take what is undesirable for something to learn.
+    /// A row of `prompt`, `completion` and a `label` of true is `unpaired` and not `prompt_completion`,
+    /// because the latter would take what is undesirable for something to learn.
     ///
     /// @param mapped  columns that the user gave a meaning to; a shape must use them
     public static List<RowShape> of(ObjectNode row, Set<String> mapped) {

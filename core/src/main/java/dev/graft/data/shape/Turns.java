@@ -120,7 +120,8 @@ final class Turns {
         return new Message(JsonValues.map(turn.set("tool_calls", toolCalls)));
     }
 
-    /// Everything in a message reaches the template; what it says is a text, a list of parts, or calls of tools.
+    /// Everything in a message reaches the template; what it says is a text, a list of parts, or calls
+    /// of tools.
     private static ObjectNode checked(ObjectNode turn) {
         boolean calls =
                 turn.path("tool_calls").isArray() && !turn.path("tool_calls").isEmpty();

@@ -2,5 +2,6 @@
 ///
 /// May import: what `data` may import, and `data` itself.
 ///
-/// To add to it: one shape is one [RowShape], one line in [RowShapes], one test that extends `RowShapeContract`.
+/// To add to it: one shape is one [RowShape], one line in [RowShapes], one test that extends
+/// `RowShapeContract`.
 package dev.graft.data.shape;

@@ -16,8 +16,8 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 
-/// A Hugging Face tokenizer as the metadata of a GGUF file. What llama.cpp cannot do is refused: it would read texts as
-/// other tokens than the model was trained with.
+/// A Hugging Face tokenizer as the metadata of a GGUF file. What llama.cpp cannot do is refused: it
+/// would read texts as other tokens than the model was trained with.
 public final class GgufTokenizer {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String PREFIX = "tokenizer.ggml.";
@@ -147,7 +147,8 @@ public final class GgufTokenizer {
                         Arrays.stream(types).mapToInt(PieceType::number).toArray()));
     }
 
-    /// Merges are applied in their order; in a vocabulary with scores, the best first. So a piece's score is its place.
+    /// Merges are applied in their order; in a vocabulary with scores, the best first. So a piece's
+    /// score is its place.
     private float[] scores(JsonNode model) {
         List<String> merges = merges(model);
         float[] scores = new float[tokens.size()];

@@ -19,8 +19,9 @@ import java.util.OptionalInt;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/// The `tok*.bin` beside a llama2.c checkpoint: for each token a score and its text, in which spaces are spaces. Tokens
-/// 0, 1 and 2 are the unknown one, the begin and the end of a text, as everywhere in that family.
+/// The `tok*.bin` beside a llama2.c checkpoint: for each token a score and its text, in which spaces are
+/// spaces. Tokens 0, 1 and 2 are the unknown one, the begin and the end of a text, as everywhere in that
+/// family.
 final class Llama2cVocabulary {
     private static final List<String> SPECIAL = List.of("<unk>", "<s>", "</s>");
 
@@ -103,8 +104,8 @@ final class Llama2cVocabulary {
 
     private record Piece(String text, float score) {}
 
-    /// The tokens of a file, or nothing when it is not of this kind: an int, then for each token a float, an int and so
-    /// many bytes.
+    /// The tokens of a file, or nothing when it is not of this kind: an int, then for each token a
+    /// float, an int and so many bytes.
     private static Optional<List<Piece>> read(Path file) {
         try {
             ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);

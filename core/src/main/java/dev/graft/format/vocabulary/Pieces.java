@@ -15,10 +15,11 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
-/// A SentencePiece vocabulary, from `tokenizer.model`, a GGUF file or `tok*.bin`: pieces with scores, and how text is
-/// prepared for them.
+/// A SentencePiece vocabulary, from `tokenizer.model`, a GGUF file or `tok*.bin`: pieces with scores,
+/// and how text is prepared for them.
 ///
-/// @param unigram  whether the likeliest pieces are chosen; otherwise neighbours are merged, the best score first
+/// @param unigram  whether the likeliest pieces are chosen; otherwise neighbours are merged, the best
+///                 score first
 /// @param scores   one for each piece
 /// @param charsmap SentencePiece's compiled replacements (NFKC and the like), empty for none
 /// @param dummyPrefix   whether a text gets a space in front
@@ -37,7 +38,8 @@ record Pieces(
         OptionalInt bos,
         OptionalInt eos) {
 
-    /// The `tokenizer.json` of this vocabulary, with merges in the order in which Transformers' converter puts them.
+    /// The `tokenizer.json` of this vocabulary, with merges in the order in which Transformers'
+    /// converter puts them.
     String tokenizerJson() {
         TokenizerJson json = new TokenizerJson();
         for (int id = 0; id < types.length; id++) {

@@ -14,8 +14,8 @@ import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 
-/// A chat template as the files that carry it: `chat_template.jinja`, and `additional_chat_templates/` where there
-/// are more than the default one.
+/// A chat template as the files that carry it: `chat_template.jinja`, and `additional_chat_templates/`
+/// where there are more than the default one.
 ///
 /// @param sources  by their names
 /// @param turnEnd  the token that ends what the assistant says, where it is one token
@@ -44,8 +44,8 @@ public record TemplateFiles(Map<String, String> sources, OptionalInt turnEnd) {
         });
     }
 
-    /// Into a whole model's folder, in the place of the template there: no file names another one, and generation
-    /// stops where the assistant's turn ends.
+    /// Into a whole model's folder, in the place of the template there: no file names another one, and
+    /// generation stops where the assistant's turn ends.
     public void replaceIn(Path folder) {
         AtomicFiles.delete(folder.resolve(TokenizerTexts.OTHER_TEMPLATES));
         AtomicFiles.delete(folder.resolve("chat_template.json"));

@@ -1,5 +1,5 @@
-/// Vocabularies of other file formats (GGUF, SentencePiece, llama2.c) as the JSON files of the Hugging Face tokenizers
-/// library, and back.
+/// Vocabularies of other file formats (GGUF, SentencePiece, llama2.c) as the JSON files of the Hugging
+/// Face tokenizers library, and back.
 ///
 /// May import: what `format` may.
 ///

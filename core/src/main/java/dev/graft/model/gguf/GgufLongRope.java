@@ -10,11 +10,11 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/// Phi-3's LongRoPE: two tensors of divisors, for short and for long texts, and one number that cosines and sines are
-/// multiplied by.
+/// Phi-3's LongRoPE: two tensors of divisors, for short and for long texts, and one number that cosines
+/// and sines are multiplied by.
 ///
-/// Which divisors apply is decided by each document's length in Transformers and in Graft, and by the size of the
-/// context it was started with in llama.cpp. Beyond that both compute the same.
+/// Which divisors apply is decided by each document's length in Transformers and in Graft, and by the
+/// size of the context it was started with in llama.cpp. Beyond that both compute the same.
 final class GgufLongRope {
     static final String SHORT = "rope_factors_short.weight";
     static final String LONG = "rope_factors_long.weight";

@@ -24,7 +24,8 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 
-/// A GGUF file as a model: packed weights are decoded when they are asked for, into the type they are asked for in.
+/// A GGUF file as a model: packed weights are decoded when they are asked for, into the type they are
+/// asked for in.
 public final class GgufModel implements ModelSource {
     /// What a file may hold beside the model's own tensors; read with the configuration, or not needed.
     private static final Set<String> BESIDE = Set.of(GgufRope.FACTORS, GgufLongRope.SHORT, GgufLongRope.LONG);

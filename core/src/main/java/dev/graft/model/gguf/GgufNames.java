@@ -8,9 +8,10 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
-/// The names of one family's tensors, Hugging Face's and llama.cpp's side by side. `{}` stands for a number; a second
-/// one in a Hugging Face name counts experts, which llama.cpp keeps in one tensor. Where a name has several places, the
-/// first is the one that is written, and the others are those of older files.
+/// The names of one family's tensors, Hugging Face's and llama.cpp's side by side. `{}` stands for a
+/// number; a second one in a Hugging Face name counts experts, which llama.cpp keeps in one tensor.
+/// Where a name has several places, the first is the one that is written, and the others are those of
+/// older files.
 public final class GgufNames {
     /// How a tensor differs in a GGUF file.
     public enum Change {
@@ -30,7 +31,8 @@ public final class GgufNames {
     public record Place(String tensor, Change change, OptionalInt expert) {}
 
     private record Rule(Pattern hub, String ggml, Change change) {
-        /// A second number is an expert's: part of the name where that has room for two, else a slice of the tensor.
+        /// A second number is an expert's: part of the name where that has room for two, else a slice of
+        /// the tensor.
         Place place(Matcher name) {
             int numbers = name.groupCount() - 1;
             String module = ggml;

@@ -11,7 +11,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/// Scaling of rotary positions: settings in a GGUF file's metadata and, for Llama 3.1 and later, a tensor of factors.
+/// Scaling of rotary positions: settings in a GGUF file's metadata and, for Llama 3.1 and later, a
+/// tensor of factors.
 public final class GgufRope {
     /// Divides the angle of each pair.
     public static final String FACTORS = "rope_freqs.weight";
@@ -66,8 +67,8 @@ public final class GgufRope {
         return Optional.of(scaling);
     }
 
-    /// The factors that Llama's settings give, or else the factors themselves, which Transformers calls "longrope" with
-    /// the same ones for short and long texts.
+    /// The factors that Llama's settings give, or else the factors themselves, which Transformers calls
+    /// "longrope" with the same ones for short and long texts.
     private static Map<String, Object> fromFactors(Gguf gguf, double theta, int headDim) {
         float[] factors = gguf.data(FACTORS).toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
         if (factors.length != headDim / 2) {

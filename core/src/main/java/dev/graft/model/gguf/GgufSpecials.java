@@ -12,7 +12,8 @@ import java.util.Map;
 final class GgufSpecials {
     private GgufSpecials() {}
 
-    /// A model whose window is shorter than its context: llama.cpp would attend further than it was trained to.
+    /// A model whose window is shorter than its context: llama.cpp would attend further than it was
+    /// trained to.
     record WholeAttention(String key) implements GgufFamily.Special {
         @Override
         public void read(Gguf gguf, Map<String, Object> config) {}
@@ -41,8 +42,8 @@ final class GgufSpecials {
         }
     }
 
-    /// Gemma divides scores by the square root of `query_pre_attn_scalar`; llama.cpp knows the model that is different
-    /// by its layers.
+    /// Gemma divides scores by the square root of `query_pre_attn_scalar`; llama.cpp knows the model
+    /// that is different by its layers.
     record GemmaScale(int layersOfTheLargest) implements GgufFamily.Special {
         @Override
         public void read(Gguf gguf, Map<String, Object> config) {
@@ -64,8 +65,8 @@ final class GgufSpecials {
         }
     }
 
-    /// Gemma 3's local layers: five of six, turned by a base of their own. Files say so since 2025; before, and in
-    /// llama.cpp itself, it goes without saying.
+    /// Gemma 3's local layers: five of six, turned by a base of their own. Files say so since 2025;
+    /// before, and in llama.cpp itself, it goes without saying.
     record GemmaLayers() implements GgufFamily.Special {
         private static final int PERIOD = 6;
         private static final double LOCAL_BASE = 10_000;

@@ -1,4 +1,5 @@
-/// GGUF's words for what `model` calls by Hugging Face's: names of tensors, settings, and how tensors are stored.
+/// GGUF's words for what `model` calls by Hugging Face's: names of tensors, settings, and how tensors
+/// are stored.
 ///
 /// May import: what `model` may.
 ///

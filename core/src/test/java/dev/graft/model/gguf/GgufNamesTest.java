@@ -10,7 +10,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/// Names of tensors are those of llama.cpp's converter; `names.json` is made by `scripts/goldens_gguf_names.py`.
+/// Names of tensors are those of llama.cpp's converter; `names.json` is made by
+/// `scripts/goldens_gguf_names.py`.
 class GgufNamesTest {
     static Stream<Map.Entry<String, JsonNode>> families() {
         return Goldens.json("gguf/names.json").get("families").properties().stream();

@@ -15,7 +15,8 @@ import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
-/// Small templates against Python: `scripts/goldens_templates.py` rendered them with the environment of Transformers.
+/// Small templates against Python: `scripts/goldens_templates.py` rendered them with the environment of
+/// Transformers.
 class TemplateGoldenTest {
     private static final ObjectMapper JSON = new ObjectMapper().enable(DeserializationFeature.USE_BIG_INTEGER_FOR_INTS);
 
