@@ -36,6 +36,7 @@ public final class DecodeBenchmark {
         int tokens = Integer.parseInt(args[1]);
         System.out.println(Machine.line());
         for (String variant : Arrays.copyOfRange(args, 2, args.length)) {
+            System.gc();
             Machine.forgetPeak();
             try (LanguageModel model =
                     Architectures.random(shape.directory(), factory(variant), Device.cpu(), DType.BF16, 1)) {

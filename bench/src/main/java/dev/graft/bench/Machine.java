@@ -12,6 +12,8 @@ import java.nio.file.Path;
 import java.time.LocalDateTime;
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
 
 /// What every result is printed with: the machine, how busy it is, and what its memory gives.
 final class Machine {
@@ -56,9 +58,24 @@ final class Machine {
         return sorted[sorted.length / 2];
     }
 
+    /// Resident memory of this process in MB (10⁶ bytes): its peak, what it is now, and of that its own and
+    /// that of mapped files (Linux).
+    static String memory() {
+        try {
+            Map<String, Long> fields = Files.readAllLines(Path.of("/proc/self/status")).stream()
+                    .filter(line -> line.startsWith("VmHWM:") || line.startsWith("VmRSS:") || line.startsWith("Rss"))
+                    .collect(Collectors.toMap(
+                            line -> line.substring(0, line.indexOf(':')),
+                            line -> Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024 / 1_000_000));
+            return "peak %d MB, now %d MB (own %d, files %d)"
+                    .formatted(fields.get("VmHWM"), fields.get("VmRSS"), fields.get("RssAnon"), fields.get("RssFile"));
+        } catch (IOException e) {
+            return "memory unknown (" + e.getMessage() + ")";
+        }
+    }
+
     /// Makes the system count the peak of resident memory anew from here (Linux).
     static void forgetPeak() {
-        System.gc();
         try {
             Files.writeString(Path.of("/proc/self/clear_refs"), "5");
         } catch (IOException e) {

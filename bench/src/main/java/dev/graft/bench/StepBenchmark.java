@@ -20,19 +20,21 @@ import dev.graft.train.Trainer;
 import dev.graft.train.TrainingConfig;
 import dev.graft.train.TrainingEvent;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
 
-/// Time, memory and rate of one whole LoRA step (forward, backward, clipping, AdamW) with random
-/// weights, beside the rate of a bfloat16 matrix product measured between the steps. With `nf4` or
-/// `nf4-double` the linears are packed while the model is built (QLoRA).
+/// Time, memory and rate of one whole LoRA step (forward, backward, clipping, AdamW) on a model that
+/// [RandomModel] wrote, loaded as `graft train` loads it, beside the rate of a bfloat16 matrix product
+/// measured between the steps. With `nf4` or `nf4-double` the linears are packed while they are loaded
+/// (QLoRA).
 ///
 /// ```text
 /// java <graft's JVM options> -cp "bench/target/graft-bench.jar:bench/target/lib/*"
-/// dev.graft.bench.StepBenchmark 0.5B|1B DOCUMENTS DOCUMENT_LENGTH third|all STEPS [recompute]
+/// dev.graft.bench.StepBenchmark DIR DOCUMENTS DOCUMENT_LENGTH third|all STEPS [recompute]
 /// [nf4|nf4-double]
 /// ```
 public final class StepBenchmark {
@@ -41,7 +43,8 @@ public final class StepBenchmark {
     private StepBenchmark() {}
 
     public static void main(String[] args) throws IOException {
-        Shapes shape = Shapes.named(args[0]);
+        Path directory = Path.of(args[0]);
+        Shapes shape = Shapes.of(directory);
         int documents = Integer.parseInt(args[1]);
         int length = Integer.parseInt(args[2]);
         boolean all = args[3].equals("all");
@@ -51,11 +54,12 @@ public final class StepBenchmark {
         System.out.println(Machine.line());
         Adapters adapters = new Adapters(new Lora(16, 32, 0, Targets.allLinear()), 1);
         LinearFactory factory = adapters.over(base(more));
-        try (LanguageModel model = Architectures.random(shape.directory(), factory, Device.cpu(), DType.BF16, 1)) {
+        Torch.load();
+        System.out.println("before loading: " + Machine.memory());
+        long began = System.nanoTime();
+        try (LanguageModel model = Architectures.load(directory, factory, Device.cpu(), DType.BF16)) {
             System.out.printf(
-                    "base %s: peak while it was made %d MB%n",
-                    more.isEmpty() ? "bf16" : more,
-                    ProcessMemory.peakResidentMegabytes().orElse(0));
+                    Locale.ROOT, "loaded in %.1f s: %s%n", (System.nanoTime() - began) / 1e9, Machine.memory());
             Machine.forgetPeak();
             run(shape, model, documents, length, all, steps, more.contains("recompute"));
         }
@@ -87,6 +91,13 @@ public final class StepBenchmark {
         TrainingEvent.Listener listener = event -> {
             if (event instanceof TrainingEvent.Stepped step) {
                 labelled[0] = step.labelledTokens();
+                System.out.printf(
+                        Locale.ROOT,
+                        "step %d: %.2f s, loss %.4f, %s%n",
+                        step.step(),
+                        step.tokens() / step.tokensPerSecond(),
+                        step.loss(),
+                        Machine.memory());
                 if (step.step() > WARM_UP) {
                     seconds.add(step.tokens() / step.tokensPerSecond());
                     rates.add(gemmRate(shape, tokens));

@@ -165,6 +165,14 @@ public final class PackedWeights {
         return packed.contains(name) ? Optional.of(read(name)) : Optional.empty();
     }
 
+    /// Lets the pages of a weight that is not packed leave memory; they are read again when it is touched
+    /// again.
+    public void unload(String name) {
+        if (!packed.contains(name)) {
+            files.unload(name);
+        }
+    }
+
     /// The numbers of a weight; belongs to the current scope, its memory to the files where it is not packed.
     public Tensor tensor(String name) {
         if (!packed.contains(name)) {

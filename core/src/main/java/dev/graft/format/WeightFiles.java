@@ -287,6 +287,11 @@ public final class WeightFiles implements AutoCloseable {
         return copy;
     }
 
+    /// Lets the pages of a tensor leave memory; they are read again when it is touched again.
+    public void unload(String name) {
+        bytes(name).unload();
+    }
+
     /// Bytes of all tensors together.
     public long totalBytes() {
         return places.keySet().stream().mapToLong(name -> entry(name).bytes()).sum();

@@ -30,7 +30,7 @@ import java.util.stream.Collectors;
 /// read from there next time.
 public final class WeightHash {
     private static final long WORTH_KEEPING = 256L << 20;
-    private static final long STEP = 64L << 20;
+    private static final long STEP = 16L << 20;
 
     private WeightHash() {}
 
@@ -73,8 +73,9 @@ public final class WeightHash {
     private static String of(MemorySegment bytes) {
         MessageDigest digest = sha256();
         for (long from = 0; from < bytes.byteSize(); from += STEP) {
-            digest.update(
-                    bytes.asSlice(from, Math.min(STEP, bytes.byteSize() - from)).asByteBuffer());
+            MemorySegment step = bytes.asSlice(from, Math.min(STEP, bytes.byteSize() - from));
+            digest.update(step.asByteBuffer());
+            step.unload(); // a hash of a model must not fill memory with it
         }
         return hex(digest.digest());
     }

@@ -31,6 +31,16 @@ public record FileTensors(ModelSource files, Device device, DType computeType) i
 
     @Override
     public Tensor computed(String name) {
-        return files.as(computeType, name).to(device);
+        Tensor values = files.as(computeType, name).to(device);
+        boolean copied = !device.isCpu() || !files.entry(name).dtype().equals(Optional.of(computeType));
+        if (copied) {
+            files.unload(name);
+        }
+        return values;
+    }
+
+    @Override
+    public void unload(String name) {
+        files.unload(name);
     }
 }

@@ -66,6 +66,11 @@ final class HubFolder implements ModelSource {
     }
 
     @Override
+    public void unload(String name) {
+        weights().unload(name);
+    }
+
+    @Override
     public void close() {
         if (files != null) {
             files.close();

@@ -66,6 +66,11 @@ record LinearSpec(String name, int out, int in, boolean bias, LinearLayout layou
         }
 
         @Override
+        public void unload(String name) {
+            source.unload(name);
+        }
+
+        @Override
         public DType computeType() {
             return source.computeType();
         }

@@ -63,6 +63,10 @@ public interface ModelSource extends AutoCloseable {
         return stored(name).to(type);
     }
 
+    /// Says that nobody needs a tensor for now: pages of its file leave memory, and are read again when it is
+    /// touched again.
+    default void unload(String name) {}
+
     /// Which of these tensors are missing, have another shape or a type nothing can be computed in, a
     /// clause each.
     ///

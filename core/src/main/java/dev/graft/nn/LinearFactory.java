@@ -74,7 +74,10 @@ public interface LinearFactory extends AutoCloseable {
                                 "%s is quantised and cannot be trained itself; train an adapter on it, or start from a model that is not quantised"
                                         .formatted(tensor));
                     });
-                    return new Parameter(tensor, source.stored(tensor).to(source.device()), source.computeType());
+                    Parameter parameter =
+                            new Parameter(tensor, source.stored(tensor).to(source.device()), source.computeType());
+                    source.unload(tensor);
+                    return parameter;
                 },
                 () -> {});
     }

@@ -32,6 +32,10 @@ public interface NamedTensors {
         return Optional.empty();
     }
 
+    /// Says that nobody needs a tensor of this source for now, such as one that has been packed: what is in
+    /// memory only because its file is mapped may go, and comes back when it is touched again.
+    default void unload(String name) {}
+
     /// Type in which layers compute.
     DType computeType();
 

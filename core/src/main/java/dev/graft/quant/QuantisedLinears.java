@@ -18,7 +18,8 @@ import java.util.List;
 import java.util.Optional;
 
 /// Quantises a model's linear layers while it is built, one tensor at a time: beside what is packed
-/// already, no more than one layer is in memory. Everything else another factory makes.
+/// already, no more than one layer is in memory, mapped files included. Everything else another factory
+/// makes.
 ///
 /// {@snippet :
 /// var adapters = new Adapters(new Lora(8, 16, 0, Targets.allLinear()), 42);
@@ -84,6 +85,7 @@ public final class QuantisedLinears implements LinearFactory {
             try {
                 Tensor values = source.computed(tensor);
                 weight = format.quantise(source.layout(name).transposed() ? values.t() : values);
+                source.unload(tensor);
             } catch (IllegalArgumentException e) {
                 throw new IllegalArgumentException(tensor + ": " + e.getMessage(), e);
             }

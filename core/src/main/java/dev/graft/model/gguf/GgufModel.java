@@ -137,6 +137,11 @@ public final class GgufModel implements ModelSource {
         };
     }
 
+    @Override
+    public void unload(String name) {
+        gguf.data(place(name).tensor()).unload();
+    }
+
     private int keyHeads() {
         return config.optionalSize("num_key_value_heads").orElse(config.size("num_attention_heads"));
     }
