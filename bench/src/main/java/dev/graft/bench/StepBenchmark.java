@@ -9,6 +9,7 @@ import dev.graft.peft.Adapters;
 import dev.graft.peft.Lora;
 import dev.graft.peft.Targets;
 import dev.graft.quant.Nf4;
+import dev.graft.quant.QuantisedEmbeddings;
 import dev.graft.quant.QuantisedLinears;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
@@ -35,7 +36,7 @@ import java.util.SplittableRandom;
 /// ```text
 /// java <graft's JVM options> -cp "bench/target/graft-bench.jar:bench/target/lib/*"
 /// dev.graft.bench.StepBenchmark DIR DOCUMENTS DOCUMENT_LENGTH third|all STEPS [recompute]
-/// [nf4|nf4-double]
+/// [nf4|nf4-double] [int8-embeddings|nf4-embeddings]
 /// ```
 public final class StepBenchmark {
     private static final int WARM_UP = 2;
@@ -67,11 +68,14 @@ public final class StepBenchmark {
     }
 
     private static LinearFactory base(List<String> words) {
-        LinearFactory frozen = LinearFactory.frozen();
+        LinearFactory base = LinearFactory.frozen();
         if (words.contains("nf4") || words.contains("nf4-double")) {
-            return new QuantisedLinears(frozen, new Nf4(words.contains("nf4-double")));
+            base = new QuantisedLinears(base, new Nf4(words.contains("nf4-double")));
         }
-        return frozen;
+        if (words.contains("nf4-embeddings")) {
+            return QuantisedEmbeddings.of(base, new Nf4(words.contains("nf4-double")));
+        }
+        return words.contains("int8-embeddings") ? QuantisedEmbeddings.int8(base) : base;
     }
 
     private static void run(

@@ -23,7 +23,7 @@ public final class ChangedHead {
     /// @return        float32 `[n]`
     public static Value logProbs(
             Tape tape, Value hidden, Tensor rows, Projection head, double softCap, Tensor targets) {
-        return inChunks(tape, hidden, rows, head, softCap, targets, chunk(head));
+        return inChunks(tape, hidden, rows, head, softCap, targets, chunk(head, hidden.data()));
     }
 
     /// The same with at most `chunk` rows of logits at one time.
@@ -47,7 +47,7 @@ public final class ChangedHead {
     public static TokenLogProbs.Scores score(
             Tape tape, Tensor hidden, Tensor rows, Projection head, double softCap, Tensor targets) {
         long n = rows.size(0);
-        int chunk = chunk(head);
+        int chunk = chunk(head, hidden);
         Tensor values = Tensor.empty(DType.F32, hidden.device(), n);
         Tensor correct = Tensor.zeros(DType.F32, hidden.device(), 1);
         for (long start = 0; start < n; start += chunk) {
@@ -78,8 +78,9 @@ public final class ChangedHead {
         }
     }
 
-    private static int chunk(Projection head) {
-        return Math.clamp(CHUNK_ELEMENTS / head.weight().value().size(0), 32, 4096);
+    private static int chunk(Projection head, Tensor hidden) {
+        long vocab = head.weight().elements() / hidden.size(1);
+        return Math.clamp(CHUNK_ELEMENTS / vocab, 32, 4096);
     }
 
     private static Value picked(Tape tape, Value hidden, Tensor rows) {

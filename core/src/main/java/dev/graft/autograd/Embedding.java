@@ -42,7 +42,7 @@ public record Embedding(Weight table, Optional<LowRank> change, Optional<Replace
     }
 
     private Value changed(Tape tape, LowRank low, Tensor ids) {
-        Tensor own = table.value().indexSelect(0, ids);
+        Tensor own = table.rows(ids);
         Tensor u = low.a().value().indexSelect(1, ids).t();
         Tensor unscaled = own.addmmInPlace(u, low.b().value().t(), low.scale());
         Tensor result = low.magnitude().map(m -> unscaled.mul(m.gain())).orElse(unscaled);
@@ -66,7 +66,7 @@ public record Embedding(Weight table, Optional<LowRank> change, Optional<Replace
     }
 
     private Value replaced(Tape tape, ReplacedRows rows, Tensor ids) {
-        Tensor own = table.value().indexSelect(0, ids);
+        Tensor own = table.rows(ids);
         List<long[]> found = places(rows.index().toLongs(), ids.toLongs());
         Device device = ids.device();
         Tensor at = Tensor.of(found.get(0), found.get(0).length).to(device);

@@ -17,7 +17,7 @@ public record Head(Weight weight, double softCap) {
     /// @param x `[rows, width]`
     /// @return  `[rows, vocab]` in the type of `x`
     public Tensor logits(Tensor x) {
-        return Scope.local(() -> capped(x.mm(weight.value().t()), softCap));
+        return Scope.local(() -> capped(weight.product(x, true), softCap));
     }
 
     /// How logits change with the product `x·Wᵀ`, float32 `[rows, vocab]`; only with a soft cap.

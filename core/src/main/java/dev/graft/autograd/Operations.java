@@ -193,11 +193,11 @@ public final class Operations {
     /// @param ids   int64 `[tokens]`
     public static Value embedding(Tape tape, Weight table, Tensor ids) {
         boolean wanted = tape.wants(List.of(), List.of(table));
-        Tensor values = table.value();
-        long vocab = values.size(0);
+        Tensor values = table.rows(ids);
+        long vocab = table.elements() / values.size(1);
         return tape.record(
                 wanted,
-                values.indexSelect(0, ids),
+                values,
                 List.of(ids),
                 dY -> table.accumulate(dY.to(DType.F32).embeddingBackward(ids, vocab)));
     }

@@ -6,11 +6,18 @@ import dev.graft.tensor.Packed;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Scratch;
 import dev.graft.tensor.Tensor;
+import java.util.Optional;
 
 /// A weight in few bits that does not learn. It is unpacked for each product, in the forward pass and
 /// again in the backward pass, into memory that the next layer of its shape uses again: nothing unpacked
-/// outlives its layer.
+/// outlives its layer. A matrix as large as an embedding table is never unpacked whole, but some rows
+/// after others, where its format packs rows apart.
 public final class PackedWeight implements Weight {
+    /// Elements from which on a matrix is multiplied some rows at a time, and how many those have.
+    static final long LARGE = 1 << 26;
+
+    private static final long AT_ONCE = 1 << 24;
+
     private final Packed packed;
     private final DType type;
     private final DType productType;
@@ -44,6 +51,52 @@ public final class PackedWeight implements Weight {
         return unpacked(type);
     }
 
+    @Override
+    public Tensor rows(Tensor index) {
+        return Scope.local(() -> {
+            Optional<Packed> picked = packed.rows(index);
+            if (picked.isEmpty()) {
+                return value().indexSelect(0, index);
+            }
+            Tensor result = Tensor.empty(type, device, index.elements(), width());
+            picked.get().unpack(result);
+            return result;
+        });
+    }
+
+    private long width() {
+        return packed.shape()[1];
+    }
+
+    /// How many rows are unpacked at a time.
+    private long step() {
+        long rows = packed.shape()[0];
+        long step = Math.max(1, AT_ONCE / width());
+        return packed.elements() < LARGE || packed.rows(0, 1).isEmpty() ? rows : Math.min(rows, step);
+    }
+
+    /// Hands out the matrix, unpacked, some rows after others.
+    private void inRows(RowsOf work) {
+        long rows = packed.shape()[0];
+        long step = step();
+        for (long first = 0; first < rows; first += step) {
+            long count = Math.min(step, rows - first);
+            try (Scope scope = Scope.open()) {
+                Tensor part = scratch.take(productType, device, step, width()).narrow(0, 0, count);
+                if (count == rows) {
+                    packed.unpack(part);
+                } else {
+                    packed.rows(first, count).orElseThrow().unpack(part);
+                }
+                work.take(first, part);
+            }
+        }
+    }
+
+    private interface RowsOf {
+        void take(long first, Tensor rows);
+    }
+
     private Tensor unpacked(DType into) {
         Tensor result = scratch.take(into, device, packed.shape());
         packed.unpack(result);
@@ -59,12 +112,22 @@ public final class PackedWeight implements Weight {
                     return own.get();
                 }
             }
-            return x.to(productType).mm(unpacked(productType).t()).to(x.dtype());
+            Tensor typed = x.to(productType);
+            if (step() == packed.shape()[0]) {
+                return typed.mm(unpacked(productType).t()).to(x.dtype());
+            }
+            Tensor result = Tensor.empty(x.dtype(), device, x.size(0), packed.shape()[0]);
+            inRows((first, rows) ->
+                    result.narrow(1, first, rows.size(0)).copyInPlace(typed.mm(rows.t())));
+            return result;
         });
     }
 
     @Override
     public Tensor addBackProduct(Tensor sum, Tensor dY) {
+        if (step() < packed.shape()[0]) {
+            return addInRows(sum, dY);
+        }
         if (sum == null) {
             return Scope.local(
                     () -> dY.to(productType).mm(unpacked(productType)).to(dY.dtype()));
@@ -74,6 +137,18 @@ public final class PackedWeight implements Weight {
                     ? sum.addmmInPlace(dY, unpacked(productType), 1)
                     : sum.addInPlace(dY.to(productType).mm(unpacked(productType)));
         }
+    }
+
+    /// The parts are added up in float32.
+    private Tensor addInRows(Tensor sum, Tensor dY) {
+        return Scope.local(() -> {
+            Tensor total = Tensor.zeros(DType.F32, device, dY.size(0), width());
+            inRows((first, rows) -> total.addInPlace(dY.narrow(1, first, rows.size(0))
+                    .contiguous()
+                    .to(productType)
+                    .mm(rows)));
+            return sum == null ? total.to(dY.dtype()) : sum.addInPlace(total);
+        });
     }
 
     @Override

@@ -82,7 +82,6 @@ public final class TokenLogProbs {
     private Value run(int chunk) {
         boolean wanted = tape.wants(List.of(hidden), List.of(head.weight()));
         boolean keepUnit = wanted && !head.weight().isTrainable();
-        Tensor weight = head.weight().value();
         Tensor values = Tensor.empty(DType.F32, picked.device(), picked.size(0));
         Tensor unit = Tensor.empty(picked.dtype(), picked.device(), keepUnit ? picked.size(0) : 0, picked.size(1));
         inChunks(chunk, (start, length) -> {
@@ -94,7 +93,7 @@ public final class TokenLogProbs {
             if (keepUnit) {
                 Tensor ones = Tensor.full(1, DType.F32, logits.device(), length);
                 Tensor dProduct = backThroughLogits(logits, chunkTargets, result.logSumExp(), ones);
-                unit.narrow(0, start, length).copyInPlace(dProduct.mm(weight));
+                unit.narrow(0, start, length).copyInPlace(head.weight().addBackProduct(null, dProduct));
             }
         });
         if (keepUnit) {
@@ -108,7 +107,6 @@ public final class TokenLogProbs {
     }
 
     private void backThroughHead(Tensor dY, int chunk) {
-        Tensor weight = head.weight().value();
         Tensor dPicked = Tensor.empty(picked.dtype(), picked.device(), picked.shape());
         inChunks(chunk, (start, length) -> {
             Tensor x = picked.narrow(0, start, length);
@@ -119,7 +117,7 @@ public final class TokenLogProbs {
                     dY.narrow(0, start, length));
             head.weight().accumulate(dProduct.t().mm(x));
             if (hidden.wantsGradient()) {
-                dPicked.narrow(0, start, length).copyInPlace(dProduct.mm(weight));
+                dPicked.narrow(0, start, length).copyInPlace(head.weight().addBackProduct(null, dProduct));
             }
         });
         if (hidden.wantsGradient()) {

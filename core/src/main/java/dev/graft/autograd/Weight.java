@@ -16,6 +16,13 @@ public interface Weight extends AutoCloseable {
     /// Adds to its gradient. Only called when [#isTrainable].
     void accumulate(Tensor gradient);
 
+    /// Rows of a matrix in the computing type.
+    ///
+    /// @param index int64 `[n]`
+    default Tensor rows(Tensor index) {
+        return Scope.local(() -> value().indexSelect(0, index));
+    }
+
     /// `x·Wᵀ` for a matrix `[out, in]`.
     ///
     /// @param x        `[rows, in]`

@@ -7,12 +7,15 @@ import dev.graft.quant.Fp4;
 import dev.graft.quant.Int8Rows;
 import dev.graft.quant.Nf4;
 import dev.graft.quant.QuantFormat;
+import dev.graft.quant.QuantisedEmbeddings;
 import dev.graft.quant.QuantisedLinears;
 import dev.graft.tensor.DType;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /// How linear layers are kept in memory: as they are, or packed while they are loaded. Names are those of
 /// Transformers' `BitsAndBytesConfig`, and so are the defaults, but for the computing type.
@@ -48,7 +51,19 @@ public record Quantization(
                 or = "[]",
                 name = "llm_int8_skip_modules",
                 help = "modules left as they are, in 4 bits too; without any, the output head")
-        List<String> llmInt8SkipModules) {
+        List<String> llmInt8SkipModules,
+
+        @Key(
+                or = "none",
+                name = "embedding_quant_type",
+                help = "keep the embedding table, and an output head that shares it, in fewer bits: int8, or nf4, which loses more")
+        Table embeddingQuantType) {
+
+    public enum Table {
+        NONE,
+        INT8,
+        NF4
+    }
 
     public enum FourBits {
         FP4,
@@ -97,11 +112,17 @@ public record Quantization(
                 Recipe.Precision.AUTO,
                 Storage.UINT8,
                 Int8Rows.DEFAULT_THRESHOLD,
-                List.of());
+                List.of(),
+                Table.NONE);
     }
 
     boolean isOn() {
         return loadIn4bit || loadIn8bit;
+    }
+
+    /// Whether any weight is kept in fewer bits than its file has.
+    boolean packsAnything() {
+        return isOn() || embeddingQuantType != Table.NONE;
     }
 
     /// The format; empty when layers stay as they are.
@@ -120,6 +141,15 @@ public record Quantization(
     ///
     /// @throws FormatException when the model is packed already
     LinearFactory frozen(Path model) {
+        LinearFactory linears = linears(model);
+        return switch (embeddingQuantType) {
+            case NONE -> linears;
+            case INT8 -> QuantisedEmbeddings.int8(linears);
+            case NF4 -> QuantisedEmbeddings.of(linears, new Nf4(bnb4bitUseDoubleQuant));
+        };
+    }
+
+    private LinearFactory linears(Path model) {
         LinearFactory frozen = LinearFactory.frozen();
         if (!isOn()) {
             return frozen;
@@ -142,8 +172,13 @@ public record Quantization(
         }
     }
 
-    /// A few words on it, such as `nf4, double quantisation`.
-    Optional<String> described() {
-        return format().map(format -> format.name() + (bnb4bitUseDoubleQuant ? " with double quantisation" : ""));
+    /// A few words on it, such as `linears in nf4 with double quantisation, embeddings in int8`; empty when
+    /// nothing is packed.
+    String described() {
+        String linears = format()
+                .map(format -> "linears in " + format.name() + (bnb4bitUseDoubleQuant ? " with double quantisation" : ""))
+                .orElse("");
+        String table = embeddingQuantType == Table.NONE ? "" : "embeddings in " + RecipeWriter.name(embeddingQuantType);
+        return Stream.of(linears, table).filter(words -> !words.isEmpty()).collect(Collectors.joining(", "));
     }
 }

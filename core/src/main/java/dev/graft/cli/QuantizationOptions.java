@@ -50,16 +50,37 @@ final class QuantizationOptions {
             description = "Modules left as they are, in 4 bits too (default: the output head).")
     private List<String> skipModules = List.of();
 
+    @Option(
+            names = "--embedding-quant-type",
+            paramLabel = "TYPE",
+            defaultValue = "none",
+            converter = Tables.class,
+            description = "Keep the embedding table, and an output head that shares it, in fewer bits: none, int8 or"
+                    + " nf4 (default: ${DEFAULT-VALUE}).")
+    private Quantization.Table embeddings;
+
+    /// Writes kinds of tables in lower case.
+    static final class Tables implements ITypeConverter<Quantization.Table> {
+        @Override
+        public Quantization.Table convert(String text) {
+            return choice(Quantization.Table.class, text);
+        }
+    }
+
     /// Writes formats in lower case.
     static final class FourBits implements ITypeConverter<Quantization.FourBits> {
         @Override
         public Quantization.FourBits convert(String text) {
-            return Arrays.stream(Quantization.FourBits.values())
-                    .filter(type -> RecipeWriter.name(type).equals(text))
-                    .findFirst()
-                    .orElseThrow(() -> new TypeConversionException(
-                            "\"%s\" is not one of %s".formatted(text, RecipeKey.choices(Quantization.FourBits.class))));
+            return choice(Quantization.FourBits.class, text);
         }
+    }
+
+    private static <E extends Enum<E>> E choice(Class<E> choices, String text) {
+        return Arrays.stream(choices.getEnumConstants())
+                .filter(type -> RecipeWriter.name(type).equals(text))
+                .findFirst()
+                .orElseThrow(() -> new TypeConversionException(
+                        "\"%s\" is not one of %s".formatted(text, RecipeKey.choices(choices))));
     }
 
     Quantization quantization() {
@@ -71,6 +92,7 @@ final class QuantizationOptions {
                 computeDtype,
                 Quantization.Storage.UINT8,
                 threshold,
-                skipModules);
+                skipModules,
+                embeddings);
     }
 }

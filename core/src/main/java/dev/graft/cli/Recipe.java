@@ -48,10 +48,10 @@ public record Recipe(
 
     public Recipe {
         require(
-                adapter.type() != AdapterType.NONE || !quantization.isOn(),
+                adapter.type() != AdapterType.NONE || !quantization.packsAnything(),
                 "adapter.type",
                 "none",
-                "lora where quantization.load_in_4bit or load_in_8bit is true: quantised weights do not learn");
+                "lora where quantization.load_in_4bit, load_in_8bit or embedding_quant_type says so: quantised weights do not learn");
         int batch = training.perDeviceBatchTokens();
         data.maxLength()
                 .ifPresent(length -> require(

@@ -190,15 +190,13 @@ final class TrainingRun {
 
         private void introduce(int steps) {
             long trainable = trainable();
+            String packed = recipe.quantization().described();
             console.say("model     %s (%s, %,d parameters, %scomputed in %s on %s)"
                     .formatted(
                             recipe.model(),
                             model.config().modelType(),
                             model.totalParameters(),
-                            recipe.quantization()
-                                    .described()
-                                    .map(q -> "linears in " + q + ", ")
-                                    .orElse(""),
+                            packed.isEmpty() ? "" : packed + ", ",
                             Precisions.name(computeType),
                             device));
             console.say("training  %s, %,d parameters (%.2f %%), %,d steps"

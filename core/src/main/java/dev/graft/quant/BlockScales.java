@@ -19,6 +19,11 @@ sealed interface BlockScales extends AutoCloseable {
     /// Scales in float32; belongs to the current scope or to this.
     Tensor values();
 
+    /// Some neighbouring ones, of the current scope or over this memory.
+    default BlockScales narrow(long first, long count) {
+        return new Plain(values().narrow(0, first, count));
+    }
+
     /// The same for products that read scales as they are kept.
     RowProducts.Scales forProducts();
 
@@ -54,6 +59,19 @@ sealed interface BlockScales extends AutoCloseable {
         @Override
         public RowProducts.Scales forProducts() {
             return new RowProducts.Scales.Nested(codes, absmax, book, NESTED_BLOCK, offset);
+        }
+
+        @Override
+        public BlockScales narrow(long first, long count) {
+            if (first % NESTED_BLOCK != 0) {
+                return BlockScales.super.narrow(first, count);
+            }
+            long blocks = (count + NESTED_BLOCK - 1) / NESTED_BLOCK;
+            return new Nested(
+                    book,
+                    codes.narrow(0, first, count),
+                    absmax.narrow(0, first / NESTED_BLOCK, blocks),
+                    offset);
         }
 
         private Tensor offsetTensor() {

@@ -5,6 +5,7 @@ import dev.graft.kernel.QuantKernels;
 import dev.graft.kernel.RowProducts;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
+import dev.graft.tensor.Packed;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.util.LinkedHashMap;
@@ -65,6 +66,37 @@ record Blockwise(
         }
         return Optional.of(
                 RowProducts.of(device()).blocks(x.contiguous(), codes, book, block, scales.forProducts(), shape[0]));
+    }
+
+    @Override
+    public Optional<Packed> rows(long first, long count) {
+        if (!hasWholeRows()) {
+            return Optional.empty();
+        }
+        long blocks = shape[1] / block;
+        return Optional.of(with(
+                count,
+                codes.narrow(0, book.bytes(first * shape[1]), book.bytes(count * shape[1])),
+                scales.narrow(first * blocks, count * blocks)));
+    }
+
+    @Override
+    public Optional<Packed> rows(Tensor index) {
+        if (!hasWholeRows()) {
+            return Optional.empty();
+        }
+        Tensor picked = codes.view(shape[0], -1).indexSelect(0, index).view(-1);
+        Tensor own = scales.values().view(shape[0], -1).indexSelect(0, index).view(-1);
+        return Optional.of(with(index.elements(), picked, new BlockScales.Plain(own)));
+    }
+
+    /// Whether each row begins with a block and a byte of its own.
+    private boolean hasWholeRows() {
+        return shape.length == 2 && shape[1] % block == 0;
+    }
+
+    private Blockwise with(long rows, Tensor ofRows, BlockScales own) {
+        return new Blockwise(format, book, block, new long[] {rows, shape[1]}, dtype, ofRows, own);
     }
 
     @Override

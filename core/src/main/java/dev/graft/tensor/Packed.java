@@ -27,6 +27,20 @@ public interface Packed extends AutoCloseable {
         return Optional.empty();
     }
 
+    /// Some neighbouring rows of this matrix over the same memory, so that they can be unpacked without
+    /// the others; empty where rows are not packed apart. It holds nothing: it is not closed, and what it
+    /// is of must outlive it.
+    default Optional<Packed> rows(long first, long count) {
+        return Optional.empty();
+    }
+
+    /// Rows of this matrix by number, of the current scope, as [#rows(long, long)].
+    ///
+    /// @param index int64 `[n]`
+    default Optional<Packed> rows(Tensor index) {
+        return Optional.empty();
+    }
+
     /// Elements of what is packed.
     default long elements() {
         long product = 1;
