@@ -36,7 +36,7 @@ call :build
 if errorlevel 1 exit /b 1
 
 if not defined OMP_WAIT_POLICY set "OMP_WAIT_POLICY=PASSIVE"
-"%FOUND%\bin\java.exe" -XX:+UseSerialGC --enable-native-access=ALL-UNNAMED --add-modules=jdk.incubator.vector ^
+"%FOUND%\bin\java.exe" -XX:+UseSerialGC -Xms32m --enable-native-access=ALL-UNNAMED --add-modules=jdk.incubator.vector ^
   -Dorg.bytedeco.javacpp.nopointergc=true -Dorg.bytedeco.javacpp.maxPhysicalBytes=0 ^
   -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8 %GRAFT_JAVA_OPTS% ^
   -cp "%JAR%;%ROOT%\core\target\lib\*" dev.graft.cli.Main %*

@@ -67,7 +67,21 @@ public final class StepBenchmark {
         System.out.println(Machine.line());
     }
 
-    private static LinearFactory base(List<String> words) {
+    /// Random documents, of which the last third is labelled, or all.
+    static List<Tokenized> examples(Shapes shape, int documents, int length, boolean all) {
+        List<Tokenized> examples = new ArrayList<>();
+        SplittableRandom random = new SplittableRandom(1);
+        for (int d = 0; d < documents; d++) {
+            int[] ids = random.ints(length, 0, shape.vocab).toArray();
+            boolean[] labels = new boolean[length];
+            Arrays.fill(labels, all ? 1 : length - length / 3, length, true);
+            examples.add(new Tokenized(ids, labels, d));
+        }
+        return examples;
+    }
+
+    /// How the words of a command line keep the frozen weights.
+    static LinearFactory base(List<String> words) {
         LinearFactory base = LinearFactory.frozen();
         if (words.contains("nf4") || words.contains("nf4-double")) {
             base = new QuantisedLinears(base, new Nf4(words.contains("nf4-double")));
@@ -80,14 +94,7 @@ public final class StepBenchmark {
 
     private static void run(
             Shapes shape, LanguageModel model, int documents, int length, boolean all, int steps, boolean recompute) {
-        List<Tokenized> examples = new ArrayList<>();
-        SplittableRandom random = new SplittableRandom(1);
-        for (int d = 0; d < documents; d++) {
-            int[] ids = random.ints(length, 0, shape.vocab).toArray();
-            boolean[] labels = new boolean[length];
-            Arrays.fill(labels, all ? 1 : length - length / 3, length, true);
-            examples.add(new Tokenized(ids, labels, d));
-        }
+        List<Tokenized> examples = examples(shape, documents, length, all);
         int tokens = documents * length;
         List<Double> seconds = new ArrayList<>();
         List<Double> rates = new ArrayList<>();

@@ -14,15 +14,16 @@ import java.util.Optional;
 /// after others, where its format packs rows apart.
 public final class PackedWeight implements Weight {
     /// Elements from which on a matrix is multiplied some rows at a time, and how many those have.
-    static final long LARGE = 1 << 26;
+    private static final long LARGE = 1 << 26;
 
-    private static final long AT_ONCE = 1 << 24;
+    private static final long AT_ONCE = 1 << 22;
 
     private final Packed packed;
     private final DType type;
     private final DType productType;
     private final Device device;
     private final Scratch scratch;
+    private final long rowsAtOnce;
 
     /// @param packed  taken over
     /// @param type    in which layers compute
@@ -34,11 +35,23 @@ public final class PackedWeight implements Weight {
     /// @param productType type of this weight's own products, whose results are in the type of the
     ///                    layers again
     public PackedWeight(Packed packed, DType type, DType productType, Device device, Scratch scratch) {
+        this(packed, type, productType, device, scratch, rowsAtOnce(packed));
+    }
+
+    PackedWeight(
+            Packed packed, DType type, DType productType, Device device, Scratch scratch, long rowsAtOnce) {
         this.packed = packed;
         this.type = type;
         this.productType = productType;
         this.device = device;
         this.scratch = scratch;
+        this.rowsAtOnce = rowsAtOnce;
+    }
+
+    private static long rowsAtOnce(Packed packed) {
+        long[] shape = packed.shape();
+        boolean whole = packed.elements() < LARGE || packed.rows(0, 1).isEmpty();
+        return whole ? shape[0] : Math.min(shape[0], Math.max(1, AT_ONCE / shape[1]));
     }
 
     /// The numbers as they are kept.
@@ -68,26 +81,19 @@ public final class PackedWeight implements Weight {
         return packed.shape()[1];
     }
 
-    /// How many rows are unpacked at a time.
-    private long step() {
-        long rows = packed.shape()[0];
-        long step = Math.max(1, AT_ONCE / width());
-        return packed.elements() < LARGE || packed.rows(0, 1).isEmpty() ? rows : Math.min(rows, step);
+    private boolean isInParts() {
+        return rowsAtOnce < packed.shape()[0];
     }
 
     /// Hands out the matrix, unpacked, some rows after others.
     private void inRows(RowsOf work) {
         long rows = packed.shape()[0];
-        long step = step();
-        for (long first = 0; first < rows; first += step) {
-            long count = Math.min(step, rows - first);
+        for (long first = 0; first < rows; first += rowsAtOnce) {
+            long count = Math.min(rowsAtOnce, rows - first);
             try (Scope scope = Scope.open()) {
-                Tensor part = scratch.take(productType, device, step, width()).narrow(0, 0, count);
-                if (count == rows) {
-                    packed.unpack(part);
-                } else {
-                    packed.rows(first, count).orElseThrow().unpack(part);
-                }
+                Tensor part =
+                        scratch.take(productType, device, rowsAtOnce, width()).narrow(0, 0, count);
+                packed.rows(first, count).orElseThrow().unpack(part);
                 work.take(first, part);
             }
         }
@@ -113,7 +119,7 @@ public final class PackedWeight implements Weight {
                 }
             }
             Tensor typed = x.to(productType);
-            if (step() == packed.shape()[0]) {
+            if (!isInParts()) {
                 return typed.mm(unpacked(productType).t()).to(x.dtype());
             }
             Tensor result = Tensor.empty(x.dtype(), device, x.size(0), packed.shape()[0]);
@@ -125,7 +131,7 @@ public final class PackedWeight implements Weight {
 
     @Override
     public Tensor addBackProduct(Tensor sum, Tensor dY) {
-        if (step() < packed.shape()[0]) {
+        if (isInParts()) {
             return addInRows(sum, dY);
         }
         if (sum == null) {

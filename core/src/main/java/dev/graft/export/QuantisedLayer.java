@@ -3,6 +3,9 @@ package dev.graft.export;
 import dev.graft.quant.AffineInt8;
 import dev.graft.quant.AffineInt8.Steps;
 import dev.graft.quant.Quantised;
+import dev.graft.tensor.DType;
+import dev.graft.tensor.Packed;
+import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -15,6 +18,7 @@ import java.util.Optional;
 /// @param affine its scales and zero points, where its format has them
 public record QuantisedLayer(
         String name, long weights, long bytesBefore, long bytesAfter, double error, Optional<Affine> affine) {
+    private static final long ELEMENTS_AT_ONCE = 1 << 20;
 
     /// Scales and zero points of a weight: one, or the range of those of its rows.
     ///
@@ -36,12 +40,46 @@ public record QuantisedLayer(
                 input));
     }
 
-    /// `‖exact − rounded‖ / ‖exact‖`, float32.
-    ///
-    /// @param rounded is changed
-    static double relativeError(Tensor exact, Tensor rounded) {
-        double size = exact.norm();
-        return size == 0 ? 0 : rounded.addInPlace(exact, -1).norm() / size;
+    /// `‖exact − packed‖ / ‖exact‖`, float32, some rows at a time where the format packs them apart.
+    static double relativeError(Tensor exact, Packed packed) {
+        if (exact.dims() != 2 || packed.rows(0, 1).isEmpty()) {
+            return new Squares().plus(exact, packed).ratio();
+        }
+        Squares sums = new Squares();
+        long step = Math.max(1, ELEMENTS_AT_ONCE / exact.size(1));
+        for (long first = 0; first < exact.size(0); first += step) {
+            long count = Math.min(step, exact.size(0) - first);
+            try (Scope scope = Scope.open()) {
+                sums.plus(
+                        exact.narrow(0, first, count),
+                        packed.rows(first, count).orElseThrow());
+            }
+        }
+        return sums.ratio();
+    }
+
+    /// Squares of numbers and of what rounding takes from them.
+    private static final class Squares {
+        private double exact;
+        private double lost;
+
+        Squares plus(Tensor numbers, Packed packed) {
+            try (Scope scope = Scope.open()) {
+                Tensor values = numbers.to(DType.F32);
+                Tensor rounded = packed.unpacked(DType.F32, numbers.device());
+                exact += square(values.norm());
+                lost += square(rounded.addInPlace(values, -1).norm());
+            }
+            return this;
+        }
+
+        private static double square(double x) {
+            return x * x;
+        }
+
+        double ratio() {
+            return exact == 0 ? 0 : Math.sqrt(lost / exact);
+        }
     }
 
     Map<String, Object> json() {

@@ -44,6 +44,7 @@ public final class QuantisedModel implements AutoCloseable {
     private final List<String> modules;
     private final List<QuantisedLayer> layers = new ArrayList<>();
     private String held = "";
+    private String reading = "";
     private Quantised packed;
 
     private QuantisedModel(Path model, ModelSource source, QuantizationConfig config) {
@@ -163,7 +164,7 @@ public final class QuantisedModel implements AutoCloseable {
                 input.ifPresent(steps -> weights.putAll(inputSteps(module, steps)));
             } else {
                 DType type = entry.dtype().orElseThrow();
-                weights.put(name, new ModelDirectory.Weight(type, entry.shape(), () -> source.stored(name)));
+                weights.put(name, new ModelDirectory.Weight(type, entry.shape(), () -> stored(name)));
             }
         }
         ModelDirectory.fill(folder, model, weights, saveType(), false);
@@ -191,8 +192,7 @@ public final class QuantisedModel implements AutoCloseable {
                                 tensor.shape(),
                                 () -> PackedLayout.tensors(name, packed(name)).get(part.getKey())));
             }
-            Tensor exact = source.stored(name).to(DType.F32);
-            double error = QuantisedLayer.relativeError(exact, packed.unpacked(DType.F32, packed.device()));
+            double error = QuantisedLayer.relativeError(stored(name), packed);
             layers.add(new QuantisedLayer(
                     name, entry.elements(), entry.bytes(), bytes, error, QuantisedLayer.affine(packed, input)));
             progress.accept(layers.getLast());
@@ -216,13 +216,24 @@ public final class QuantisedModel implements AutoCloseable {
         if (!name.equals(held)) {
             drop();
             try (Scope scope = Scope.open()) {
-                packed = config.format().quantise(source.stored(name));
+                packed = config.format().quantise(stored(name));
                 held = name;
             } catch (IllegalArgumentException e) {
                 throw new IllegalArgumentException(name + ": " + e.getMessage(), e);
             }
         }
         return packed;
+    }
+
+    /// A tensor of the model; the one that was asked for before leaves memory.
+    private Tensor stored(String name) {
+        if (!name.equals(reading)) {
+            if (!reading.isEmpty()) {
+                source.unload(reading);
+            }
+            reading = name;
+        }
+        return source.stored(name);
     }
 
     private void drop() {

@@ -3,6 +3,7 @@ package dev.graft.quant;
 import dev.graft.kernel.QuantKernels;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
+import dev.graft.tensor.Packed;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.util.Arrays;
@@ -73,6 +74,16 @@ public record Int8Rows(double threshold) implements QuantFormat {
         @Override
         public Device device() {
             return codes.device();
+        }
+
+        @Override
+        public Optional<Packed> rows(long first, long count) {
+            return Optional.of(new Rows(format, dtype, codes.narrow(0, first, count), scales.narrow(0, first, count)));
+        }
+
+        @Override
+        public Optional<Packed> rows(Tensor index) {
+            return Optional.of(new Rows(format, dtype, codes.indexSelect(0, index), scales.indexSelect(0, index)));
         }
 
         @Override

@@ -21,7 +21,9 @@ class QuantizedCommandsTest {
             strings = {
                 "--load-in-4bit --bnb-4bit-quant-type nf4 --bnb-4bit-use-double-quant",
                 "--load-in-8bit",
-                "--int8-head"
+                "--int8-head",
+                "--load-in-4bit --bnb-4bit-quant-type nf4 --embedding-quant-type int8",
+                "--embedding-quant-type nf4"
             })
     void aModelIsQuantisedWhileItIsLoaded(String options) {
         Path model = TinyModel.in(folder);

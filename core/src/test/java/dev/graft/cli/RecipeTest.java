@@ -294,6 +294,10 @@ class RecipeTest {
                         "quantization: {llm_int8_threshold: 3}\n",
                         "llm_int8_threshold is 3.0, but load_in_8bit is false"),
                 fault("quantization: {llm_int8_skip_modules: [lm_head]}\n", "neither load_in_4bit nor load_in_8bit"),
+                fault("quantization: {embedding_quant_type: int4}\n", "one of none | int8 | nf4"),
+                fault(
+                        "quantization: {embedding_quant_type: int8}\nadapter: {type: none}\n",
+                        "quantised weights do not learn"),
                 fault("quantization: {load_in_8bit: true, llm_int8_threshold: -1}\n", "it must be 0 or more"),
                 fault(
                         "quantization: {load_in_4bit: true, bnb_4bit_quant_type: int4}\n",
