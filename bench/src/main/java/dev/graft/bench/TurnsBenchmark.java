@@ -37,6 +37,9 @@ public final class TurnsBenchmark {
     private final Path directory;
     private final Semaphore[] turns = {new Semaphore(0), new Semaphore(1)};
     private final double[][] seconds;
+    /// Of all processors, while a step ran.
+    private final double[][] busy;
+    private double cpuBefore;
 
     private TurnsBenchmark(String[] args) throws IOException {
         directory = Path.of(args[0]);
@@ -45,6 +48,7 @@ public final class TurnsBenchmark {
         steps = Integer.parseInt(args[2]);
         more = Arrays.asList(args).subList(3, args.length);
         seconds = new double[2][steps];
+        busy = new double[2][steps];
     }
 
     public static void main(String[] args) throws IOException, InterruptedException {
@@ -60,15 +64,21 @@ public final class TurnsBenchmark {
         Thread quantised = Thread.ofPlatform().start(() -> train(1, packed));
         plain.join();
         quantised.join();
+        report("wall clock", seconds);
+        report("processor time", busy);
+    }
+
+    private void report(String what, double[][] seconds) {
         double[] ratios = new double[steps];
         for (int i = 0; i < steps; i++) {
             ratios[i] = seconds[1][i] / seconds[0][i];
         }
         System.out.printf(
                 Locale.ROOT,
-                "%d tokens %s: bf16 %.2f s (best %.2f), nf4 %.2f s (best %.2f), ratio %.3f (median of pairs), %.3f (best)%n",
+                "%d tokens %s, %s: bf16 %.2f s (best %.2f), nf4 %.2f s (best %.2f), ratio %.3f (median of pairs), %.3f (best)%n",
                 tokens,
                 more,
+                what,
                 Machine.median(seconds[0]),
                 best(seconds[0]),
                 Machine.median(seconds[1]),
@@ -90,7 +100,13 @@ public final class TurnsBenchmark {
             steps(model, tokens, steps, event -> {
                 if (event instanceof TrainingEvent.Stepped step) {
                     seconds[own][step.step() - 1] = step.tokens() / step.tokensPerSecond();
-                    System.out.printf(Locale.ROOT, "%s %.2f s%n", words, seconds[own][step.step() - 1]);
+                    busy[own][step.step() - 1] = cpuSeconds() - cpuBefore;
+                    System.out.printf(
+                            Locale.ROOT,
+                            "%s %.2f s, %.2f s of processors%n",
+                            words,
+                            seconds[own][step.step() - 1],
+                            busy[own][step.step() - 1]);
                 }
                 pass(own);
             });
@@ -103,6 +119,11 @@ public final class TurnsBenchmark {
     private void pass(int own) {
         turns[1 - own].release();
         turns[own].acquireUninterruptibly();
+        cpuBefore = cpuSeconds();
+    }
+
+    private static double cpuSeconds() {
+        return ProcessHandle.current().info().totalCpuDuration().orElseThrow().toNanos() / 1e9;
     }
 
     private void steps(LanguageModel model, int length, int count, TrainingEvent.Listener listener) {
