@@ -79,8 +79,7 @@ public final class OptimizerBenchmark {
     }
 
     private static AdamW adamW(List<Parameter> parameters, Moments moments) {
-        return new AdamW(
-                parameters, AdamWSettings.defaults(), AdamW.everyParameter(), moments, StateMemory.ofDevice());
+        return new AdamW(parameters, AdamWSettings.defaults(), AdamW.everyParameter(), moments, StateMemory.ofDevice());
     }
 
     private static double seconds(AdamW optimizer) {

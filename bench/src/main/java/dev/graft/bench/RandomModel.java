@@ -29,7 +29,8 @@ public final class RandomModel {
     public static void main(String[] args) throws IOException {
         Path directory = Path.of(args[1]);
         Files.createDirectories(directory);
-        Files.writeString(directory.resolve("config.json"), Shapes.named(args[0]).config());
+        Files.writeString(
+                directory.resolve("config.json"), Shapes.named(args[0]).config());
         List<SafetensorsWriter.Part> parts = new ArrayList<>();
         Shapes.named(args[0]).tensors().forEach((name, shape) -> parts.add(part(name, shape)));
         SafetensorsWriter.write(directory.resolve("model.safetensors"), parts);

@@ -94,8 +94,8 @@ public final class TurnsBenchmark {
     private void train(int own, List<String> words) {
         turns[own].acquireUninterruptibly();
         Adapters adapters = new Adapters(new Lora(16, 32, 0, Targets.allLinear()), 1);
-        try (LanguageModel model = Architectures.load(
-                directory, adapters.over(StepBenchmark.base(words)), Device.cpu(), DType.BF16)) {
+        try (LanguageModel model =
+                Architectures.load(directory, adapters.over(StepBenchmark.base(words)), Device.cpu(), DType.BF16)) {
             steps(model, SHORT, 2, event -> pass(own));
             steps(model, tokens, steps, event -> {
                 if (event instanceof TrainingEvent.Stepped step) {

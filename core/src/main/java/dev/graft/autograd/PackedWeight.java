@@ -38,8 +38,7 @@ public final class PackedWeight implements Weight {
         this(packed, type, productType, device, scratch, rowsAtOnce(packed));
     }
 
-    PackedWeight(
-            Packed packed, DType type, DType productType, Device device, Scratch scratch, long rowsAtOnce) {
+    PackedWeight(Packed packed, DType type, DType productType, Device device, Scratch scratch, long rowsAtOnce) {
         this.packed = packed;
         this.type = type;
         this.productType = productType;
@@ -123,8 +122,7 @@ public final class PackedWeight implements Weight {
                 return typed.mm(unpacked(productType).t()).to(x.dtype());
             }
             Tensor result = Tensor.empty(x.dtype(), device, x.size(0), packed.shape()[0]);
-            inRows((first, rows) ->
-                    result.narrow(1, first, rows.size(0)).copyInPlace(typed.mm(rows.t())));
+            inRows((first, rows) -> result.narrow(1, first, rows.size(0)).copyInPlace(typed.mm(rows.t())));
             return result;
         });
     }

@@ -56,7 +56,8 @@ public record Quantization(
         @Key(
                 or = "none",
                 name = "embedding_quant_type",
-                help = "keep the embedding table, and an output head that shares it, in fewer bits: int8, or nf4, which loses more")
+                help =
+                        "keep the embedding table, and an output head that shares it, in fewer bits: int8, or nf4, which loses more")
         Table embeddingQuantType) {
 
     public enum Table {
@@ -175,8 +176,8 @@ public record Quantization(
     /// A few words on it, such as `linears in nf4 with double quantisation, embeddings in int8`; empty when
     /// nothing is packed.
     String described() {
-        String linears = format()
-                .map(format -> "linears in " + format.name() + (bnb4bitUseDoubleQuant ? " with double quantisation" : ""))
+        String linears = format().map(format ->
+                        "linears in " + format.name() + (bnb4bitUseDoubleQuant ? " with double quantisation" : ""))
                 .orElse("");
         String table = embeddingQuantType == Table.NONE ? "" : "embeddings in " + RecipeWriter.name(embeddingQuantType);
         return Stream.of(linears, table).filter(words -> !words.isEmpty()).collect(Collectors.joining(", "));

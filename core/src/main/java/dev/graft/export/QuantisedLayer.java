@@ -51,8 +51,7 @@ public record QuantisedLayer(
             long count = Math.min(step, exact.size(0) - first);
             try (Scope scope = Scope.open()) {
                 sums.plus(
-                        exact.narrow(0, first, count),
-                        packed.rows(first, count).orElseThrow());
+                        exact.narrow(0, first, count), packed.rows(first, count).orElseThrow());
             }
         }
         return sums.ratio();

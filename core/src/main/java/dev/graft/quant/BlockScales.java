@@ -68,10 +68,7 @@ sealed interface BlockScales extends AutoCloseable {
             }
             long blocks = (count + NESTED_BLOCK - 1) / NESTED_BLOCK;
             return new Nested(
-                    book,
-                    codes.narrow(0, first, count),
-                    absmax.narrow(0, first / NESTED_BLOCK, blocks),
-                    offset);
+                    book, codes.narrow(0, first, count), absmax.narrow(0, first / NESTED_BLOCK, blocks), offset);
         }
 
         private Tensor offsetTensor() {

@@ -8,7 +8,6 @@ import dev.graft.nn.EmbeddingLayer;
 import dev.graft.nn.LinearFactory;
 import dev.graft.nn.LinearLayer;
 import dev.graft.nn.NamedTensors;
-import dev.graft.tensor.DType;
 import dev.graft.tensor.Packed;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Scratch;

@@ -85,10 +85,14 @@ class QuantisedEmbeddingsTest {
                 Packed rows = packed.rows(part[0], part[1]).orElseThrow();
                 assertThat(rows.shape()).containsExactly(part[1], 192);
                 assertThat(rows.unpacked(DType.F32, Device.cpu()).toFloats())
-                        .containsExactly(whole.narrow(0, part[0], part[1]).contiguous().toFloats());
+                        .containsExactly(
+                                whole.narrow(0, part[0], part[1]).contiguous().toFloats());
             }
             Tensor index = Tensor.of(new int[] {7, 299, 0, 7});
-            assertThat(packed.rows(index).orElseThrow().unpacked(DType.F32, Device.cpu()).toFloats())
+            assertThat(packed.rows(index)
+                            .orElseThrow()
+                            .unpacked(DType.F32, Device.cpu())
+                            .toFloats())
                     .containsExactly(whole.indexSelect(0, index).toFloats());
         }
     }
@@ -120,7 +124,8 @@ class QuantisedEmbeddingsTest {
             // a weight is off by half of 1/127 of its row's largest
             assertThat(hidden.toFloats()).usingComparatorWithPrecision(0.1f).containsExactly(expected.toFloats());
             assertThat(hidden.toFloats()).isNotEqualTo(expected.toFloats());
-            float[] scores = packed.score(tape, hidden, rows, targets).logProbs().toFloats();
+            float[] scores =
+                    packed.score(tape, hidden, rows, targets).logProbs().toFloats();
             float[] logits = packed.logits(hidden).toFloats();
             for (int i = 0; i < rows.length; i++) {
                 assertThat(scores[i]).isCloseTo(logProb(logits, i, targets[i]), within(1e-3f));
@@ -145,8 +150,7 @@ class QuantisedEmbeddingsTest {
 
     @Test
     void anInt8HeadOverAPackedTableIsThatTable() throws IOException {
-        LinearFactory factory =
-                new Int8Head(QuantisedEmbeddings.of(LinearFactory.frozen(), new Nf4(false)));
+        LinearFactory factory = new Int8Head(QuantisedEmbeddings.of(LinearFactory.frozen(), new Nf4(false)));
         try (LanguageModel packed = model(true, factory)) {
             PackedWeight head = (PackedWeight) packed.head().weight();
             assertThat(((Quantised) head.packed()).format()).isEqualTo(new Nf4(false));
