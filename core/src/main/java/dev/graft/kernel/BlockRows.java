@@ -10,7 +10,11 @@ import java.util.Arrays;
 /// Rows of a matrix in 4-bit blocks, for one thread: it unpacks the scales of some rows at a time, at each
 /// of the four places where rows are read at once.
 final class BlockRows {
-    private static final int SCALES_AT_ONCE = 128;
+    private static final int FEWEST_SCALES = 64;
+    private static final int MOST_SCALES = 512;
+
+    /// Into so many stretches the scales of a small matrix are cut, so that few are unpacked twice.
+    private static final int STRETCHES = 32;
 
     private final Matrix matrix;
     private final int blockBits;
@@ -87,7 +91,8 @@ final class BlockRows {
         this.matrix = matrix;
         this.blockBits = Integer.numberOfTrailingZeros(matrix.block);
         this.words = RowLoops.blockOfWord(matrix.block);
-        this.stretch = Tile.padded(Math.max(SCALES_AT_ONCE, matrix.width / matrix.block + 2)) + COUNT;
+        int some = Math.clamp(matrix.blocks() / STRETCHES, FEWEST_SCALES, MOST_SCALES);
+        this.stretch = Tile.padded(Math.max(some, matrix.width / matrix.block + 2)) + COUNT;
         this.scales = new float[4 * stretch];
     }
 
