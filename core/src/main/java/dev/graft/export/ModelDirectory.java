@@ -10,6 +10,7 @@ import dev.graft.model.ModelConfig;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
+import dev.graft.tensor.Shapes;
 import dev.graft.tensor.Tensor;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -55,11 +56,7 @@ public final class ModelDirectory {
         }
 
         long bytes() {
-            long product = dtype.bytes();
-            for (long size : shape) {
-                product = Math.multiplyExact(product, size);
-            }
-            return product;
+            return Shapes.bytes(dtype, shape);
         }
     }
 

@@ -2,6 +2,7 @@ package dev.graft.format;
 
 import static dev.graft.format.FormatException.quote;
 
+import dev.graft.tensor.Shapes;
 import java.io.ByteArrayOutputStream;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -46,7 +47,7 @@ public final class GgufWriter {
         }
 
         long bytes() {
-            return type.bytes(Safetensors.product(shape));
+            return type.bytes(Shapes.elements(shape));
         }
     }
 

@@ -3,6 +3,7 @@ package dev.graft.format;
 import static dev.graft.format.FormatException.quote;
 
 import dev.graft.tensor.DType;
+import dev.graft.tensor.Shapes;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
@@ -59,7 +60,7 @@ public final class Safetensors implements AutoCloseable {
         }
 
         public long elements() {
-            return product(shape);
+            return Shapes.elements(shape);
         }
 
         @Override
@@ -230,14 +231,5 @@ public final class Safetensors implements AutoCloseable {
         if (arena.scope().isAlive()) {
             arena.close();
         }
-    }
-
-    /// Elements of `shape`; 1 for a scalar.
-    static long product(long[] shape) {
-        long product = 1;
-        for (long size : shape) {
-            product = Math.multiplyExact(product, size);
-        }
-        return product;
     }
 }

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.core.JsonFactoryBuilder;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.json.JsonWriteFeature;
 import dev.graft.tensor.DType;
+import dev.graft.tensor.Shapes;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -79,7 +80,7 @@ public final class SafetensorsWriter {
         }
 
         long bytes() {
-            return Math.multiplyExact(Safetensors.product(shape), (long) dtype.bytes());
+            return Shapes.bytes(dtype, shape);
         }
     }
 

@@ -6,9 +6,9 @@ import dev.graft.autograd.Projection;
 import dev.graft.autograd.Weight;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Scratch;
+import dev.graft.tensor.Shapes;
 import dev.graft.tensor.Tensor;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BiFunction;
@@ -107,7 +107,7 @@ public interface LinearFactory extends AutoCloseable {
 
         @Override
         public long elements() {
-            return Arrays.stream(source.shape(tensor)).reduce(1, Math::multiplyExact);
+            return Shapes.elements(source.shape(tensor));
         }
 
         @Override

@@ -2,10 +2,10 @@ package dev.graft.quant;
 
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
+import dev.graft.tensor.Shapes;
 import dev.graft.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.Arrays;
 import java.util.stream.IntStream;
 
 /// Whole tensors of a [BlockCodec].
@@ -25,7 +25,7 @@ public final class BlockTensors {
         Tensor result = Tensor.empty(target, Device.cpu(), shape);
         MemorySegment memory = result.memory();
         long columns = shape[shape.length - 1];
-        long rows = Arrays.stream(shape).reduce(1, Math::multiplyExact) / Math.max(1, columns);
+        long rows = Shapes.elements(shape) / Math.max(1, columns);
         long rowBytes = columns / codec.elements() * codec.bytes();
         IntStream.range(0, (int) Math.ceilDiv(rows, ROWS_AT_ONCE)).parallel().forEach(part -> {
             float[] row = new float[(int) columns];
