@@ -57,10 +57,6 @@ public final class GgufExport {
             this.tensors = tensors;
             this.fileType = fileType;
         }
-
-        boolean isPacked() {
-            return tensors.codec().isPresent();
-        }
     }
 
     private GgufExport(ModelSource source, Type type) {

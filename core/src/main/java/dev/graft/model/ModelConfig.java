@@ -9,7 +9,6 @@ import dev.graft.format.Json;
 import dev.graft.format.Llama2c;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -220,17 +219,6 @@ public final class ModelConfig {
             throw wrong(key, "it is " + value, "true or false");
         }
         return value.asBoolean();
-    }
-
-    /// The ids that end a generation, from `eos_token_id` (a number or a list).
-    public List<Integer> eosIds() {
-        List<Integer> ids = new ArrayList<>();
-        JsonNode value = root.path("eos_token_id");
-        if (value.isInt()) {
-            ids.add(value.asInt());
-        }
-        value.forEach(id -> ids.add(id.asInt()));
-        return ids;
     }
 
     /// Refuses a setting this architecture does not have.

@@ -166,14 +166,10 @@ final class AdaptedModel {
     /// for the experts alone.
     List<String> namedLikeExperts() {
         Set<String> inside = new LinkedHashSet<>();
-        slices.keySet().forEach(layer -> inside.add(lastPart(layer)));
+        slices.keySet().forEach(layer -> inside.add(ModuleNames.lastPart(layer)));
         return adapted.keySet().stream()
-                .filter(layer -> !slices.containsKey(layer) && inside.contains(lastPart(layer)))
+                .filter(layer -> !slices.containsKey(layer) && inside.contains(ModuleNames.lastPart(layer)))
                 .toList();
-    }
-
-    private static String lastPart(String layer) {
-        return layer.substring(layer.lastIndexOf('.') + 1);
     }
 
     private static String holder(String parameter) {

@@ -1,6 +1,7 @@
 package dev.graft.peft;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -93,8 +94,8 @@ public record Lora(
         if (!(dropout >= 0 && dropout < 1)) {
             throw new IllegalArgumentException("lora_dropout is %s; expected 0 ≤ rate < 1".formatted(dropout));
         }
-        rankPattern = new LinkedHashMap<>(rankPattern);
-        alphaPattern = new LinkedHashMap<>(alphaPattern);
+        rankPattern = Collections.unmodifiableMap(new LinkedHashMap<>(rankPattern)); // their order counts
+        alphaPattern = Collections.unmodifiableMap(new LinkedHashMap<>(alphaPattern));
         rankPattern.forEach((key, rank) -> {
             PythonRegex.translate(key);
             requireRank("rank_pattern \"" + key + "\"", rank);

@@ -7,6 +7,7 @@ import dev.graft.format.FormatException;
 import dev.graft.format.Json;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -31,7 +32,7 @@ public record Origin(Base base, Map<String, Object> made) {
             String model, Optional<String> weights, Optional<String> tokenizer, Optional<String> chatTemplate) {}
 
     public Origin {
-        made = new LinkedHashMap<>(made);
+        made = Collections.unmodifiableMap(new LinkedHashMap<>(made));
     }
 
     /// Writes the file into an adapter's directory.

@@ -95,14 +95,10 @@ final class StackedChecks {
         Set<String> parts = new LinkedHashSet<>();
         model.slices.forEach((layer, slice) -> {
             if (ends(slice.parameter()).equals(end)) {
-                parts.add(lastPart(layer));
+                parts.add(ModuleNames.lastPart(layer));
             }
         });
         return parts;
-    }
-
-    private static String lastPart(String layer) {
-        return layer.substring(layer.lastIndexOf('.') + 1);
     }
 
     /// PEFT makes one change of twice the rank and twice the alpha of two layers that are stacked in one

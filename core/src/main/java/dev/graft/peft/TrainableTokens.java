@@ -1,5 +1,6 @@
 package dev.graft.peft;
 
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -17,7 +18,7 @@ public record TrainableTokens(Optional<List<Integer>> embedding, Map<String, Lis
 
     public TrainableTokens {
         embedding = embedding.map(List::copyOf);
-        modules = new LinkedHashMap<>(modules);
+        modules = Collections.unmodifiableMap(new LinkedHashMap<>(modules));
         embedding.ifPresent(TrainableTokens::check);
         modules.values().forEach(TrainableTokens::check);
     }

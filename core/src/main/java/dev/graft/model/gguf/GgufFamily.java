@@ -110,15 +110,14 @@ public final class GgufFamily {
             WHOLE,
             REAL,
             /// Left out where it is not set.
-            OPTIONAL_WHOLE,
-            OPTIONAL_REAL;
+            OPTIONAL_WHOLE;
 
             boolean isOptional() {
-                return this == OPTIONAL_WHOLE || this == OPTIONAL_REAL;
+                return this == OPTIONAL_WHOLE;
             }
 
             boolean isReal() {
-                return this == REAL || this == OPTIONAL_REAL;
+                return this == REAL;
             }
         }
 
@@ -132,10 +131,6 @@ public final class GgufFamily {
 
         static Setting optionalWhole(String ggml, String hub) {
             return new Setting(ggml, hub, Kind.OPTIONAL_WHOLE);
-        }
-
-        static Setting optionalReal(String ggml, String hub) {
-            return new Setting(ggml, hub, Kind.OPTIONAL_REAL);
         }
     }
 
