@@ -35,9 +35,9 @@ import java.util.Optional;
 /// The result is `adapter_model.quantised.safetensors`, whose factors lie as bitsandbytes' weights do,
 /// beside the adapter's own `adapter_config.json`. Graft uses it like any adapter; PEFT does not read it.
 public final class QuantisedAdapter {
-    private static final String CONFIG = "adapter_config.json";
-    private static final String A = ".lora_A.weight";
-    private static final String B = ".lora_B.weight";
+    private static final String CONFIG = AdapterWeights.CONFIG;
+    private static final String A = AdapterWeights.A;
+    private static final String B = AdapterWeights.B;
 
     private final Path adapter;
     private final QuantFormat format;

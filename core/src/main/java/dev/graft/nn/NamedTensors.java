@@ -32,6 +32,13 @@ public interface NamedTensors {
         return Optional.empty();
     }
 
+    /// Whether the source packs the tensor.
+    default boolean isPacked(String name) {
+        Optional<Packed> packed = packed(name);
+        packed.ifPresent(Packed::close);
+        return packed.isPresent();
+    }
+
     /// Type in which layers compute.
     DType computeType();
 

@@ -6,6 +6,7 @@ import dev.graft.autograd.Parameter;
 import dev.graft.autograd.ReplacedRows;
 import dev.graft.autograd.RowNorms;
 import dev.graft.autograd.Weight;
+import dev.graft.format.AdapterWeights;
 import dev.graft.nn.LinearLayout.Slice;
 import dev.graft.nn.NamedTensors;
 import dev.graft.peft.Adapters.Adapted;
@@ -91,8 +92,8 @@ final class AdaptedModel {
         int out = Math.toIntExact(shape[0]);
         int in = Math.toIntExact(shape[1]);
         InitialFactors start = InitialFactors.ofLinear(settings.init(), rank, in, out, random(name));
-        Parameter a = learn(name + ".lora_A.weight", start.a(), source, rank, in);
-        Parameter b = learn(name + ".lora_B.weight", start.b(), source, out, rank);
+        Parameter a = learn(name + AdapterWeights.A, start.a(), source, rank, in);
+        Parameter b = learn(name + AdapterWeights.B, start.b(), source, out, rank);
         Optional<Parameter> bias = settings.loraBias()
                 ? Optional.of(learn(name + ".lora_B.bias", start.bias(), source, out))
                 : Optional.empty();
@@ -104,8 +105,8 @@ final class AdaptedModel {
         try (Scope scope = Scope.open()) {
             WeightFactors factors = WeightFactors.of(settings, name, weight, source, random(name));
             DType type = source.computeType();
-            Parameter a = put(name + ".lora_A.weight", new Parameter(name + ".lora_A.weight", factors.a(), type));
-            Parameter b = put(name + ".lora_B.weight", new Parameter(name + ".lora_B.weight", factors.b(), type));
+            Parameter a = put(name + AdapterWeights.A, new Parameter(name + AdapterWeights.A, factors.a(), type));
+            Parameter b = put(name + AdapterWeights.B, new Parameter(name + AdapterWeights.B, factors.b(), type));
             if (!settings.init().takesFromWeight()) {
                 return List.of(adapt(name, a, b, Optional.empty(), null, false, source));
             }
@@ -139,8 +140,8 @@ final class AdaptedModel {
                 .toList();
         InitialFactors start = StackedFactors.initial(slice, ofExperts, rank, in);
         long all = (long) rank * slice.experts();
-        Parameter a = learn(name + ".lora_A.weight", start.a(), source, all, in);
-        Parameter b = learn(name + ".lora_B.weight", start.b(), source, slice.out(), all);
+        Parameter a = learn(name + AdapterWeights.A, start.a(), source, all, in);
+        Parameter b = learn(name + AdapterWeights.B, start.b(), source, slice.out(), all);
         return new StackedFactors(a, b, slice.experts(), rank, settings.scaleOf(name));
     }
 
@@ -154,7 +155,7 @@ final class AdaptedModel {
             long around = names.subList(i + 1, names.size()).stream()
                     .filter(later -> holder(later).equals(module))
                     .count();
-            for (String factor : List.of(".lora_A.weight", ".lora_B.weight")) {
+            for (String factor : List.of(AdapterWeights.A, AdapterWeights.B)) {
                 Parameter parameter = keys.remove(names.get(i) + factor);
                 put(module + ".base_layer".repeat((int) around) + factor, parameter);
             }
@@ -162,8 +163,7 @@ final class AdaptedModel {
     }
 
     /// Layers adapted by their own names that end as those inside experts do. PEFT takes such a name in
-    /// `target_modules`
-    /// for the experts alone.
+    /// `target_modules` for the experts alone.
     List<String> namedLikeExperts() {
         Set<String> inside = new LinkedHashSet<>();
         slices.keySet().forEach(layer -> inside.add(ModuleNames.lastPart(layer)));

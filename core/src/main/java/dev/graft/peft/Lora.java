@@ -272,7 +272,7 @@ public record Lora(
     }
 
     /// Rank of the change of a layer.
-    int rankOf(String module) {
+    public int rankOf(String module) {
         return valueOf(rankPattern, module, r);
     }
 
@@ -281,7 +281,7 @@ public record Lora(
     }
 
     /// Factor of `B·A` of a layer.
-    double scaleOf(String module) {
+    public double scaleOf(String module) {
         int rank = rankOf(module);
         return useRslora ? alphaOf(module) / Math.sqrt(rank) : alphaOf(module) / rank;
     }

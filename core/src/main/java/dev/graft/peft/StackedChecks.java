@@ -7,10 +7,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/// What PEFT asks of adapters for layers that Transformers holds as slices of stacked parameters:
-/// experts and their routers. PEFT turns modules of that kind (`w1`, `gate_proj`, `gate`) into
-/// parameters when it reads an adapter; what it
-/// could not turn, or would turn into something else, is refused here before anything is trained.
+/// What PEFT asks of adapters for layers that Transformers holds as slices of stacked parameters: experts and
+/// their routers. PEFT turns modules of that kind (`w1`, `gate_proj`, `gate`) into parameters when it reads
+/// an adapter; what it could not turn, or would turn into something else, is refused here before anything is
+/// trained.
 final class StackedChecks {
     private final Lora settings;
     private final AdaptedModel model;
