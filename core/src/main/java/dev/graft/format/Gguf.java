@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -107,7 +108,7 @@ public final class Gguf implements AutoCloseable {
                     "Give %s-00001-of-%s.gguf.".formatted(name.group(1), name.group(3)));
         }
         for (int part = 2; part <= count; part++) {
-            add(file.resolveSibling("%s-%05d-of-%05d.gguf".formatted(name.group(1), part, count)));
+            add(file.resolveSibling(String.format(Locale.ROOT, "%s-%05d-of-%05d.gguf", name.group(1), part, count)));
         }
         whole("split.tensors.count")
                 .filter(tensors -> tensors != entries.size())
