@@ -103,8 +103,7 @@ public final class Safetensors implements AutoCloseable {
         }
         Arena arena = Arena.ofShared(); // weights are read by every worker thread
         try (var channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            var opened = open(file, channel, arena);
-            return opened;
+            return open(file, channel, arena);
         } catch (IOException e) {
             arena.close();
             throw new UncheckedIOException("%s: cannot be read (%s)".formatted(file, e), e);
