@@ -4,9 +4,11 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.PathMatcher;
 import java.util.List;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /// What a path of a recipe stands for: a file, all files of rows below a folder, or those that a pattern
@@ -55,7 +57,7 @@ public final class InputFiles {
         return files;
     }
 
-    private static List<Path> below(Path base, java.util.function.Predicate<Path> wanted) {
+    private static List<Path> below(Path base, Predicate<Path> wanted) {
         try (Stream<Path> all = Files.walk(base)) {
             return all.filter(Files::isRegularFile)
                     .filter(file -> !isHidden(base.relativize(file)))
@@ -80,7 +82,7 @@ public final class InputFiles {
     private static boolean exists(String path) {
         try {
             return Files.exists(Path.of(path));
-        } catch (java.nio.file.InvalidPathException e) {
+        } catch (InvalidPathException e) {
             return false; // Windows has no such names
         }
     }
