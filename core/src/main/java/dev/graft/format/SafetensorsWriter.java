@@ -42,8 +42,7 @@ public final class SafetensorsWriter {
     private SafetensorsWriter() {}
 
     /// Writes the bytes of one tensor, little-endian and row-major, when its turn comes; so tensors can be
-    /// made one at a
-    /// time.
+    /// made one at a time.
     @FunctionalInterface
     public interface Source {
         void writeTo(WritableByteChannel channel) throws IOException;

@@ -8,9 +8,11 @@ import dev.graft.data.Batches;
 import dev.graft.format.FormatException;
 import dev.graft.model.LanguageModel;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -153,7 +155,7 @@ class CheckpointsTest {
         train(config(2), checkpoints());
         Path parameters = folder.resolve("checkpoints/step-2/parameters.safetensors");
         byte[] bytes = Files.readAllBytes(parameters);
-        Files.write(parameters, java.util.Arrays.copyOf(bytes, bytes.length / 2));
+        Files.write(parameters, Arrays.copyOf(bytes, bytes.length / 2));
         assertThatThrownBy(() -> resumedTo(3))
                 .isInstanceOf(FormatException.class)
                 .hasMessageContaining(parameters.toString());
@@ -172,7 +174,7 @@ class CheckpointsTest {
             try {
                 Files.writeString(inside.resolve("note.txt"), "kept");
             } catch (IOException e) {
-                throw new java.io.UncheckedIOException(e);
+                throw new UncheckedIOException(e);
             }
         });
         train(config(1), noting);

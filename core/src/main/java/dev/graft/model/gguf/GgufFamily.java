@@ -11,9 +11,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/// A family of models as llama.cpp knows it: pairs of settings that mean the same on both sides, what
-/// goes without saying
-/// on one of them, and the names of tensors.
+/// A family of models as llama.cpp knows it: pairs of settings that mean the same on both sides, what goes
+/// without saying on one of them, and the names of tensors.
 public final class GgufFamily {
     private static final ObjectMapper JSON = new ObjectMapper();
 
