@@ -151,6 +151,27 @@ class CheckpointsTest {
     }
 
     @Test
+    void aCheckpointThatHadSteppedAsideWhenTheProcessWasKilledReturns() throws IOException {
+        train(config(2), checkpoints());
+        Files.move(folder.resolve("checkpoints/step-2"), folder.resolve("checkpoints/.step-2.old"));
+        assertThat(checkpoints().latestStep()).isEqualTo(2);
+        assertThat(resumedTo(3)).isEqualTo(3);
+    }
+
+    @Test
+    void aStateThatDoesNotSayWhereTheRunStandsIsRefused() throws IOException {
+        train(config(2), checkpoints());
+        Path state = folder.resolve("checkpoints/step-2/trainer_state.json");
+        String whole = Files.readString(state);
+        for (String key : List.of("step", "micro_batches", "tokens", "seconds", "optimizer_steps")) {
+            Files.writeString(state, whole.replace("\"" + key + "\"", "\"other\""));
+            assertThatThrownBy(() -> resumedTo(3))
+                    .isInstanceOf(FormatException.class)
+                    .hasMessageContainingAll(state.toString(), "it has no " + key);
+        }
+    }
+
+    @Test
     void damagedCheckpointIsASentenceWithItsPath() throws IOException {
         train(config(2), checkpoints());
         Path parameters = folder.resolve("checkpoints/step-2/parameters.safetensors");
