@@ -8,6 +8,7 @@ import dev.graft.data.TokenizationOptions;
 import dev.graft.data.check.CheckReport;
 import dev.graft.data.check.DataCheck;
 import dev.graft.data.check.Lint;
+import dev.graft.format.UserCache;
 import dev.graft.model.ModelConfig;
 import dev.graft.tokenizer.ChatTemplate;
 import dev.graft.tokenizer.Tokenizer;
@@ -97,9 +98,10 @@ record RowSettings(
 
     Loaded load(Tokenizer tokenizer) {
         var examples = new ExampleTokenizer(tokenizer, options);
-        Dataset rows = Dataset.load(train, examples, TokenCache.ofUser());
+        TokenCache cache = new TokenCache(UserCache.folder("tokens"));
+        Dataset rows = Dataset.load(train, examples, cache);
         if (eval.isPresent() || evalFraction == 0 || rows.isOneText()) {
-            Optional<Dataset> held = eval.map(inputs -> Dataset.load(inputs, examples, TokenCache.ofUser()));
+            Optional<Dataset> held = eval.map(inputs -> Dataset.load(inputs, examples, cache));
             return new Loaded(rows, held, new BitSet(), DataCheck.of(rows, held, allowed));
         }
         BitSet drawn = rows.heldOut(evalFraction, seed);

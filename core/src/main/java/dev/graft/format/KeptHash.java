@@ -11,14 +11,14 @@ import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
-/// The hash of large files, kept in the user's cache folder (`$XDG_CACHE_HOME/graft`, or
-/// `~/.cache/graft`) for as long as paths, sizes and times of change stay the same.
+/// The hash of large files, kept in the [UserCache] for as long as paths, sizes and times of change stay the
+/// same.
 final class KeptHash {
     private final String stamp;
     private final Path file;
 
     KeptHash(List<Path> files) {
-        this(files, folder());
+        this(files, UserCache.folder("weights"));
     }
 
     KeptHash(List<Path> files, Path folder) {
@@ -26,13 +26,6 @@ final class KeptHash {
         String paths =
                 files.stream().map(path -> path.toAbsolutePath().toString()).collect(Collectors.joining("\n"));
         this.file = folder.resolve(WeightHash.ofText(paths) + ".json");
-    }
-
-    private static Path folder() {
-        String cache = System.getenv("XDG_CACHE_HOME");
-        Path root =
-                cache == null || cache.isEmpty() ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(cache);
-        return root.resolve("graft").resolve("weights");
     }
 
     private static String stamp(Path file) {
