@@ -36,10 +36,12 @@ public record Input(String path, Map<String, String> columns, Optional<String> s
         return new Input(path.toString(), Map.of(), Optional.empty());
     }
 
+    /// The same with these columns of the file in place of those of a shape.
     public Input withColumns(Map<String, String> columns) {
         return new Input(path, columns, shape);
     }
 
+    /// The same with a shape that is not to be found from the columns.
     public Input withShape(String shape) {
         return new Input(path, columns, Optional.of(shape));
     }

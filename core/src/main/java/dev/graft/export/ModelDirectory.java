@@ -14,7 +14,6 @@ import dev.graft.tensor.Shapes;
 import dev.graft.tensor.Tensor;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -193,15 +192,7 @@ public final class ModelDirectory {
             Tensor values = weight.values().get();
             Tensor plain = values.to(Device.cpu()).to(weight.dtype()).contiguous();
             requireFinite(name, values, plain);
-            long bytes = plain.bytes();
-            for (long from = 0, step = 1 << 28; from < bytes; from += step) {
-                ByteBuffer piece = plain.memory()
-                        .asSlice(from, Math.min(step, bytes - from))
-                        .asByteBuffer();
-                while (piece.hasRemaining()) {
-                    channel.write(piece);
-                }
-            }
+            SafetensorsWriter.writeAll(plain.memory(), channel);
         }
     }
 }

@@ -121,6 +121,7 @@ public final class Gguf implements AutoCloseable {
                 });
     }
 
+    /// The file that was named, the first of a split model.
     public Path file() {
         return file;
     }
@@ -130,6 +131,7 @@ public final class Gguf implements AutoCloseable {
         return List.copyOf(files);
     }
 
+    /// Everything that stands before the tensors, by its key; of a split model that of the first file.
     public Map<String, GgufValue> metadata() {
         return metadata;
     }
@@ -144,6 +146,9 @@ public final class Gguf implements AutoCloseable {
         return GgufType.valueOf(entry(name).dtypeName());
     }
 
+    /// What is said about a tensor.
+    ///
+    /// @throws FormatException when there is none of that name
     public Entry entry(String name) {
         Entry entry = entries.get(name);
         if (entry == null) {
@@ -193,6 +198,7 @@ public final class Gguf implements AutoCloseable {
         };
     }
 
+    /// True or false, of the metadata.
     public Optional<Boolean> flag(String key) {
         return switch (metadata.get(key)) {
             case null -> Optional.empty();
@@ -201,6 +207,7 @@ public final class Gguf implements AutoCloseable {
         };
     }
 
+    /// A list of texts of the metadata.
     public Optional<List<String>> texts(String key) {
         return switch (metadata.get(key)) {
             case null -> Optional.empty();
@@ -210,6 +217,7 @@ public final class Gguf implements AutoCloseable {
         };
     }
 
+    /// A list of numbers of the metadata.
     public Optional<GgufValue.Numbers> numbers(String key) {
         return switch (metadata.get(key)) {
             case null -> Optional.empty();

@@ -61,10 +61,12 @@ public sealed interface GgufValue {
         return new Text(text);
     }
 
+    /// A whole number as UINT32, which llama.cpp reads nearly all of them as.
     static GgufValue of(long value) {
         return new Whole(Kind.UINT32, value);
     }
 
+    /// A number as FLOAT32.
     static GgufValue of(double value) {
         return new Real(Kind.FLOAT32, value);
     }

@@ -206,34 +206,42 @@ public final class Llama2c implements AutoCloseable {
         return version;
     }
 
+    /// `dim`
     public int width() {
         return sizes[0];
     }
 
+    /// `hidden_dim`
     public int inner() {
         return sizes[1];
     }
 
+    /// `n_layers`
     public int layers() {
         return sizes[2];
     }
 
+    /// `n_heads`
     public int heads() {
         return sizes[3];
     }
 
+    /// `n_kv_heads`
     public int keyHeads() {
         return sizes[4];
     }
 
+    /// `vocab_size`
     public int vocabulary() {
         return sizes[5];
     }
 
+    /// `seq_len`: the longest document it was made for.
     public int positions() {
         return sizes[6];
     }
 
+    /// Width of one head.
     public int headDim() {
         return width() / heads();
     }

@@ -178,7 +178,8 @@ public final class SafetensorsWriter {
         return StandardCharsets.UTF_8.newEncoder().canEncode(text);
     }
 
-    static void writeAll(MemorySegment data, WritableByteChannel channel) throws IOException {
+    /// Writes memory of any size.
+    public static void writeAll(MemorySegment data, WritableByteChannel channel) throws IOException {
         for (long at = 0; at < data.byteSize(); at += CHUNK_BYTES) {
             long count = Math.min(CHUNK_BYTES, data.byteSize() - at);
             var chunk = data.asSlice(at, count).asByteBuffer();

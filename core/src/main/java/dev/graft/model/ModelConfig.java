@@ -64,6 +64,7 @@ public final class ModelConfig {
         return new ModelConfig(file, "", JSON.valueToTree(settings));
     }
 
+    /// The file that messages name.
     public Path file() {
         return file;
     }
@@ -97,6 +98,9 @@ public final class ModelConfig {
         return has(key) ? this : with(key, value);
     }
 
+    /// `model_type`, which names the architecture.
+    ///
+    /// @throws FormatException where it is missing
     public String modelType() {
         return text("model_type")
                 .orElseThrow(() -> wrong("model_type", "it is missing", "a model type such as \"llama\""));
@@ -107,6 +111,7 @@ public final class ModelConfig {
         return root.hasNonNull(key);
     }
 
+    /// A text; empty where it is missing or null.
     public Optional<String> text(String key) {
         JsonNode value = root.get(key);
         if (value == null || value.isNull()) {
@@ -130,6 +135,7 @@ public final class ModelConfig {
         return optionalSize(key).orElseThrow(() -> wrong(key, "it is missing", "a positive whole number"));
     }
 
+    /// A positive whole number; empty where it is missing or null.
     public OptionalInt optionalSize(String key) {
         JsonNode value = value(key);
         if (value.isMissingNode() || value.isNull()) {
@@ -157,6 +163,9 @@ public final class ModelConfig {
         return (int) value;
     }
 
+    /// A number.
+    ///
+    /// @param otherwise where it is missing or null
     public double number(String key, double otherwise) {
         return number(key).orElse(otherwise);
     }
@@ -210,6 +219,9 @@ public final class ModelConfig {
         return Optional.of(value.valueStream().toList());
     }
 
+    /// True or false.
+    ///
+    /// @param otherwise where it is missing or null
     public boolean flag(String key, boolean otherwise) {
         JsonNode value = root.get(key);
         if (value == null || value.isNull()) {

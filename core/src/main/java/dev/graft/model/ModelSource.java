@@ -34,6 +34,7 @@ public interface ModelSource extends AutoCloseable {
         return Llama2c.isNamedSo(model) ? new Llama2cModel(Llama2c.open(model)) : new HubFolder(model);
     }
 
+    /// What was named MODEL.
     Path path();
 
     ModelConfig config();

@@ -139,6 +139,7 @@ public final class Adapters {
         return new Adapters(AdapterConfigReader.read(directory), 0, true);
     }
 
+    /// What they were made with, or read from a file.
     public Lora settings() {
         return settings;
     }

@@ -23,6 +23,7 @@ public record Extras(List<String> modulesToSave, TrainableTokens tokens, boolean
         }
     }
 
+    /// Trained tokens and nothing else.
     public static Extras ofTokens(TrainableTokens tokens) {
         return new Extras(List.of(), tokens, false);
     }

@@ -167,34 +167,43 @@ public record Lora(
         return with(selection.withParameters(names));
     }
 
+    /// The same without these layers (`exclude_modules`).
     public Lora withExcluded(Targets excluded) {
         return with(selection.withExcluded(excluded));
     }
 
+    /// The same on other layers.
     public Lora with(Selection other) {
         return copy(other, rankPattern, alphaPattern, useRslora, useDora, loraBias, bias, init, extras);
     }
 
+    /// The same with other ranks and alphas for some layers (`rank_pattern`, `alpha_pattern`).
     public Lora withPatterns(Map<String, Integer> ranks, Map<String, Double> alphas) {
         return copy(selection, ranks, alphas, useRslora, useDora, loraBias, bias, init, extras);
     }
 
+    /// The same, rank-stabilised: `s = alpha / √r`.
     public Lora withRslora() {
         return copy(selection, rankPattern, alphaPattern, true, useDora, loraBias, bias, init, extras);
     }
 
+    /// The same with the size of each row learnt apart from its direction. Liu et al. 2024,
+    /// <https://arxiv.org/abs/2402.09353>.
     public Lora withDora() {
         return copy(selection, rankPattern, alphaPattern, useRslora, true, loraBias, bias, init, extras);
     }
 
+    /// The same with a bias beside `B`.
     public Lora withLoraBias() {
         return copy(selection, rankPattern, alphaPattern, useRslora, useDora, true, bias, init, extras);
     }
 
+    /// The same with other biases of the base trained.
     public Lora with(Bias other) {
         return copy(selection, rankPattern, alphaPattern, useRslora, useDora, loraBias, other, init, extras);
     }
 
+    /// The same with factors that start otherwise.
     public Lora with(Init other) {
         return copy(selection, rankPattern, alphaPattern, useRslora, useDora, loraBias, bias, other, extras);
     }
@@ -241,10 +250,12 @@ public record Lora(
                 extras);
     }
 
+    /// The same with something else trained beside the factors.
     public Lora with(Extras other) {
         return copy(selection, rankPattern, alphaPattern, useRslora, useDora, loraBias, bias, init, other);
     }
 
+    /// The same with these modules trained whole (`modules_to_save`).
     public Lora withModulesToSave(String... modules) {
         return with(new Extras(List.of(modules), extras.tokens(), extras.ensureWeightTying()));
     }

@@ -18,6 +18,7 @@ import java.util.Optional;
 /// @param base     what it was trained on
 /// @param made     how, by name: `graft`, `created`, `data_sha256`, `seed`, `step`, `versions`, `recipe`
 public record Origin(Base base, Map<String, Object> made) {
+    /// Its name in the folder of an adapter.
     public static final String FILE = "graft.json";
     private static final int FORMAT = 1;
     private static final ObjectMapper JSON = new ObjectMapper();

@@ -14,6 +14,7 @@ import java.util.Set;
 /// @param embedding tokens of the input embedding, when a plain list was given
 /// @param modules   tokens by the end of a module's name, when a mapping was given
 public record TrainableTokens(Optional<List<Integer>> embedding, Map<String, List<Integer>> modules) {
+    /// No rows.
     public static final TrainableTokens NONE = new TrainableTokens(Optional.empty(), Map.of());
 
     public TrainableTokens {

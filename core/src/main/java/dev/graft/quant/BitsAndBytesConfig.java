@@ -15,6 +15,7 @@ import java.util.regex.PatternSyntaxException;
 ///                embedding; with one, it is what the list says.
 public record BitsAndBytesConfig(QuantFormat format, Optional<List<String>> skipped) implements QuantizationConfig {
     private static final ObjectMapper JSON = new ObjectMapper();
+    /// The output embedding, which is left as it is unless a list says otherwise.
     public static final String HEAD = "lm_head";
 
     public BitsAndBytesConfig {

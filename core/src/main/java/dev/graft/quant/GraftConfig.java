@@ -13,6 +13,7 @@ import java.util.Optional;
 ///
 /// @param format int8-affine or int4
 public record GraftConfig(QuantFormat format, Optional<List<String>> skipped) implements QuantizationConfig {
+    /// `quant_method` of such models.
     public static final String METHOD = "graft";
     private static final ObjectMapper JSON = new ObjectMapper();
 

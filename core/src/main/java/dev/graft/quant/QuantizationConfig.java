@@ -9,6 +9,7 @@ public sealed interface QuantizationConfig permits BitsAndBytesConfig, GraftConf
     /// The key in `config.json`.
     String KEY = "quantization_config";
 
+    /// What linear layers are packed in.
     QuantFormat format();
 
     /// Modules left as they are, by the beginning or end of their name, or a regular expression for the

@@ -91,14 +91,17 @@ public final class GgufFamily {
         return this;
     }
 
+    /// `general.architecture` of its files.
     public String architecture() {
         return architecture;
     }
 
+    /// `model_type` of its configurations.
     public String modelType() {
         return modelType;
     }
 
+    /// Names of tensors on both sides.
     public GgufNames names() {
         return names;
     }
