@@ -31,6 +31,9 @@ final class AdaptedModel {
     /// Rows of a module that are trained.
     record Tokens(Tensor index, Parameter values) {}
 
+    /// A layer changed by [#stacked].
+    private record SlicedLayer(Slice slice, int rows) {}
+
     /// Adapted layers in the order of the model.
     final Map<String, Adapted> adapted = new LinkedHashMap<>();
     /// Factors of `target_parameters`, by the parameters' full names.
@@ -44,9 +47,6 @@ final class AdaptedModel {
     private final Map<String, SlicedLayer> sliced = new LinkedHashMap<>();
     /// Layers whose weights are stored `[in, out]`.
     final Set<String> transposed = new LinkedHashSet<>();
-
-    /// A layer changed by [#stacked].
-    private record SlicedLayer(Slice slice, int rows) {}
 
     /// Tensors that are trained whole, by full name.
     final Map<String, Parameter> saved = new LinkedHashMap<>();
@@ -97,7 +97,9 @@ final class AdaptedModel {
         Optional<Parameter> bias = settings.loraBias()
                 ? Optional.of(learn(name + ".lora_B.bias", start.bias(), source, out))
                 : Optional.empty();
-        RowNorms norms = settings.useDora() ? RowNorms.ofRows(weight, a, b, settings.scaleOf(name)) : null;
+        Optional<RowNorms> norms = settings.useDora()
+                ? Optional.of(RowNorms.ofRows(weight, a, b, settings.scaleOf(name)))
+                : Optional.empty();
         return List.of(adapt(name, a, b, bias, norms, false, source));
     }
 
@@ -108,13 +110,13 @@ final class AdaptedModel {
             Parameter a = put(name + AdapterWeights.A, new Parameter(name + AdapterWeights.A, factors.a(), type));
             Parameter b = put(name + AdapterWeights.B, new Parameter(name + AdapterWeights.B, factors.b(), type));
             if (!settings.init().takesFromWeight()) {
-                return List.of(adapt(name, a, b, Optional.empty(), null, false, source));
+                return List.of(adapt(name, a, b, Optional.empty(), Optional.empty(), false, source));
             }
             StartingFactors start = StartingFactors.of(factors, type);
             others.add(start);
             starts.put(name, start);
             return List.of(
-                    adapt(name, a, b, Optional.empty(), null, false, source), start.taken(settings.scaleOf(name)));
+                    adapt(name, a, b, Optional.empty(), Optional.empty(), false, source), start.taken(settings.scaleOf(name)));
         }
     }
 
@@ -196,7 +198,9 @@ final class AdaptedModel {
         InitialFactors start = InitialFactors.ofEmbedding(settings.init(), rank, vocab, width, random(name));
         Parameter a = learn(name + ".lora_embedding_A", start.a(), source, rank, vocab);
         Parameter b = learn(name + ".lora_embedding_B", start.b(), source, width, rank);
-        RowNorms norms = settings.useDora() ? RowNorms.ofColumns(table, a, b, settings.scaleOf(name)) : null;
+        Optional<RowNorms> norms = settings.useDora()
+                ? Optional.of(RowNorms.ofColumns(table, a, b, settings.scaleOf(name)))
+                : Optional.empty();
         return adapt(name, a, b, Optional.empty(), norms, true, source);
     }
 
@@ -205,27 +209,21 @@ final class AdaptedModel {
             Parameter a,
             Parameter b,
             Optional<Parameter> bias,
-            RowNorms norms,
+            Optional<RowNorms> norms,
             boolean embedding,
             NamedTensors source) {
-        Optional<Parameter> sizes = Optional.empty();
-        Optional<Magnitude> magnitude = Optional.empty();
-        if (norms != null) {
-            others.add(norms);
-            // the factors give nothing yet, or what they give belongs to the matrix that training starts from
-            Parameter start = put(
-                    name + ".lora_magnitude_vector",
-                    new Parameter(name + ".lora_magnitude_vector", norms.value(), source.computeType()));
-            sizes = Optional.of(start);
-            magnitude = Optional.of(new Magnitude(start, norms));
-        }
+        norms.ifPresent(others::add);
+        // the factors give nothing yet, or what they give belongs to the matrix that training starts from
+        String key = name + ".lora_magnitude_vector";
+        Optional<Parameter> sizes = norms.map(n -> put(key, new Parameter(key, n.value(), source.computeType())));
+        Optional<Magnitude> magnitude = norms.map(n -> new Magnitude(sizes.orElseThrow(), n));
         Adapted change = new Adapted(
                 a,
                 b,
                 settings.scaleOf(name),
                 bias,
                 sizes,
-                Optional.ofNullable(norms),
+                norms,
                 embedding,
                 Optional.ofNullable(starts.get(name)));
         adapted.put(name, change);

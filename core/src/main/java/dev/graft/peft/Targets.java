@@ -20,7 +20,7 @@ public sealed interface Targets {
         public Names {
             names = List.copyOf(names);
             if (names.stream().anyMatch(String::isBlank)) {
-                throw new IllegalArgumentException("a list of modules holds a blank name: " + names);
+                throw new IllegalArgumentException("a list of modules holds a blank name; leave it out: " + names);
             }
         }
 
