@@ -116,7 +116,8 @@ final class AdaptedModel {
             others.add(start);
             starts.put(name, start);
             return List.of(
-                    adapt(name, a, b, Optional.empty(), Optional.empty(), false, source), start.taken(settings.scaleOf(name)));
+                    adapt(name, a, b, Optional.empty(), Optional.empty(), false, source),
+                    start.taken(settings.scaleOf(name)));
         }
     }
 
@@ -218,14 +219,7 @@ final class AdaptedModel {
         Optional<Parameter> sizes = norms.map(n -> put(key, new Parameter(key, n.value(), source.computeType())));
         Optional<Magnitude> magnitude = norms.map(n -> new Magnitude(sizes.orElseThrow(), n));
         Adapted change = new Adapted(
-                a,
-                b,
-                settings.scaleOf(name),
-                bias,
-                sizes,
-                norms,
-                embedding,
-                Optional.ofNullable(starts.get(name)));
+                a, b, settings.scaleOf(name), bias, sizes, norms, embedding, Optional.ofNullable(starts.get(name)));
         adapted.put(name, change);
         return change.lowRank(settings.dropout(), adapted.size(), magnitude);
     }

@@ -17,7 +17,8 @@ public record Extras(List<String> modulesToSave, TrainableTokens tokens, boolean
         modulesToSave = List.copyOf(modulesToSave);
         for (String module : modulesToSave) {
             if (module.isBlank()) {
-                throw new IllegalArgumentException("modules_to_save holds a blank name; leave it out: " + modulesToSave);
+                throw new IllegalArgumentException(
+                        "modules_to_save holds a blank name; leave it out: " + modulesToSave);
             }
             PythonRegex.translate(module);
         }

@@ -34,7 +34,8 @@ public final class InputFiles {
         int slash = Math.max(path.lastIndexOf('/', pattern), path.lastIndexOf('\\', pattern));
         Path base = Path.of(slash < 0 ? "" : path.substring(0, Math.max(1, slash)));
         if (!Files.isDirectory(base)) {
-            throw new IllegalArgumentException("%s: there is no folder %s to look in; check the path".formatted(path, base));
+            throw new IllegalArgumentException(
+                    "%s: there is no folder %s to look in; check the path".formatted(path, base));
         }
         String rest = path.substring(slash + 1).replace('\\', '/');
         PathMatcher matcher = FileSystems.getDefault().getPathMatcher("glob:" + rest);
