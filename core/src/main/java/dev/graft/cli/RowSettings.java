@@ -8,7 +8,6 @@ import dev.graft.data.TokenizationOptions;
 import dev.graft.data.check.CheckReport;
 import dev.graft.data.check.DataCheck;
 import dev.graft.data.check.Lint;
-import dev.graft.format.UserCache;
 import dev.graft.model.ModelConfig;
 import dev.graft.tokenizer.ChatTemplate;
 import dev.graft.tokenizer.Tokenizer;
@@ -98,10 +97,9 @@ record RowSettings(
 
     Loaded load(Tokenizer tokenizer) {
         var examples = new ExampleTokenizer(tokenizer, options);
-        TokenCache cache = new TokenCache(UserCache.folder("tokens"));
-        Dataset rows = Dataset.load(train, examples, cache);
+        Dataset rows = Dataset.load(train, examples, TokenCache.ofUser());
         if (eval.isPresent() || evalFraction == 0 || rows.isOneText()) {
-            Optional<Dataset> held = eval.map(inputs -> Dataset.load(inputs, examples, cache));
+            Optional<Dataset> held = eval.map(inputs -> Dataset.load(inputs, examples, TokenCache.ofUser()));
             return new Loaded(rows, held, new BitSet(), DataCheck.of(rows, held, allowed));
         }
         BitSet drawn = rows.heldOut(evalFraction, seed);

@@ -3,15 +3,34 @@ package dev.graft.data;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 
-/// Tokenised files that were kept, each under a name made of everything that decides its tokens. Any of them
-/// may be deleted at any time.
+/// Tokenised files that were kept, each under a name made of everything that decides its tokens.
+///
+/// The folder is `$GRAFT_CACHE`, else `$XDG_CACHE_HOME/graft`, else `~/.cache/graft`. Any file in it may be
+/// deleted at any time.
 public final class TokenCache {
     private final Path folder;
 
-    /// @param folder made when it is not there
     public TokenCache(Path folder) {
         this.folder = folder;
+    }
+
+    /// The cache of this user.
+    public static TokenCache ofUser() {
+        return new TokenCache(home().resolve("tokens"));
+    }
+
+    private static Path home() {
+        return variable("GRAFT_CACHE")
+                .or(() -> variable("XDG_CACHE_HOME").map(base -> base.resolve("graft")))
+                .orElseGet(() -> Path.of(System.getProperty("user.home"), ".cache", "graft"));
+    }
+
+    private static Optional<Path> variable(String name) {
+        return Optional.ofNullable(System.getenv(name))
+                .filter(value -> !value.isBlank())
+                .map(Path::of);
     }
 
     /// Where the tokens lie that these things decide.
@@ -20,7 +39,6 @@ public final class TokenCache {
         return folder.resolve(DataHash.of(lines) + ".tokens");
     }
 
-    /// Where they lie.
     public Path folder() {
         return folder;
     }

@@ -16,7 +16,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /// A llama2.c checkpoint (`.bin`), memory-mapped. Three layouts exist: the legacy one of seven ints and
-/// float32 weights, version 1 (`ak42`, float32) and version 2 (`ak42`, eight-bit groups with float32 scales).
+/// float32 weights, version 1 (`ak42`, float32) and version 2 (`ak42`, eight-bit groups with float32
+/// scales).
 ///
 /// Tensors have the names of llama2.c (`wq.3` is layer 3's). Rows of `wq` and `wk` are in the order of
 /// rotary pairs, as Meta published Llama.
@@ -139,7 +140,8 @@ public final class Llama2c implements AutoCloseable {
             norms("ffn_norm");
             feedForward();
             put("norm", width());
-            advance("the tables of cosines and sines", (long) positions() * headDim(), 4);
+            requireRoom("the tables of cosines and sines", (long) positions() * headDim());
+            position += 4L * positions() * headDim();
         } else {
             norms("attention_norm");
             norms("ffn_norm");
@@ -178,23 +180,21 @@ public final class Llama2c implements AutoCloseable {
 
     private void put(String name, long... shape) {
         long elements = Shapes.elements(shape);
+        requireRoom(name, elements);
         boolean packed = version == 2 && shape.length == 2;
         if (packed && elements % group != 0) {
             throw refusal("%s has %,d weights".formatted(name, elements), "a multiple of its group of " + group);
         }
-        long begin = position;
-        advance(name, elements, packed ? 1 : 4);
-        parts.put(name, new Part(shape, begin, packed ? position : 0));
-        if (packed) {
-            advance(name, elements / group, 4);
-        }
+        long scales = position + elements;
+        parts.put(name, new Part(shape, position, packed ? scales : 0));
+        position += packed ? elements + 4 * (elements / group) : 4 * elements;
     }
 
-    private void advance(String what, long elements, int elementBytes) {
-        if (elements > (bytes.byteSize() - position) / elementBytes) { // so that no product overflows
-            throw refusal("it ends within " + what, "weights for the sizes in its header (%s)".formatted(describe()));
+    /// Each takes a byte at least; what is left open is found where the file should end.
+    private void requireRoom(String name, long elements) {
+        if (elements > bytes.byteSize() - position) {
+            throw refusal("it ends within " + name, "weights for the sizes in its header (%s)".formatted(describe()));
         }
-        position += elements * elementBytes;
     }
 
     public Path file() {
@@ -206,42 +206,34 @@ public final class Llama2c implements AutoCloseable {
         return version;
     }
 
-    /// `dim`
     public int width() {
         return sizes[0];
     }
 
-    /// `hidden_dim`
     public int inner() {
         return sizes[1];
     }
 
-    /// `n_layers`
     public int layers() {
         return sizes[2];
     }
 
-    /// `n_heads`
     public int heads() {
         return sizes[3];
     }
 
-    /// `n_kv_heads`
     public int keyHeads() {
         return sizes[4];
     }
 
-    /// `vocab_size`
     public int vocabulary() {
         return sizes[5];
     }
 
-    /// `seq_len`: the longest document it was made for.
     public int positions() {
         return sizes[6];
     }
 
-    /// Width of one head.
     public int headDim() {
         return width() / heads();
     }
