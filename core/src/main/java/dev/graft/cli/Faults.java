@@ -13,7 +13,6 @@ import java.nio.file.NotDirectoryException;
 import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.UnmatchedArgumentException;
 
 /// How a command that fails says so, and with which exit code.
 ///
@@ -65,25 +64,10 @@ final class Faults {
     static int badUsage(ParameterException wrong, String[] arguments) {
         CommandLine command = wrong.getCommandLine();
         PrintWriter err = command.getErr();
-        err.println(Console.stderr().style().red("error: ") + usageSentence(wrong, command));
-        UnmatchedArgumentException.printSuggestions(wrong, err);
+        err.println(Console.stderr().style().red("error: ") + UsageFaults.sentence(wrong, command));
         err.println("Try \"%s --help\".".formatted(command.getCommandSpec().qualifiedName()));
         err.flush();
         return BAD_USAGE;
-    }
-
-    private static String usageSentence(ParameterException wrong, CommandLine command) {
-        if (wrong instanceof UnmatchedArgumentException unmatched
-                && !command.getSubcommands().isEmpty()) {
-            String first = unmatched.getUnmatched().getFirst();
-            if (!first.startsWith("-")) {
-                return "there is no command \"%s\"; it is one of %s"
-                        .formatted(
-                                first,
-                                String.join(", ", command.getSubcommands().keySet()));
-            }
-        }
-        return wrong.getMessage();
     }
 
     /// What to tell the user, or null when they can do nothing about it.

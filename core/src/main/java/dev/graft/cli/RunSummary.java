@@ -69,7 +69,7 @@ record RunSummary(
 
     void write(RunDirectory directory) {
         AtomicFiles.writeString(directory.reportJson(), Json.pretty(json()) + "\n");
-        HtmlReport.write(page(directory), directory.reportHtml());
+        AtomicFiles.writeString(directory.reportHtml(), HtmlReport.page(page(directory)));
     }
 
     private Map<String, Object> json() {

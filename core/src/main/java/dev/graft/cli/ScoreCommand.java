@@ -28,7 +28,6 @@ import picocli.CommandLine.Spec;
         name = "score",
         mixinStandardHelpOptions = true,
         header = "Writes how likely a model finds texts, token by token.",
-        synopsisHeading = "%nUsage: ",
         description = {
             "%nReads JSON lines that each hold a @|bold text|@ or its @|bold token_ids|@. Each comes out as it was, with"
                     + " two keys more:",
@@ -36,7 +35,6 @@ import picocli.CommandLine.Spec;
             "  logprobs   natural log-probability of each token given those before it;",
             "             the first, which nothing comes before, is null%n"
         },
-        optionListHeading = "%n@|bold Options|@%n",
         footerHeading = "%n@|bold Example|@%n",
         footer = {
             "  $ echo '{\"id\": 7, \"text\": \"Once upon a time\"}' > in.jsonl",
