@@ -175,7 +175,7 @@ final class DataCleanCommand implements Runnable {
 
     private static void clean(List<Path> files, Cleaning cleaning, DataRows.Writer kept, DataRows.Writer notes)
             throws IOException {
-        Console console = Console.stderr();
+        Tally tally = Tally.of("cleaning", "rows");
         DataRows.each(files, (where, row) -> {
             Outcome outcome = cleaning.next(row, where);
             if (outcome.row().isPresent()) {
@@ -184,11 +184,9 @@ final class DataCleanCommand implements Runnable {
             for (Note note : outcome.notes()) {
                 notes.write(line(where, note));
             }
-            if (console.isTerminal() && cleaning.rows() % 1000 == 0) {
-                console.busy("cleaning  %,d rows, %,d kept".formatted(cleaning.rows(), cleaning.kept()));
-            }
+            tally.at(cleaning.rows());
         });
-        console.clear();
+        tally.clear();
     }
 
     private static ObjectNode line(String where, Note note) {

@@ -128,7 +128,7 @@ final class DataInspectCommand implements Runnable {
     }
 
     private void read(List<Path> files, Profile profile, Optional<Tokenizer> tokenizer) {
-        Console console = Console.stderr();
+        Tally tally = Tally.of("reading", "rows");
         for (Path file : files) {
             String prefix = files.size() == 1 ? "row " : file + " row ";
             try (RawRows rows = RawRows.open(file)) {
@@ -140,13 +140,11 @@ final class DataInspectCommand implements Runnable {
                             measure(new Place(file, number, prefix + number), row, tokenizer);
                         }
                     }
-                    if (console.isTerminal() && profile.rows() % 1000 == 0) {
-                        console.busy("reading  %,d rows".formatted(profile.rows()));
-                    }
+                    tally.at(profile.rows());
                 }
             }
         }
-        console.clear();
+        tally.clear();
     }
 
     private record Place(Path file, int number, String label) {}

@@ -61,7 +61,7 @@ final class DataTokenizeCommand implements Runnable {
         output.require();
         try (Tokenizer tokenizer = Tokenizer.load(model)) {
             long rows = DataRows.change(input, output.file(), row -> tokenize(tokenizer, row));
-            spec.commandLine().getOut().println("%,d rows, %,d tokens".formatted(rows, tokens));
+            spec.commandLine().getOut().println("%s, %s".formatted(Facts.count(rows, "row"), Facts.count(tokens, "token")));
         }
         spec.commandLine().getOut().flush();
     }

@@ -141,7 +141,9 @@ final class EvalCommand implements Runnable {
                     console,
                     "measuring the loss of %s …",
                     Facts.count(tokens.examples().size(), "row"));
-            HeldOut heldOut = HeldOut.of(loaded.model(), batches(tokens));
+            List<PackedBatch> batches = batches(tokens);
+            Tally tally = Tally.of("measuring the loss", "batches");
+            HeldOut heldOut = HeldOut.of(loaded.model(), batches, done -> tally.at(done, batches.size()));
             show(console, "answering %s …", Facts.count(questions.size(), "prompt"));
             Answers answers = Answers.of(loaded.model(), loaded.tokenizer(), questions, maxNewTokens);
             console.clear();

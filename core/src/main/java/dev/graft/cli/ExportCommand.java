@@ -98,7 +98,9 @@ final class ExportCommand implements Callable<Integer> {
                     spec.commandLine(), "%s is an adapter; name its base model with --base".formatted(path));
         }
         GgufExport.Type chosen = type == null ? GgufExport.Type.F16 : type;
-        GgufExport.Report report = GgufExport.run(path, output, chosen);
+        Tally tally = Tally.of("exporting", "tensors");
+        GgufExport.Report report = GgufExport.run(path, output, chosen, tally);
+        tally.clear();
         return "%s: %s in %s, %s"
                 .formatted(
                         output,

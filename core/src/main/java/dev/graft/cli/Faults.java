@@ -41,6 +41,9 @@ final class Faults {
 
     /// Says what failed and returns the exit code.
     static int report(Throwable thrown, PrintWriter err, boolean stacktrace) {
+        if (SuddenEnd.hasBegun()) {
+            return INTERRUPTED; // it failed because its files are gone
+        }
         Style style = Console.stderr().style();
         if (thrown instanceof Interrupted interrupted) {
             err.println(style.bold("interrupted: ") + thrown.getMessage());

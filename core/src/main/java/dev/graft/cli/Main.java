@@ -49,7 +49,7 @@ import picocli.CommandLine.Spec;
             "  graft train examples/quickstart/recipe.yaml",
             "      trains, then shows the model before and after: runs/quickstart/report.html",
             "  graft generate examples/quickstart/base --adapter runs/quickstart/adapter \\",
-            "      --prompt \"Please ship 12 black chairs to Dublin by Friday.\"",
+            "      --prompt \"Please ship two black chairs to Dublin by Friday.\"",
             "      asks what was trained",
             "%n@|bold Your own data|@",
             "  Copy that recipe and set model and data.train, a JSONL file whose rows are",
@@ -72,7 +72,10 @@ public final class Main implements Runnable {
 
     public static void main(String[] args) {
         Console.passTheFilter();
-        System.exit(run(commandLine(), args));
+        SuddenEnd.watch();
+        int exitCode = run(commandLine(), args);
+        SuddenEnd.commandIsOver();
+        System.exit(exitCode);
     }
 
     /// Runs one command line to its exit code; whatever is thrown ends as a sentence on standard error.

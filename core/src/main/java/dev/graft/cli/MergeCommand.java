@@ -167,18 +167,20 @@ final class MergeCommand implements Runnable {
         adapters.forEach(adapter -> AdapterOrigin.require(adapter, model, ChatTemplate.in(adapter), force));
         template = Templates.of(adapters);
         try (Merge merge = Merge.open(model, adapters, settings)) {
+            merge.watch(Tally.of("merging", "tensors"));
             template.ifPresent(own -> merge.useTemplate(Templates.files(model, own)));
             if (format == Format.GGUF) {
                 intoGguf(merge, settings);
-                return;
+            } else {
+                AtomicFiles.directory(output, overwrite, folder -> {
+                    if (options.method().asAdapter()) {
+                        intoAdapter(merge, settings, folder);
+                    } else {
+                        intoModel(merge, settings, folder);
+                    }
+                });
             }
-            AtomicFiles.directory(output, overwrite, folder -> {
-                if (options.method().asAdapter()) {
-                    intoAdapter(merge, settings, folder);
-                } else {
-                    intoModel(merge, settings, folder);
-                }
-            });
+            spec.commandLine().getOut().println("wrote " + output);
         }
     }
 

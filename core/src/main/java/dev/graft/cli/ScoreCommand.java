@@ -108,7 +108,7 @@ final class ScoreCommand implements Runnable {
         int longest = tokens.stream().mapToInt(Tokenized::tokens).max().orElseThrow();
         List<PackedBatch> runs = Packing.inOrder(tokens, Math.max(longest, RUN_TOKENS));
         List<float[]> all = new ArrayList<>();
-        Console console = Console.stderr();
+        Tally tally = Tally.of("scoring", "rows");
         for (PackedBatch run : runs) {
             float[] values = logProbs(model, run);
             int from = 0;
@@ -118,11 +118,9 @@ final class ScoreCommand implements Runnable {
                 from += length;
                 requireFinite(all.getLast(), tokens.get(all.size() - 1).row(), rows);
             }
-            if (console.isTerminal()) {
-                console.busy("scoring  %,d/%,d rows".formatted(all.size(), tokens.size()));
-            }
+            tally.at(all.size(), tokens.size());
         }
-        console.clear();
+        tally.clear();
         return all;
     }
 
@@ -177,7 +175,7 @@ final class ScoreCommand implements Runnable {
                 sum += value;
             }
         }
-        String read = String.format(Locale.ROOT, "%,d rows, %,d tokens", tokens.size(), count);
+        String read = String.format(Locale.ROOT, "%s, %s", Facts.count(tokens.size(), "row"), Facts.count(count, "token"));
         return scored == 0
                 ? read + "; every row is one token, which nothing predicts"
                 : String.format(

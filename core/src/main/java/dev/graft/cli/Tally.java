@@ -44,7 +44,7 @@ final class Tally implements Advance {
         at(done, 0);
     }
 
-    private void at(long done, long all) {
+    void at(long done, long all) {
         long now = nanos.getAsLong();
         if (now - said < (console.isTerminal() ? NANOS_BETWEEN_FRAMES : NANOS_BETWEEN_LINES)) {
             return;

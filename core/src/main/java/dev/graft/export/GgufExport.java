@@ -119,7 +119,7 @@ public final class GgufExport {
         return parts.stream()
                 .map(part -> new GgufWriter.Part(part.name(), part.type(), part.shape(), channel -> {
                     watcher.to(begun.incrementAndGet(), parts.size());
-                    part.data().writeTo(channel);
+                    part.source().writeTo(channel);
                 }))
                 .toList();
     }

@@ -22,6 +22,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 
 /// Writes a Hugging Face model directory: weights in safetensors, configuration and tokenizer of the model
@@ -61,6 +62,17 @@ public final class ModelDirectory {
             }
             return product;
         }
+    }
+
+    /// The same tensors; `watcher` is told when one is made.
+    static Map<String, Weight> watched(Map<String, Weight> weights, Advance watcher) {
+        var begun = new AtomicInteger();
+        Map<String, Weight> watched = new LinkedHashMap<>();
+        weights.forEach((name, weight) -> watched.put(name, new Weight(weight.dtype(), weight.shape(), () -> {
+            watcher.to(begun.incrementAndGet(), weights.size());
+            return weight.values().get();
+        })));
+        return watched;
     }
 
     /// @param target   folder to create; must not exist
