@@ -91,7 +91,11 @@ final class DataCleanCommand implements Runnable {
             description = "Compare only what stands under these keys (default: all texts of a row).")
     private List<String> by = List.of();
 
-    @Option(names = "--min-chars", paramLabel = "N", defaultValue = "0", description = "Fewest characters of a row (default: any).")
+    @Option(
+            names = "--min-chars",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "Fewest characters of a row (default: any).")
     private int minCharacters;
 
     @Option(names = "--max-chars", paramLabel = "N", description = "Most characters of a row (default: any).")

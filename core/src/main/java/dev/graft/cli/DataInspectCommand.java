@@ -48,9 +48,7 @@ import picocli.CommandLine.Spec;
                     + " training would see the row.%n"
         },
         footerHeading = "%n@|bold Example|@%n",
-        footer = {
-            "  graft data inspect rows.jsonl --model models/stories --max-length 512 \\",
-            "      --html rows.html"
+        footer = {"  graft data inspect rows.jsonl --model models/stories --max-length 512 \\", "      --html rows.html"
         })
 final class DataInspectCommand implements Runnable {
     private static final int CATEGORIES_SHOWN = 12;

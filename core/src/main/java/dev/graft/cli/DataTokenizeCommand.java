@@ -61,7 +61,9 @@ final class DataTokenizeCommand implements Runnable {
         output.require();
         try (Tokenizer tokenizer = Tokenizer.load(model)) {
             long rows = DataRows.change(input, output.file(), row -> tokenize(tokenizer, row));
-            spec.commandLine().getOut().println("%s, %s".formatted(Facts.count(rows, "row"), Facts.count(tokens, "token")));
+            spec.commandLine()
+                    .getOut()
+                    .println("%s, %s".formatted(Facts.count(rows, "row"), Facts.count(tokens, "token")));
         }
         spec.commandLine().getOut().flush();
     }

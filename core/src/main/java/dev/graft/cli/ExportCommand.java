@@ -44,11 +44,7 @@ final class ExportCommand implements Callable<Integer> {
             description = "A model (folder, .gguf or llama2.c .bin file), or with --base the folder of an adapter.")
     private Path path;
 
-    @Option(
-            names = "--output",
-            required = true,
-            paramLabel = "FILE",
-            description = "GGUF file to write.")
+    @Option(names = "--output", required = true, paramLabel = "FILE", description = "GGUF file to write.")
     private Path output;
 
     @Option(names = "--overwrite", description = "Replace the output file if it exists.")

@@ -75,9 +75,11 @@ final class HelpPage {
     private static List<String> lines(String... texts) {
         return Arrays.stream(texts)
                 .flatMap(text -> String.format(text).lines())
-                .collect(Collectors.collectingAndThen(Collectors.joining("\n"), all -> all.strip().isEmpty()
-                        ? List.of()
-                        : all.replaceAll("^\n+", "").lines().toList()));
+                .collect(Collectors.collectingAndThen(
+                        Collectors.joining("\n"),
+                        all -> all.strip().isEmpty()
+                                ? List.of()
+                                : all.replaceAll("^\n+", "").lines().toList()));
     }
 
     /// `graft eval MODEL --data FILE [OPTIONS]`: what must be given by name, the rest as one word.
@@ -100,8 +102,7 @@ final class HelpPage {
 
     private void table() {
         Map<String, Map<String, List<String>>> groups = new LinkedHashMap<>(); // the command's own options first
-        spec.positionalParameters()
-                .forEach(parameter -> add(groups, "", shown(parameter), parameter.description()));
+        spec.positionalParameters().forEach(parameter -> add(groups, "", shown(parameter), parameter.description()));
         List<OptionSpec> own =
                 spec.options().stream().filter(option -> !isEverywhere(option)).toList();
         Stream.concat(
@@ -109,10 +110,15 @@ final class HelpPage {
                         own.stream().filter(option -> !group(option).equals(OPTIONS)))
                 .forEach(option -> add(groups, group(option), names(option), option.description()));
         String last = groups.keySet().stream().allMatch(String::isEmpty) ? OPTIONS : EVERYWHERE;
-        spec.options().stream().filter(HelpPage::isEverywhere).forEach(option -> add(
-                groups, last, names(option), option.description()));
-        help.subcommands().forEach((name, command) -> add(
-                groups, "Commands", name, command.commandSpec().usageMessage().header()));
+        spec.options().stream()
+                .filter(HelpPage::isEverywhere)
+                .forEach(option -> add(groups, last, names(option), option.description()));
+        help.subcommands()
+                .forEach((name, command) -> add(
+                        groups,
+                        "Commands",
+                        name,
+                        command.commandSpec().usageMessage().header()));
         int column = 2
                 + groups.values().stream()
                         .flatMap(rows -> rows.keySet().stream())
@@ -185,8 +191,8 @@ final class HelpPage {
 
     /// A line cut at spaces so that it fits, its continuations behind `indent`.
     private String folded(String line, String indent) {
-        String fixed = MARKUP.matcher(line).replaceAll(found -> Matcher.quoteReplacement(
-                found.group().replace(' ', FIXED_SPACE)));
+        String fixed = MARKUP.matcher(line)
+                .replaceAll(found -> Matcher.quoteReplacement(found.group().replace(' ', FIXED_SPACE)));
         StringBuilder all = new StringBuilder();
         StringBuilder now = new StringBuilder();
         int start = fixed.length() - fixed.stripLeading().length();

@@ -122,8 +122,9 @@ final class MergeCommand implements Runnable {
     @Option(
             names = "--probe",
             paramLabel = "FILE",
-            description = "Compare on these rows (.jsonl, .json, .csv, .tsv, .parquet, .txt), best the adapter's own held-out ones; none"
-                    + " compares nothing (default: short texts that come with Graft).")
+            description =
+                    "Compare on these rows (.jsonl, .json, .csv, .tsv, .parquet, .txt), best the adapter's own held-out ones; none"
+                            + " compares nothing (default: short texts that come with Graft).")
     private Path probe;
 
     @Option(

@@ -49,7 +49,10 @@ final class MergeOptions {
                     + " (default: ${DEFAULT-VALUE}).")
     private String signs;
 
-    @Option(names = "--seed", paramLabel = "S", description = "Of what dare drops; the same seed drops the same (default: 0).")
+    @Option(
+            names = "--seed",
+            paramLabel = "S",
+            description = "Of what dare drops; the same seed drops the same (default: 42).")
     private Long seed;
 
     @Option(
@@ -139,7 +142,7 @@ final class MergeOptions {
                 weights(adapters),
                 density == null ? 1 : density,
                 choice(command, "--majority-sign-method", signs, MergeMethod.Signs.class),
-                seed == null ? 0 : seed,
+                seed == null ? 42 : seed,
                 saveType(command));
     }
 

@@ -92,7 +92,10 @@ final class ModelQuantization {
 
     private static HeldOut measured(String doing, LanguageModel running, TextRows.Tokens tokens) {
         Tally tally = Tally.of(doing, "batches");
-        return HeldOut.of(running, tokens.batches(), done -> tally.at(done, tokens.batches().size()));
+        return HeldOut.of(
+                running,
+                tokens.batches(),
+                done -> tally.at(done, tokens.batches().size()));
     }
 
     static void say(String doing) {

@@ -71,8 +71,9 @@ final class QuantizeCommand implements Runnable {
     @Option(
             names = "--eval",
             paramLabel = "FILE",
-            description = "Measure perplexity before and after on these rows (.jsonl, .json, .csv, .tsv, .parquet, .txt); rows"
-                    + " longer than the model takes are split.")
+            description =
+                    "Measure perplexity before and after on these rows (.jsonl, .json, .csv, .tsv, .parquet, .txt); rows"
+                            + " longer than the model takes are split.")
     private Path eval;
 
     @Option(

@@ -246,7 +246,9 @@ record RunSummary(
                 result.seconds(),
                 result.tokensPerSecond()));
         console.say("%s   %s"
-                .formatted(adapter ? "adapter" : "model  ", Facts.path(adapter ? directory.adapter() : directory.model())));
+                .formatted(
+                        adapter ? "adapter" : "model  ",
+                        Facts.path(adapter ? directory.adapter() : directory.model())));
         console.say("report    " + Facts.path(directory.reportHtml()));
     }
 

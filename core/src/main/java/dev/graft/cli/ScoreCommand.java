@@ -175,7 +175,8 @@ final class ScoreCommand implements Runnable {
                 sum += value;
             }
         }
-        String read = String.format(Locale.ROOT, "%s, %s", Facts.count(tokens.size(), "row"), Facts.count(count, "token"));
+        String read =
+                String.format(Locale.ROOT, "%s, %s", Facts.count(tokens.size(), "row"), Facts.count(count, "token"));
         return scored == 0
                 ? read + "; every row is one token, which nothing predicts"
                 : String.format(

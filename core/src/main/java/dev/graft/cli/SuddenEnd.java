@@ -42,7 +42,8 @@ final class SuddenEnd {
         begun = true;
         Console console = Console.stderr();
         System.err.print(console.isTerminal() ? ERASE_LINE : "");
-        System.err.println(console.style().bold("interrupted: ") + "stopped before it was done; no file is left half-written");
+        System.err.println(
+                console.style().bold("interrupted: ") + "stopped before it was done; no file is left half-written");
         AtomicFiles.deleteUnfinished();
     }
 }

@@ -235,8 +235,7 @@ final class TrainingRun {
             }
             console.busy("evaluating %s training …".formatted(when));
             Tally tally = new Tally(console, "evaluating %s training".formatted(when), "batches", System::nanoTime);
-            HeldOut loss = known.orElseGet(
-                    () -> HeldOut.of(model, heldOut, done -> tally.at(done, heldOut.size())));
+            HeldOut loss = known.orElseGet(() -> HeldOut.of(model, heldOut, done -> tally.at(done, heldOut.size())));
             Answers answers = Answers.of(
                     model, tokenizer, data.questions(), recipe.evaluation().maxNewTokens());
             Measured measured = new Measured(Optional.of(loss), answers);

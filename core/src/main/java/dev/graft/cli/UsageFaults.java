@@ -31,7 +31,9 @@ final class UsageFaults {
         String first = arguments.getFirst();
         if (first.startsWith("-")) {
             String typed = first.replaceFirst("=.*", "");
-            String meant = Nearest.of(typed, options(command)).map("; did you mean %s?"::formatted).orElse("");
+            String meant = Nearest.of(typed, options(command))
+                    .map("; did you mean %s?"::formatted)
+                    .orElse("");
             return "there is no option \"%s\"%s".formatted(typed, meant);
         }
         if (command.getSubcommands().isEmpty()) {
@@ -39,7 +41,9 @@ final class UsageFaults {
                     .formatted(first, HelpPage.synopsis(command.getCommandSpec()));
         }
         Collection<String> commands = command.getSubcommands().keySet();
-        String meant = Nearest.of(first, commands).map("; did you mean %s? There are"::formatted).orElse("; there are");
+        String meant = Nearest.of(first, commands)
+                .map("; did you mean %s? There are"::formatted)
+                .orElse("; there are");
         return "there is no command \"%s\"%s %s".formatted(first, meant, String.join(", ", commands));
     }
 
@@ -56,7 +60,8 @@ final class UsageFaults {
             return wrong.getMessage();
         }
         if (wrong.getMessage().contains("for option")) {
-            return "%s: %s".formatted(name(missing.getFirst()).replace(" ", " needs a value, "), about(missing.getFirst()));
+            return "%s: %s"
+                    .formatted(name(missing.getFirst()).replace(" ", " needs a value, "), about(missing.getFirst()));
         }
         return missing.size() == 1
                 ? "%s is missing: %s".formatted(name(missing.getFirst()), about(missing.getFirst()))

@@ -129,7 +129,9 @@ public final class DataPage {
             svg.append("<text x=\"%s\" y=\"%d\" text-anchor=\"middle\">%s</text>"
                     .formatted(at(x.pixel(tick)), HEIGHT - BOTTOM + 18, x.label(tick)));
         }
-        return svg.append(Axis.names(unit, "rows", LEFT, WIDTH - RIGHT, HEIGHT)).append("</svg>").toString();
+        return svg.append(Axis.names(unit, "rows", LEFT, WIDTH - RIGHT, HEIGHT))
+                .append("</svg>")
+                .toString();
     }
 
     private static String at(double pixel) {

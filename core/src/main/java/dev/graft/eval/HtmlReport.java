@@ -155,7 +155,10 @@ public final class HtmlReport {
                 .append("</div>\n<div class=\"narrow\">")
                 .append(lossChart.svg(360, 280))
                 .append("</div></figure>\n<div class=\"small-charts\">\n");
-        smallChart("Learning rate", "of the step", List.of(new Series("learning rate", "mean", false, line(Point::learningRate))));
+        smallChart(
+                "Learning rate",
+                "of the step",
+                List.of(new Series("learning rate", "mean", false, line(Point::learningRate))));
         smallChart("Gradient norm", "L2, before clipping", noisy("gradient norm", Point::gradientNorm));
         smallChart("Speed", "tokens per second", noisy("tokens/s", Point::tokensPerSecond));
         page.append("</div>\n");

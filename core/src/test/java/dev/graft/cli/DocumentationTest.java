@@ -53,7 +53,9 @@ class DocumentationTest {
         Set<String> known = RecipeKey.ALL.stream().map(RecipeKey::path).collect(Collectors.toSet());
         for (MatchResult block :
                 blocks(page).filter(b -> b.group(1).equals("yaml")).toList()) {
-            assertThat(known).as(block.group(2)).containsAll(keys("", new YAMLMapper().readTree(block.group(2)), known));
+            assertThat(known)
+                    .as(block.group(2))
+                    .containsAll(keys("", new YAMLMapper().readTree(block.group(2)), known));
         }
     }
 
@@ -66,7 +68,8 @@ class DocumentationTest {
                 .filter(target -> !target.contains("://"))
                 .toList();
 
-        assertThat(targets).allSatisfy(target -> assertThat(page.resolveSibling(target)).exists());
+        assertThat(targets)
+                .allSatisfy(target -> assertThat(page.resolveSibling(target)).exists());
     }
 
     @ParameterizedTest
@@ -87,9 +90,7 @@ class DocumentationTest {
                 .flatMap(field -> {
                     String path = prefix + field.getKey();
                     boolean isSection = field.getValue().isObject() && !known.contains(path);
-                    return isSection
-                            ? keys(path + ".", field.getValue(), known).stream()
-                            : Stream.of(path);
+                    return isSection ? keys(path + ".", field.getValue(), known).stream() : Stream.of(path);
                 })
                 .toList();
     }

@@ -41,11 +41,13 @@ class HelpPageTest {
                 .orElseThrow()
                 .getCommandSpec();
 
-        assertThat(spec.args()).allSatisfy(argument -> assertThat(String.join(" ", argument.description()))
-                .hasSizeGreaterThan(10)
-                .endsWith("."));
+        assertThat(spec.args())
+                .allSatisfy(argument -> assertThat(String.join(" ", argument.description()))
+                        .hasSizeGreaterThan(10)
+                        .endsWith("."));
         String page = page(command);
-        spec.options().forEach(option -> assertThat(page.replace("--[no-]", "--")).contains(option.longestName()));
+        spec.options()
+                .forEach(option -> assertThat(page.replace("--[no-]", "--")).contains(option.longestName()));
     }
 
     @ParameterizedTest
@@ -78,7 +80,8 @@ class HelpPageTest {
                         "\nEverywhere\n  -h, --help",
                         "\nExamples\n  graft generate");
         assertThat(page(List.of("chat"))).contains("(default: 512)");
-        assertThat(page(List.of("data", "clean"))).contains("--[no-]exact-duplicates", "--near-duplicates[=SIMILARITY]");
+        assertThat(page(List.of("data", "clean")))
+                .contains("--[no-]exact-duplicates", "--near-duplicates[=SIMILARITY]");
         assertThat(page(List.of("data", "check"))).contains("--allow CHECK[,…]");
     }
 

@@ -19,7 +19,9 @@ class TallyTest {
         seconds(2);
         tally.to(13, 38);
 
-        assertThat(text()).endsWith("merging  12/38 tensors  6.0 tensors/s  0:04 left").contains("merging  0/38 tensors\r");
+        assertThat(text())
+                .endsWith("merging  12/38 tensors  6.0 tensors/s  0:04 left")
+                .contains("merging  0/38 tensors\r");
         tally.clear();
         assertThat(text()).doesNotContain("\n").endsWith("\u001B[2K");
     }
