@@ -23,7 +23,6 @@ import picocli.CommandLine.Spec;
         name = "quantize",
         mixinStandardHelpOptions = true,
         header = "Writes a model or an adapter in fewer bits.",
-        synopsisHeading = "%nUsage: ",
         description = {
             "%nPacks the linear layers of a model, one at a time, and says what it costs: bits per weight, the error of"
                     + " each layer, and with --eval the perplexity before and after. Every command takes the result"
@@ -32,11 +31,12 @@ import picocli.CommandLine.Spec;
                     + " does not read it.",
             "%nEverything is also in DIR/" + QuantizeCommand.REPORT + "."
         },
-        optionListHeading = "%n@|bold Options|@%n",
         footerHeading = "%n@|bold Examples|@%n",
         footer = {
-            "  graft quantize models/base --format nf4 --double-quant --output base-nf4 --eval held-out.jsonl",
-            "  graft quantize models/base --format int8-affine --calibrate mse --calibration texts.txt --output small",
+            "  graft quantize models/base --format nf4 --double-quant --output base-nf4 \\",
+            "      --eval held-out.jsonl",
+            "  graft quantize models/base --format int8-affine --calibrate mse \\",
+            "      --calibration texts.txt --output small",
             "  graft quantize runs/mine/adapter --format int8 --output adapter-int8"
         })
 final class QuantizeCommand implements Runnable {
@@ -72,14 +72,15 @@ final class QuantizeCommand implements Runnable {
     @Option(
             names = "--eval",
             paramLabel = "FILE",
-            description = "Measure perplexity before and after on these rows (.jsonl, .json, .txt); rows longer than"
-                    + " the model takes are split.")
+            description =
+                    "Measure perplexity before and after on these rows (.jsonl, .json, .csv, .tsv, .parquet, .txt); rows"
+                            + " longer than the model takes are split.")
     private Path eval;
 
     @Option(
-            names = "--model",
+            names = {"--model", "--base"},
             paramLabel = "MODEL",
-            description = "The model that an adapter belongs to, which --eval runs it on.")
+            description = "The model that the adapter PATH belongs to, which --eval runs it on.")
     private Path base;
 
     @Option(

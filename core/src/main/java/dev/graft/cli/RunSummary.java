@@ -246,8 +246,10 @@ record RunSummary(
                 result.seconds(),
                 result.tokensPerSecond()));
         console.say("%s   %s"
-                .formatted(adapter ? "adapter" : "model  ", adapter ? directory.adapter() : directory.model()));
-        console.say("report    " + directory.reportHtml());
+                .formatted(
+                        adapter ? "adapter" : "model  ",
+                        Facts.path(adapter ? directory.adapter() : directory.model())));
+        console.say("report    " + Facts.path(directory.reportHtml()));
     }
 
     private static String shortened(String text, Console console) {

@@ -192,7 +192,7 @@ final class TrainingRun {
             long trainable = trainable();
             console.say("model     %s (%s, %,d parameters, %scomputed in %s on %s)"
                     .formatted(
-                            recipe.model(),
+                            Facts.path(recipe.model()),
                             model.config().modelType(),
                             model.totalParameters(),
                             recipe.quantization()
@@ -234,7 +234,8 @@ final class TrainingRun {
                 return new Measured(Optional.empty(), new Answers(List.of()));
             }
             console.busy("evaluating %s training …".formatted(when));
-            HeldOut loss = known.orElseGet(() -> HeldOut.of(model, heldOut));
+            Tally tally = new Tally(console, "evaluating %s training".formatted(when), "batches", System::nanoTime);
+            HeldOut loss = known.orElseGet(() -> HeldOut.of(model, heldOut, done -> tally.at(done, heldOut.size())));
             Answers answers = Answers.of(
                     model, tokenizer, data.questions(), recipe.evaluation().maxNewTokens());
             Measured measured = new Measured(Optional.of(loss), answers);
@@ -282,8 +283,8 @@ final class TrainingRun {
             return "stopped after step %d; the checkpoint is %s. Go on with: --output %s --resume"
                     .formatted(
                             result.steps(),
-                            directory.checkpoints().resolve("step-" + result.steps()),
-                            directory.path());
+                            Facts.path(directory.checkpoints().resolve("step-" + result.steps())),
+                            Facts.path(directory.path()));
         }
 
         private TrainingConfig config(int steps) {

@@ -56,6 +56,7 @@ public final class Merge implements AutoCloseable {
 
     private Optional<TemplateFiles> template = Optional.empty();
     private LanguageModel reference;
+    private Advance watcher = Advance.UNWATCHED;
 
     private Merge(Path model, MergeSettings settings, ModelSource files, List<OpenedAdapter> adapters) {
         this.model = model;
@@ -89,6 +90,11 @@ public final class Merge implements AutoCloseable {
             files.close();
             throw e;
         }
+    }
+
+    /// Tells of each tensor that is written.
+    public void watch(Advance advance) {
+        watcher = advance;
     }
 
     /// Gives the merged model another chat template than that of its base.
@@ -148,7 +154,8 @@ public final class Merge implements AutoCloseable {
                     case BF16 -> GgufExport.Type.BF16;
                     case F16 -> GgufExport.Type.F16;
                     default -> GgufExport.Type.F32;
-                });
+                },
+                watcher);
         return report.getFirst();
     }
 
@@ -185,7 +192,8 @@ public final class Merge implements AutoCloseable {
             }));
         }
         boolean untied = names().stream().anyMatch(name -> !baseOf(name).equals(name));
-        ModelDirectory.fill(folder, model, weights, saveType.orElse(storedType(files)), untied);
+        ModelDirectory.fill(
+                folder, model, ModelDirectory.watched(weights, watcher), saveType.orElse(storedType(files)), untied);
         if (isQuantised() && saveType.isPresent()) {
             removeQuantizationConfig(folder.resolve("config.json"));
         }

@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 
 /// Writes a Hugging Face model directory: weights in safetensors, configuration and tokenizer of the model
@@ -57,6 +58,17 @@ public final class ModelDirectory {
         long bytes() {
             return Shapes.bytes(dtype, shape);
         }
+    }
+
+    /// The same tensors; `watcher` is told when one is made.
+    static Map<String, Weight> watched(Map<String, Weight> weights, Advance watcher) {
+        var begun = new AtomicInteger();
+        Map<String, Weight> watched = new LinkedHashMap<>();
+        weights.forEach((name, weight) -> watched.put(name, new Weight(weight.dtype(), weight.shape(), () -> {
+            watcher.to(begun.incrementAndGet(), weights.size());
+            return weight.values().get();
+        })));
+        return watched;
     }
 
     /// @param target   folder to create; must not exist
