@@ -1,14 +1,13 @@
 package dev.graft.quant;
 
 import dev.graft.autograd.PackedWeight;
-import dev.graft.autograd.Parameter;
 import dev.graft.autograd.Projection;
 import dev.graft.autograd.Weight;
 import dev.graft.nn.EmbeddingLayer;
+import dev.graft.nn.ForwardingFactory;
 import dev.graft.nn.LinearFactory;
 import dev.graft.nn.LinearLayer;
 import dev.graft.nn.NamedTensors;
-import dev.graft.tensor.Packed;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Scratch;
 import dev.graft.tensor.Tensor;
@@ -22,20 +21,19 @@ import java.util.Optional;
 ///
 /// Unlike LLM.int8() it leaves its inputs as they are: `y = (Σ x · code) · scale / 127`. A head that
 /// shares the input embedding's table leaves that table alone; one that is packed already stays as it is.
-public final class Int8Head implements LinearFactory {
-    private final LinearFactory base;
+public final class Int8Head extends ForwardingFactory {
     private final Scratch scratch = new Scratch();
     private final List<Weight> made = new ArrayList<>();
 
     public Int8Head(LinearFactory base) {
-        this.base = base;
+        super(base);
     }
 
     @Override
     public LinearLayer head(String name, Optional<EmbeddingLayer> tied, NamedTensors source) {
         String tensor = name + ".weight";
         boolean packed = tied.map(layer -> layer.table() instanceof PackedWeight)
-                .orElseGet(() -> source.packed(tensor).map(Int8Head::closed).orElse(false));
+                .orElseGet(() -> source.isPacked(tensor));
         if (packed) {
             return base.head(name, tied, source);
         }
@@ -46,47 +44,15 @@ public final class Int8Head implements LinearFactory {
             if (tied.isEmpty()) {
                 source.unload(tensor);
             }
-            Optional<Weight> bias =
-                    source.has(name + ".bias") ? Optional.of(base.weight(name + ".bias", source)) : Optional.empty();
-            return LinearLayer.of(new Projection(weight, bias, List.of()));
+            return LinearLayer.of(new Projection(weight, base.bias(name, source), List.of()));
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException(tensor + ": " + e.getMessage(), e);
         }
     }
 
-    private static boolean closed(Packed packed) {
-        packed.close();
-        return true;
-    }
-
-    @Override
-    public LinearLayer linear(String name, NamedTensors source) {
-        return base.linear(name, source);
-    }
-
-    @Override
-    public Weight weight(String tensor, NamedTensors source) {
-        return base.weight(tensor, source);
-    }
-
-    @Override
-    public EmbeddingLayer embedding(String name, NamedTensors source) {
-        return base.embedding(name, source);
-    }
-
-    @Override
-    public List<Parameter> parameters() {
-        return base.parameters();
-    }
-
-    @Override
-    public void complete() {
-        base.complete();
-    }
-
     @Override
     public void close() {
-        base.close();
+        super.close();
         made.forEach(Weight::close);
         made.clear();
         scratch.close();

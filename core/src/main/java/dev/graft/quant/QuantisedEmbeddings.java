@@ -1,11 +1,10 @@
 package dev.graft.quant;
 
 import dev.graft.autograd.PackedWeight;
-import dev.graft.autograd.Parameter;
 import dev.graft.autograd.Weight;
 import dev.graft.nn.EmbeddingLayer;
+import dev.graft.nn.ForwardingFactory;
 import dev.graft.nn.LinearFactory;
-import dev.graft.nn.LinearLayer;
 import dev.graft.nn.NamedTensors;
 import dev.graft.tensor.Packed;
 import dev.graft.tensor.Scope;
@@ -13,7 +12,6 @@ import dev.graft.tensor.Scratch;
 import dev.graft.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.Function;
 
 /// Keeps the input embedding's table in few bits, and with it a head that shares the table; everything else
@@ -22,14 +20,13 @@ import java.util.function.Function;
 ///
 /// Unlike LLM.int8(), 8 bits leave the inputs of a head as they are. A table that its source packs already
 /// stays as it is.
-public final class QuantisedEmbeddings implements LinearFactory {
-    private final LinearFactory base;
+public final class QuantisedEmbeddings extends ForwardingFactory {
     private final Function<Tensor, Packed> format;
     private final Scratch scratch = new Scratch();
     private final List<Weight> made = new ArrayList<>();
 
     private QuantisedEmbeddings(LinearFactory base, Function<Tensor, Packed> format) {
-        this.base = base;
+        super(base);
         this.format = format;
     }
 
@@ -46,9 +43,7 @@ public final class QuantisedEmbeddings implements LinearFactory {
     @Override
     public EmbeddingLayer embedding(String name, NamedTensors source) {
         String tensor = name + ".weight";
-        Optional<Packed> packed = source.packed(tensor);
-        if (packed.isPresent()) {
-            packed.get().close();
+        if (source.isPacked(tensor)) {
             return base.embedding(name, source);
         }
         try (Scope scope = Scope.open()) {
@@ -63,33 +58,8 @@ public final class QuantisedEmbeddings implements LinearFactory {
     }
 
     @Override
-    public LinearLayer head(String name, Optional<EmbeddingLayer> tied, NamedTensors source) {
-        return base.head(name, tied, source);
-    }
-
-    @Override
-    public LinearLayer linear(String name, NamedTensors source) {
-        return base.linear(name, source);
-    }
-
-    @Override
-    public Weight weight(String tensor, NamedTensors source) {
-        return base.weight(tensor, source);
-    }
-
-    @Override
-    public List<Parameter> parameters() {
-        return base.parameters();
-    }
-
-    @Override
-    public void complete() {
-        base.complete();
-    }
-
-    @Override
     public void close() {
-        base.close();
+        super.close();
         made.forEach(Weight::close);
         made.clear();
         scratch.close();
