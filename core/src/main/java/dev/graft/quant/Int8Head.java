@@ -32,8 +32,8 @@ public final class Int8Head extends ForwardingFactory {
     @Override
     public LinearLayer head(String name, Optional<EmbeddingLayer> tied, NamedTensors source) {
         String tensor = name + ".weight";
-        boolean packed = tied.map(layer -> layer.table() instanceof PackedWeight)
-                .orElseGet(() -> source.isPacked(tensor));
+        boolean packed =
+                tied.map(layer -> layer.table() instanceof PackedWeight).orElseGet(() -> source.isPacked(tensor));
         if (packed) {
             return base.head(name, tied, source);
         }
