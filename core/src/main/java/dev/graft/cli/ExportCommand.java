@@ -2,6 +2,7 @@ package dev.graft.cli;
 
 import dev.graft.export.GgufAdapter;
 import dev.graft.export.GgufExport;
+import dev.graft.format.AdapterWeights;
 import dev.graft.format.GgufType;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -89,7 +90,7 @@ final class ExportCommand implements Callable<Integer> {
     }
 
     private String model() {
-        if (Files.exists(path.resolve("adapter_config.json")) && !Files.exists(path.resolve("config.json"))) {
+        if (AdapterWeights.isFolder(path)) {
             throw new ParameterException(
                     spec.commandLine(), "%s is an adapter; name its base model with --base".formatted(path));
         }

@@ -11,6 +11,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
 
@@ -82,7 +83,7 @@ final class Faults {
                 "the Java heap is full (%s); give it more with GRAFT_JAVA_OPTS=-Xmx8g".formatted(thrown.getMessage());
             // the two below are thrown by the JDK for faults of the code that called it
             case NumberFormatException _ -> null;
-            case java.util.concurrent.CancellationException _ -> null;
+            case CancellationException _ -> null;
             case IllegalArgumentException _, IllegalStateException _, FormatException _ -> thrown.getMessage();
             default -> null;
         };

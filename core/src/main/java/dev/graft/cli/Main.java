@@ -6,6 +6,7 @@ import dev.graft.data.prepare.Pii;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.util.Locale;
 import java.util.Properties;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -71,6 +72,7 @@ public final class Main implements Runnable {
     private Main() {}
 
     public static void main(String[] args) {
+        Locale.setDefault(Locale.ROOT); // what is printed is English, and so are its numbers
         Console.passTheFilter();
         SuddenEnd.watch();
         int exitCode = run(commandLine(), args);

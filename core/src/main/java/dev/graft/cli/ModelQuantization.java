@@ -8,6 +8,7 @@ import dev.graft.model.LanguageModel;
 import dev.graft.nn.LinearFactory;
 import dev.graft.quant.AffineInt8;
 import dev.graft.quant.BitsAndBytesConfig;
+import dev.graft.quant.CalibrationHistogram;
 import dev.graft.quant.ObservedLinears;
 import dev.graft.quant.QuantFormat;
 import dev.graft.tensor.DType;
@@ -70,9 +71,19 @@ final class ModelQuantization {
             measured("calibrating", running, tokens);
         }
         Map<String, AffineInt8.Steps> steps = new LinkedHashMap<>();
-        modules.forEach(module ->
-                steps.put(module, ((AffineInt8) format).steps(observed.inputs().get(module))));
+        modules.forEach(
+                module -> steps.put(module, steps(module, observed.inputs().get(module))));
         return steps;
+    }
+
+    /// An expert may stand idle over a whole set.
+    private AffineInt8.Steps steps(String module, CalibrationHistogram seen) {
+        if (seen.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "nothing came into %s while the model ran over the rows of --calibration, so the range of its inputs is not known; give more rows, or leave the layer out with --skip"
+                            .formatted(module));
+        }
+        return ((AffineInt8) format).steps(seen);
     }
 
     Perplexities compare(Path quantised, TextRows text, Recipe.Precision precision) {

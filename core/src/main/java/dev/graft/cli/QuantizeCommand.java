@@ -1,6 +1,7 @@
 package dev.graft.cli;
 
 import dev.graft.export.QuantisedAdapter;
+import dev.graft.format.AdapterWeights;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.Json;
 import dev.graft.quant.QuantFormat;
@@ -106,7 +107,7 @@ final class QuantizeCommand implements Runnable {
     @Override
     public void run() {
         QuantFormat format = options.format(spec.commandLine());
-        boolean adapter = isAdapter();
+        boolean adapter = AdapterWeights.isFolder(path);
         require(calibration == null || options.isAffine(), "--calibration is for --format int8-affine");
         require(adapter || base == null, "--model is for adapters; %s is a model".formatted(path));
         require(!adapter || skipped == null, "--skip is for models; of an adapter all factors are quantised");
@@ -140,10 +141,6 @@ final class QuantizeCommand implements Runnable {
             summary.agreement(AdapterQuantization.compare(base, path, folder, text, dtype));
         });
         return summary;
-    }
-
-    private boolean isAdapter() {
-        return Files.exists(path.resolve("adapter_config.json")) && !Files.exists(path.resolve("config.json"));
     }
 
     private void require(boolean fine, String otherwise) {

@@ -376,7 +376,9 @@ final class TrainingRun {
         }
 
         private void save(int steps) {
-            adapters.ifPresentOrElse(a -> saveAdapter(directory.adapter(), steps), this::saveModel);
+            adapters.ifPresentOrElse(
+                    _ -> AtomicFiles.directory(directory.adapter(), true, folder -> saveAdapter(folder, steps)),
+                    this::saveModel);
         }
 
         private void saveModel() {
@@ -395,7 +397,11 @@ final class TrainingRun {
                     .text("dtype")
                     .or(() -> model.config().text("torch_dtype"))
                     .orElse("float32");
-            return name.equals("bfloat16") ? DType.BF16 : DType.F32;
+            return switch (name) {
+                case "bfloat16" -> DType.BF16;
+                case "float16" -> DType.F16;
+                default -> DType.F32;
+            };
         }
     }
 }

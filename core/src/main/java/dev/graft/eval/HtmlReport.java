@@ -6,22 +6,18 @@ import dev.graft.eval.RunReport.Headline;
 import dev.graft.eval.RunReport.Point;
 import dev.graft.eval.RunReport.Sample;
 import dev.graft.eval.RunReport.Unit;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.ToDoubleFunction;
 
-/// Writes a [RunReport] as one page that needs nothing else: style, charts and script are in the file.
+/// A [RunReport] as one page that needs nothing else: style, charts and script are in the file.
 ///
 /// The page is XHTML as well as HTML, follows the reader's light or dark setting, fits a phone and prints.
 ///
 /// {@snippet :
-/// HtmlReport.write(report, run.resolve("report.html"));
+/// Files.writeString(run.resolve("report.html"), HtmlReport.page(report));
 /// }
 public final class HtmlReport {
     private static final int MOST_ROWS = 100;
@@ -31,15 +27,6 @@ public final class HtmlReport {
 
     private HtmlReport(RunReport report) {
         this.report = report;
-    }
-
-    /// Writes the page, over whatever the file held.
-    public static void write(RunReport report, Path file) {
-        try {
-            Files.writeString(file, page(report));
-        } catch (IOException failed) {
-            throw new UncheckedIOException("%s cannot be written".formatted(file), failed);
-        }
     }
 
     /// The whole page.

@@ -25,9 +25,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/// Writes a model as a GGUF file that llama.cpp runs: weights, settings, tokenizer and chat template.
-/// One tensor is made
-/// at a time, and of one that is only copied or rounded, some rows at a time.
+/// Writes a model as a GGUF file that llama.cpp runs: weights, settings, tokenizer and chat template. One
+/// tensor is made at a time, and of one that is only copied or rounded, some rows at a time.
 ///
 /// Which tensors keep more bits than the rest is as in llama.cpp's converter: one-dimensional ones, a
 /// router's and a table of positions stay float32; rows that are no multiple of 32 fall back to float16.
@@ -57,10 +56,6 @@ public final class GgufExport {
         Type(GgufType tensors, int fileType) {
             this.tensors = tensors;
             this.fileType = fileType;
-        }
-
-        boolean isPacked() {
-            return tensors.codec().isPresent();
         }
     }
 
