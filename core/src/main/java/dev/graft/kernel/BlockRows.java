@@ -9,7 +9,7 @@ import java.util.Arrays;
 
 /// Rows of a matrix in 4-bit blocks, for one thread: it unpacks the scales of some rows at a time, at each
 /// of the four places where rows are read at once.
-final class BlockRows {
+final class BlockRows implements VectorRowProducts.Rows {
     private static final int FEWEST_SCALES = 64;
     private static final int MOST_SCALES = 512;
 
@@ -96,17 +96,15 @@ final class BlockRows {
         this.scales = new float[4 * stretch];
     }
 
-    /// How many rows [#dot] takes one after another: as many as their scales have room.
-    int atOnce() {
+    /// As many as their scales have room.
+    @Override
+    public int atOnce() {
         return Math.max(1, (stretch - COUNT) / Math.max(1, matrix.width >> blockBits));
     }
 
-    /// Rows `row … row+count-1`, `row+apart … row+apart+count-1`, … at four places, times one row of
-    /// activations that is padded with zeros as rows are; all are below [Matrix#quickRows].
-    ///
-    /// @param count at most [#atOnce]
-    /// @param sums  the four first rows, the four second ones, …
-    void dot(long row, long apart, int count, float[] x, float[] sums) {
+    /// All rows are below [Matrix#quickRows].
+    @Override
+    public void dot(long row, long apart, int count, float[] x, float[] sums) {
         int blocks = matrix.width >> blockBits;
         for (int r = 0; r < 4; r++) {
             long first = (row + r * apart) * blocks;
@@ -126,8 +124,8 @@ final class BlockRows {
                 sums);
     }
 
-    /// Row `row` in float32, in the order activations are in.
-    void read(long row, float[] target) {
+    @Override
+    public void read(long row, float[] target) {
         if (row < matrix.quickRows()) {
             long blocks = matrix.width >> blockBits;
             findScales(0, row * blocks, row * blocks + blocks - 1);

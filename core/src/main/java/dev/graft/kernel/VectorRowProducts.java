@@ -19,7 +19,7 @@ enum VectorRowProducts implements RowProducts {
     private static final int TOGETHER = 4;
 
     /// The rows of a matrix, for one thread.
-    private interface Rows {
+    interface Rows {
         /// Most rows that [#dot] takes one after another.
         int atOnce();
 
@@ -46,25 +46,7 @@ enum VectorRowProducts implements RowProducts {
         Arguments.blocks(x, codes, book, block, scales, out);
         int width = (int) x.size(1);
         BlockRows.Matrix blocks = new BlockRows.Matrix(address(codes), book.values(), block, out, width, scales);
-        Matrix matrix = new Matrix(out, blocks.quickRows(), blocks.padded(), () -> {
-            BlockRows rows = new BlockRows(blocks);
-            return new Rows() {
-                @Override
-                public int atOnce() {
-                    return rows.atOnce();
-                }
-
-                @Override
-                public void dot(long row, long apart, int count, float[] x, float[] sums) {
-                    rows.dot(row, apart, count, x, sums);
-                }
-
-                @Override
-                public void read(long row, float[] tile) {
-                    rows.read(row, tile);
-                }
-            };
-        });
+        Matrix matrix = new Matrix(out, blocks.quickRows(), blocks.padded(), () -> new BlockRows(blocks));
         return product(activations(x, blocks::ordered), matrix, x.dtype());
     }
 

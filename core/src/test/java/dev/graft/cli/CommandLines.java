@@ -6,8 +6,8 @@ import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 
-/// Command lines of Graft as they stand in texts: `graft …` at the start of a line, perhaps behind `$` or `./`,
-/// going on behind a `\` at its end.
+/// Command lines of Graft as they stand in texts: `graft …` at the start of a line, perhaps behind `$` or
+/// `./`, going on behind a `\` at its end.
 final class CommandLines {
     private static final List<String> ENDS = List.of("|", ">", "<", "#", "&&", "2>", ";");
 

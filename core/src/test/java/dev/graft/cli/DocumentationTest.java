@@ -17,8 +17,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/// What the pages tell people to type: every command line is one that Graft takes, every recipe has keys that exist,
-/// every link leads somewhere.
+/// What the pages tell people to type: every command line is one that Graft takes, every recipe has keys that
+/// exist, every link leads somewhere.
 class DocumentationTest {
     private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
     private static final Pattern BLOCK = Pattern.compile("(?ms)^```(\\w*)\n(.*?)^```");
