@@ -52,10 +52,10 @@ public final class QuantisedModel implements AutoCloseable {
         this.config = config;
         Architecture architecture = Architectures.of(source.config());
         List<String> all = new ArrayList<>(architecture.linearLayers(source.config()));
+        requireLayers(model, all, config.skipped().orElse(List.of()));
         if (!architecture.isTied(source.config())) {
             all.add(BitsAndBytesConfig.HEAD);
         }
-        requireSkippedToBeThere(all);
         this.modules = all.stream().filter(module -> !config.skips(module)).toList();
     }
 
@@ -121,16 +121,27 @@ public final class QuantisedModel implements AutoCloseable {
         return new FormatException(model, found, "a model in floating point", "Start from the model it was made of.");
     }
 
-    private void requireSkippedToBeThere(List<String> modules) {
-        for (String key : config.skipped().orElse(List.of())) {
-            boolean known = key.equals(BitsAndBytesConfig.HEAD)
-                    || modules.stream().anyMatch(module -> BitsAndBytesConfig.matches(key, module));
+    /// Checks that every key of a list of modules to skip names a linear layer of the model, without reading its
+    /// weights.
+    ///
+    /// @param keys the beginning or end of a layer's name each
+    /// @throws FormatException for one that names none
+    public static void requireLayers(Path model, List<String> keys) {
+        try (ModelSource source = ModelSource.open(model)) {
+            requireLayers(model, Architectures.of(source.config()).linearLayers(source.config()), keys);
+        }
+    }
+
+    private static void requireLayers(Path model, List<String> layers, List<String> keys) {
+        for (String key : keys) {
+            boolean known = BitsAndBytesConfig.matches(key, BitsAndBytesConfig.HEAD)
+                    || layers.stream().anyMatch(layer -> BitsAndBytesConfig.matches(key, layer));
             if (!known) {
                 throw new FormatException(
                         model,
                         "there is no linear layer that \"%s\" names".formatted(key),
                         "the beginning or end of a layer's name, such as %s or %s"
-                                .formatted(lastPart(modules.getFirst()), modules.getLast()),
+                                .formatted(lastPart(layers.getFirst()), layers.getLast()),
                         "Correct the list of modules to skip.");
             }
         }

@@ -5,6 +5,7 @@ import static dev.graft.format.FormatException.quote;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.graft.format.Safetensors.Entry;
 import dev.graft.quant.BitsAndBytes;
+import dev.graft.quant.BitsAndBytesConfig;
 import dev.graft.quant.GraftConfig;
 import dev.graft.quant.GraftLayout;
 import dev.graft.quant.Int8Rows;
@@ -74,21 +75,15 @@ public final class PackedWeights {
         JsonNode settings = config.path("quantization_config");
         String method = settings.path("quant_method").asText("bitsandbytes");
         return switch (method) {
-            case "bitsandbytes" ->
-                PackedLayout.bitsAndBytes(
-                        stored(files),
-                        typeOf(config),
-                        settings.path("llm_int8_threshold").asDouble(Int8Rows.DEFAULT_THRESHOLD));
-            case GraftConfig.METHOD -> {
+            case "bitsandbytes", GraftConfig.METHOD -> {
                 try {
-                    yield new GraftLayout(
-                            stored(files), GraftConfig.read(settings).format(), typeOf(config));
+                    yield layout(stored(files), settings, method, typeOf(config));
                 } catch (IllegalArgumentException e) {
                     throw new FormatException(
                             folder,
                             "quantization_config of its config.json is not one that Graft reads: " + e.getMessage(),
-                            "what graft quantize writes",
-                            "Quantise the model again.",
+                            "what Transformers or graft quantize writes",
+                            "Save or quantise the model again.",
                             e);
                 }
             }
@@ -99,6 +94,13 @@ public final class PackedWeights {
                         "bitsandbytes or graft (or no quantization_config in config.json)",
                         "Start from the model as it was before that, and quantise it here.");
         };
+    }
+
+    private static PackedLayout layout(
+            BitsAndBytes.Stored stored, JsonNode settings, String method, DType rowsType) {
+        return method.equals(GraftConfig.METHOD)
+                ? new GraftLayout(stored, GraftConfig.read(settings).format(), rowsType)
+                : PackedLayout.bitsAndBytes(stored, rowsType, BitsAndBytesConfig.threshold(settings));
     }
 
     /// 8-bit weights do not say what they were; the configuration does.
@@ -112,7 +114,9 @@ public final class PackedWeights {
 
     private void readAll(Path folder) {
         for (String name : files.names()) {
-            if (layout.weightOf(name).isPresent()) {
+            Optional<String> whole = layout.weightOf(name);
+            if (whole.isPresent()) {
+                requirePacked(folder, whole.get(), name);
                 continue;
             }
             Entry entry = files.entry(name);
@@ -132,14 +136,28 @@ public final class PackedWeights {
                                 entry.begin(),
                                 entry.begin() + weight.bytes()));
             } catch (IllegalArgumentException e) {
-                throw new FormatException(
-                        folder,
-                        "the quantised weight %s is damaged: %s".formatted(quote(name), e.getMessage()),
-                        "what bitsandbytes or graft quantize writes",
-                        "Download or save the model again.",
-                        e);
+                throw damaged(folder, name, e.getMessage(), e);
             }
         }
+    }
+
+    private void requirePacked(Path folder, String weight, String part) {
+        if (!layout.packs(weight)) {
+            throw damaged(
+                    folder,
+                    weight,
+                    "%s is there, but not the scales or the quant_state that say how it is packed".formatted(part),
+                    null);
+        }
+    }
+
+    private static FormatException damaged(Path folder, String weight, String how, Throwable cause) {
+        return new FormatException(
+                folder,
+                "the quantised weight %s is damaged: %s".formatted(quote(weight), how),
+                "what bitsandbytes or graft quantize writes",
+                "Download or save the model again.",
+                cause);
     }
 
     private Quantised read(String name) {
