@@ -127,6 +127,7 @@ final class QuantizeCommand implements Runnable {
         var job = new ModelQuantization(path, format, Optional.ofNullable(skipped));
         Optional<TextRows> set = Optional.ofNullable(calibration).map(TextRows::read);
         QuantizeSummary summary = new QuantizeSummary(path, options.described(), job.write(folder, set));
+        summary.experts(job.experts());
         job.peakMegabytes().ifPresent(summary::peakMegabytes);
         rows.ifPresent(text -> summary.perplexities(job.compare(folder, text, dtype)));
         return summary;

@@ -87,6 +87,17 @@ final class QuantizeSummary {
         }
     }
 
+    /// Layers that bitsandbytes cannot pack for Transformers.
+    void experts(int layers) {
+        if (layers > 0) {
+            json.put("experts_as_they_are", layers);
+            facts.add(
+                    "as they are",
+                    "%s of experts and routers, which Transformers has stacked and bitsandbytes does not pack; load_in_4bit packs them in memory",
+                    Facts.count(layers, "layer"));
+        }
+    }
+
     void peakMegabytes(long megabytes) {
         json.put("peak_memory_mb", megabytes);
         facts.add("peak memory", "%s, without the mapped files of the model", Progress.megabytes(megabytes));

@@ -24,6 +24,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /// Quantises a model into a folder: one that Transformers reads where bitsandbytes has the format,
@@ -42,6 +43,8 @@ public final class QuantisedModel implements AutoCloseable {
     private final ModelSource source;
     private final QuantizationConfig config;
     private final List<String> modules;
+    private final int experts;
+    private final Set<String> transposed;
     private final List<QuantisedLayer> layers = new ArrayList<>();
     private String held = "";
     private Quantised packed;
@@ -51,8 +54,13 @@ public final class QuantisedModel implements AutoCloseable {
         this.source = source;
         this.config = config;
         Architecture architecture = Architectures.of(source.config());
-        List<String> all = new ArrayList<>(architecture.linearLayers(source.config()));
-        requireLayers(model, all, config.skipped().orElse(List.of()));
+        List<String> layers = architecture.linearLayers(source.config());
+        requireLayers(model, layers, config.skipped().orElse(List.of()));
+        // Transformers stacks experts to parameters, which bitsandbytes does not pack
+        boolean stacked = config instanceof BitsAndBytesConfig;
+        List<String> all = new ArrayList<>(stacked ? architecture.ownLinearLayers(source.config()) : layers);
+        this.experts = layers.size() - all.size();
+        this.transposed = architecture.transposed(source.config());
         if (!architecture.isTied(source.config())) {
             all.add(BitsAndBytesConfig.HEAD);
         }
@@ -107,14 +115,6 @@ public final class QuantisedModel implements AutoCloseable {
                     throw quantisedAlready(
                             model, "%s is quantised already (%s)".formatted(entry.name(), entry.dtypeName()));
                 });
-        if (!Architectures.of(source.config()).storesLinearsPlainly(source.config())) {
-            throw new FormatException(
-                    model,
-                    "its linear layers are stacked or transposed (%s)"
-                            .formatted(source.config().modelType()),
-                    "one whose linear layers are stored apart, which is what bitsandbytes packs",
-                    "Quantise it while loading instead: load_in_4bit.");
-        }
     }
 
     private static FormatException quantisedAlready(Path model, String found) {
@@ -154,6 +154,11 @@ public final class QuantisedModel implements AutoCloseable {
     /// The linear layers that will be quantised.
     public List<String> modules() {
         return modules;
+    }
+
+    /// Linear layers of experts that stay as they are, since Transformers has them stacked in parameters.
+    public int experts() {
+        return experts;
     }
 
     /// Writes the model into an empty folder.
@@ -202,7 +207,7 @@ public final class QuantisedModel implements AutoCloseable {
                                 tensor.shape(),
                                 () -> PackedLayout.tensors(name, packed(name)).get(part.getKey())));
             }
-            Tensor exact = source.stored(name).to(DType.F32);
+            Tensor exact = matrix(name).to(DType.F32);
             double error = QuantisedLayer.relativeError(exact, packed.unpacked(DType.F32, packed.device()));
             layers.add(new QuantisedLayer(
                     name, entry.elements(), entry.bytes(), bytes, error, QuantisedLayer.affine(packed, input)));
@@ -227,13 +232,19 @@ public final class QuantisedModel implements AutoCloseable {
         if (!name.equals(held)) {
             drop();
             try (Scope scope = Scope.open()) {
-                packed = config.format().quantise(source.stored(name));
+                packed = config.format().quantise(matrix(name));
                 held = name;
             } catch (IllegalArgumentException e) {
                 throw new IllegalArgumentException(name + ": " + e.getMessage(), e);
             }
         }
         return packed;
+    }
+
+    /// A weight as `[out, in]`, whichever way it lies.
+    private Tensor matrix(String name) {
+        Tensor stored = source.stored(name);
+        return transposed.contains(name) ? stored.t() : stored;
     }
 
     private void drop() {

@@ -22,35 +22,42 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 
 /// The weights of a model folder as what they stand for: a quantised weight, which lies in its files as
 /// several tensors, is one of its own shape and type. All are checked when this is made.
 public final class PackedWeights {
     private final WeightFiles files;
     private final PackedLayout layout;
+    private final Predicate<String> transposed;
     private final Map<String, Entry> entries = new LinkedHashMap<>();
     private final Set<String> packed = new TreeSet<>();
 
-    private PackedWeights(WeightFiles files, PackedLayout layout) {
+    private PackedWeights(WeightFiles files, PackedLayout layout, Predicate<String> transposed) {
         this.files = files;
         this.layout = layout;
+        this.transposed = transposed;
     }
 
-    /// @param config the model's `config.json`
+    /// @param config     the model's `config.json`
+    /// @param transposed weights that lie `[in, out]` where they are not packed; packed, they are `[out, in]` as all are
     /// @throws FormatException when the files are quantised in a way Graft does not read, or damaged
-    public static PackedWeights of(Path folder, WeightFiles files, JsonNode config) {
-        return of(folder, files, layout(folder, files, config));
+    public static PackedWeights of(
+            Path folder, WeightFiles files, JsonNode config, Predicate<String> transposed) {
+        return of(folder, files, layout(folder, files, config), transposed);
     }
 
     /// Weights of a file that has no configuration, packed as bitsandbytes does.
     ///
     /// @param rowsType type that 8-bit weights had
     public static PackedWeights of(Path file, WeightFiles files, DType rowsType) {
-        return of(file, files, PackedLayout.bitsAndBytes(stored(files), rowsType, Int8Rows.DEFAULT_THRESHOLD));
+        PackedLayout layout = PackedLayout.bitsAndBytes(stored(files), rowsType, Int8Rows.DEFAULT_THRESHOLD);
+        return of(file, files, layout, weight -> false);
     }
 
-    private static PackedWeights of(Path path, WeightFiles files, PackedLayout layout) {
-        PackedWeights weights = new PackedWeights(files, layout);
+    private static PackedWeights of(
+            Path path, WeightFiles files, PackedLayout layout, Predicate<String> transposed) {
+        PackedWeights weights = new PackedWeights(files, layout, transposed);
         try (Scope scope = Scope.open()) {
             weights.readAll(path);
         }
@@ -132,13 +139,19 @@ public final class PackedWeights {
                                 name,
                                 weight.format().name().toUpperCase(Locale.ROOT),
                                 Optional.of(weight.dtype()),
-                                weight.shape(),
+                                shape(name, weight),
                                 entry.begin(),
                                 entry.begin() + weight.bytes()));
             } catch (IllegalArgumentException e) {
                 throw damaged(folder, name, e.getMessage(), e);
             }
         }
+    }
+
+    /// As the weight would lie unpacked.
+    private long[] shape(String name, Quantised weight) {
+        long[] shape = weight.shape();
+        return transposed.test(name) ? new long[] {shape[1], shape[0]} : shape;
     }
 
     private void requirePacked(Path folder, String weight, String part) {
@@ -178,7 +191,13 @@ public final class PackedWeights {
         return entry != null ? entry : files.entry(name);
     }
 
-    /// The weight as it is packed, over the memory of the files; the caller closes it before them.
+    /// Whether a weight is packed as the transpose of what [#entry] and [#tensor] give.
+    public boolean isPackedTransposed(String name) {
+        return packed.contains(name) && transposed.test(name);
+    }
+
+    /// The weight as it is packed, over the memory of the files, a matrix as `[out, in]`; the caller closes it
+    /// before them.
     public Optional<Packed> packed(String name) {
         return packed.contains(name) ? Optional.of(read(name)) : Optional.empty();
     }
@@ -189,7 +208,8 @@ public final class PackedWeights {
             return files.tensor(name);
         }
         try (Quantised weight = read(name)) {
-            return weight.unpacked(weight.dtype(), weight.device());
+            Tensor numbers = weight.unpacked(weight.dtype(), weight.device());
+            return transposed.test(name) ? numbers.t().contiguous() : numbers;
         }
     }
 }

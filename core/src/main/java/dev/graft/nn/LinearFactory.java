@@ -130,7 +130,8 @@ public interface LinearFactory extends AutoCloseable {
         @Override
         public LinearLayer linear(String name, NamedTensors source) {
             Weight stored = weight(name + ".weight", source);
-            Weight weight = source.layout(name).transposed() ? new Weight.Transposed(stored) : stored;
+            boolean transposed = source.layout(name).transposed() && !(stored instanceof PackedWeight);
+            Weight weight = transposed ? new Weight.Transposed(stored) : stored;
             Optional<Weight> bias =
                     source.has(name + ".bias") ? Optional.of(weight(name + ".bias", source)) : Optional.empty();
             return LinearLayer.of(new Projection(weight, bias, List.of()));

@@ -39,7 +39,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// Model folders that Transformers and bitsandbytes saved in 4 and 8 bits
-/// (`scripts/goldens_quant_models.py`).
+/// (`scripts/goldens_quant_models.py`, of other families
+/// `scripts/goldens_quant_families.py`).
 class QuantisedModelTest {
     /// What float32 sums in another order differ by, at logits of up to 6.
     private static final double TOLERANCE = 3e-5;
@@ -50,7 +51,8 @@ class QuantisedModelTest {
     private Path temporary;
 
     @ParameterizedTest
-    @ValueSource(strings = {"nf4", "nf4-double", "fp4", "int8"})
+    @ValueSource(
+            strings = {"nf4", "nf4-double", "fp4", "int8", "gpt2-nf4", "gpt2-int8", "mixtral-nf4", "qwen3-moe-nf4"})
     void logitsAreThoseOfBitsandbytesWithTheWeightsUnpacked(String name) {
         Golden golden = Golden.named("quant/" + name);
         try (LanguageModel model = golden.frozen()) {
