@@ -42,7 +42,12 @@ final class LoadedModel implements AutoCloseable {
         Optional<ChatTemplate> ofAdapter = options.adapter().flatMap(ChatTemplate::in);
         options.adapter()
                 .ifPresent(adapter ->
-                        AdapterOrigin.require(adapter, options.model(), chosen.or(() -> ofAdapter), options.force()));
+                        AdapterOrigin.require(
+                                adapter,
+                                options.model(),
+                                chosen.or(() -> ofAdapter),
+                                options.quantization(),
+                                options.force()));
         Device device = Precisions.device();
         DType dtype = Precisions.toCompute(options.dtype(), device);
         Optional<Adapters> adapters = options.adapter().map(Adapters::read);
