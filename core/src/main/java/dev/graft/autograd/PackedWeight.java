@@ -11,7 +11,7 @@ import dev.graft.tensor.Tensor;
 /// again in the backward pass, into memory that the next layer of its shape uses again: nothing unpacked
 /// outlives its layer.
 public final class PackedWeight implements Weight {
-    private final Packed packed;
+    private Packed packed;
     private final DType type;
     private final DType productType;
     private final Device device;
@@ -37,6 +37,15 @@ public final class PackedWeight implements Weight {
     /// The numbers as they are kept.
     public Packed packed() {
         return packed;
+    }
+
+    /// Keeps other numbers from now on, in the same format.
+    ///
+    /// @param values float32, in the shape of the weight
+    public void repack(Tensor values) {
+        Packed other = packed.packedLike(values);
+        packed.close();
+        packed = other;
     }
 
     @Override

@@ -82,6 +82,16 @@ public final class Int8Head implements LinearFactory {
         }
 
         @Override
+        public String formatName() {
+            return Int8Rows.NAME;
+        }
+
+        @Override
+        public Packed packedLike(Tensor values) {
+            return of(values);
+        }
+
+        @Override
         public long[] shape() {
             return codes.shape();
         }
