@@ -38,8 +38,7 @@ final class AdapterOrigin {
     }
 
     /// @param weights hash of its weights; absent for random ones
-    static Origin.Base base(
-            Path model, Optional<String> weights, Optional<Tokenizer> tokenizer, Quantization loading) {
+    static Origin.Base base(Path model, Optional<String> weights, Optional<Tokenizer> tokenizer, Quantization loading) {
         return new Origin.Base(
                 model.toString(),
                 weights,
@@ -77,8 +76,8 @@ final class AdapterOrigin {
     }
 
     /// Checks that an adapter is used on the model it was trained on; one that does not say passes. The same weights
-    /// quantised in another way, or not at all, are the same model, which a line mentions; but an adapter that makes up
-    /// for a quantisation (`loftq`) belongs to that one.
+    /// quantised in another way, or not at all, are the same model, which a line mentions; but an adapter that
+    /// makes up for a quantisation (`loftq`) belongs to that one.
     ///
     /// @param template that is used, in place of the model's own
     /// @param loading  how the model is quantised while it is loaded
@@ -102,13 +101,13 @@ final class AdapterOrigin {
             refuse(adapter, model, trained, faults, force);
         } else if (otherwise) {
             Console.stderr()
-                    .say("note: %s was trained on this model %s; here it is %s, which is usual and may cost a little accuracy"
-                            .formatted(adapter, packed(trained), packed(given)));
+                    .say(
+                            "note: %s was trained on this model %s; here it is %s, which is usual and may cost a little accuracy"
+                                    .formatted(adapter, packed(trained), packed(given)));
         }
     }
 
-    private static void refuse(
-            Path adapter, Path model, Origin.Base trained, List<String> faults, boolean force) {
+    private static void refuse(Path adapter, Path model, Origin.Base trained, List<String> faults, boolean force) {
         String found = "it was trained on %s, and %s is another model:\n  %s\n"
                 .formatted(trained.model(), model, String.join("\n  ", faults));
         if (!force) {

@@ -65,7 +65,8 @@ final class BaseQuantization {
             default -> {}
         }
         if (!skipped.isEmpty()) {
-            words.add("without " + String.join(" and ", skipped.stream().sorted().toList()));
+            words.add(
+                    "without " + String.join(" and ", skipped.stream().sorted().toList()));
         }
         if (left > 0) {
             words.add(Facts.count(left, "layer") + " as they are");

@@ -1,5 +1,6 @@
 package dev.graft.cli;
 
+import dev.graft.format.AdapterWeights;
 import dev.graft.format.FormatException;
 import dev.graft.model.Architectures;
 import dev.graft.model.LanguageModel;
@@ -41,13 +42,8 @@ final class LoadedModel implements AutoCloseable {
         options.adapter().ifPresent(LoadedModel::requireAdapter);
         Optional<ChatTemplate> ofAdapter = options.adapter().flatMap(ChatTemplate::in);
         options.adapter()
-                .ifPresent(adapter ->
-                        AdapterOrigin.require(
-                                adapter,
-                                options.model(),
-                                chosen.or(() -> ofAdapter),
-                                options.quantization(),
-                                options.force()));
+                .ifPresent(adapter -> AdapterOrigin.require(
+                        adapter, options.model(), chosen.or(() -> ofAdapter), options.quantization(), options.force()));
         Device device = Precisions.device();
         DType dtype = Precisions.toCompute(options.dtype(), device);
         Optional<Adapters> adapters = options.adapter().map(Adapters::read);
@@ -65,7 +61,7 @@ final class LoadedModel implements AutoCloseable {
     }
 
     private static void requireModel(Path directory) {
-        if (Files.exists(directory.resolve("adapter_config.json")) && !Files.exists(directory.resolve("config.json"))) {
+        if (AdapterWeights.isFolder(directory)) {
             throw new FormatException(
                     directory,
                     "this is an adapter",
@@ -76,7 +72,7 @@ final class LoadedModel implements AutoCloseable {
 
     private static void requireAdapter(Path directory) {
         Path inside = directory.resolve("adapter");
-        if (!Files.exists(directory.resolve("adapter_config.json")) && Files.isDirectory(inside)) {
+        if (!Files.exists(directory.resolve(AdapterWeights.CONFIG)) && Files.isDirectory(inside)) {
             throw new FormatException(
                     directory,
                     "there is no adapter_config.json in it",

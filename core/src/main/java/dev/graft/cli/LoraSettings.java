@@ -72,12 +72,12 @@ final class LoraSettings {
                 .filter(key -> !List.of(BITS, ITERATIONS).contains(key))
                 .findFirst()
                 .ifPresent(key -> {
-                    throw new IllegalArgumentException(
-                            "adapter.loftq_config has no key \"%s\"; it has %s and %s".formatted(key, BITS, ITERATIONS));
+                    throw new IllegalArgumentException("adapter.loftq_config has no key \"%s\"; it has %s and %s"
+                            .formatted(key, BITS, ITERATIONS));
                 });
         if (config.getOrDefault(ITERATIONS, 1) < 1 || !List.of(4, 8).contains(config.getOrDefault(BITS, 4))) {
-            throw new IllegalArgumentException(
-                    "adapter.loftq_config is %s; expected %s 4 or 8, and %s 1 or more".formatted(config, BITS, ITERATIONS));
+            throw new IllegalArgumentException("adapter.loftq_config is %s; expected %s 4 or 8, and %s 1 or more"
+                    .formatted(config, BITS, ITERATIONS));
         }
     }
 
@@ -90,12 +90,11 @@ final class LoraSettings {
         int bits = config.getOrDefault(BITS, quantization.loadIn8bit() ? 8 : 4);
         boolean nf4 = quantization.loadIn4bit() && quantization.bnb4bitQuantType() == Quantization.FourBits.NF4;
         if (!(bits == 4 ? nf4 : quantization.loadIn8bit())) {
-            throw new IllegalArgumentException(
-                    "adapter.loftq_config is %s; %d bits need quantization: {%s}"
-                            .formatted(
-                                    config,
-                                    bits,
-                                    bits == 4 ? "load_in_4bit: true, bnb_4bit_quant_type: nf4" : "load_in_8bit: true"));
+            throw new IllegalArgumentException("adapter.loftq_config is %s; %d bits need quantization: {%s}"
+                    .formatted(
+                            config,
+                            bits,
+                            bits == 4 ? "load_in_4bit: true, bnb_4bit_quant_type: nf4" : "load_in_8bit: true"));
         }
     }
 

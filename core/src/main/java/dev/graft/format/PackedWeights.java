@@ -40,10 +40,10 @@ public final class PackedWeights {
     }
 
     /// @param config     the model's `config.json`
-    /// @param transposed weights that lie `[in, out]` where they are not packed; packed, they are `[out, in]` as all are
+    /// @param transposed weights that lie `[in, out]` where they are not packed; packed, they are `[out, in]` as
+    ///                   all are
     /// @throws FormatException when the files are quantised in a way Graft does not read, or damaged
-    public static PackedWeights of(
-            Path folder, WeightFiles files, JsonNode config, Predicate<String> transposed) {
+    public static PackedWeights of(Path folder, WeightFiles files, JsonNode config, Predicate<String> transposed) {
         return of(folder, files, layout(folder, files, config), transposed);
     }
 
@@ -55,8 +55,7 @@ public final class PackedWeights {
         return of(file, files, layout, weight -> false);
     }
 
-    private static PackedWeights of(
-            Path path, WeightFiles files, PackedLayout layout, Predicate<String> transposed) {
+    private static PackedWeights of(Path path, WeightFiles files, PackedLayout layout, Predicate<String> transposed) {
         PackedWeights weights = new PackedWeights(files, layout, transposed);
         try (Scope scope = Scope.open()) {
             weights.readAll(path);
@@ -103,8 +102,7 @@ public final class PackedWeights {
         };
     }
 
-    private static PackedLayout layout(
-            BitsAndBytes.Stored stored, JsonNode settings, String method, DType rowsType) {
+    private static PackedLayout layout(BitsAndBytes.Stored stored, JsonNode settings, String method, DType rowsType) {
         return method.equals(GraftConfig.METHOD)
                 ? new GraftLayout(stored, GraftConfig.read(settings).format(), rowsType)
                 : PackedLayout.bitsAndBytes(stored, rowsType, BitsAndBytesConfig.threshold(settings));

@@ -9,9 +9,9 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.Set;
 
-/// A Hugging Face folder: `config.json` and safetensors, named and cut as the architecture describes
-/// them, which are opened when first asked for, so that a configuration
-/// Graft cannot run is refused before weights are looked at.
+/// A Hugging Face folder: `config.json` and safetensors, named and cut as the architecture describes them,
+/// which are opened when first asked for, so that a configuration Graft cannot run is refused before weights
+/// are looked at.
 final class HubFolder implements ModelSource {
     private final Path folder;
     private final ModelConfig config;
@@ -28,8 +28,8 @@ final class HubFolder implements ModelSource {
             Optional<Architecture> family = config.text("model_type").flatMap(Architectures::find);
             WeightFiles stored = WeightFiles.open(folder);
             files = family.map(architecture -> architecture.published(stored)).orElse(stored);
-            Set<String> transposed = family.map(architecture -> architecture.transposed(config))
-                    .orElse(Set.of());
+            Set<String> transposed =
+                    family.map(architecture -> architecture.transposed(config)).orElse(Set.of());
             weights = PackedWeights.of(folder, files, config.json(), transposed::contains);
         }
         return weights;

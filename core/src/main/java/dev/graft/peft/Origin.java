@@ -7,6 +7,7 @@ import dev.graft.format.FormatException;
 import dev.graft.format.Json;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -17,6 +18,7 @@ import java.util.Optional;
 /// @param base     what it was trained on
 /// @param made     how, by name: `graft`, `created`, `data_sha256`, `seed`, `step`, `versions`, `recipe`
 public record Origin(Base base, Map<String, Object> made) {
+    /// Its name in the folder of an adapter.
     public static final String FILE = "graft.json";
     private static final int FORMAT = 1;
 
@@ -30,8 +32,8 @@ public record Origin(Base base, Map<String, Object> made) {
     /// @param weights      of all its weights; absent for random ones
     /// @param tokenizer    of what turns texts into ids; absent for a model without
     /// @param chatTemplate of the template's text; absent for a model without
-    /// @param madeFrom     of the weights of the model that it was quantised from; absent where it was not, or nobody
-    ///                     knows
+    /// @param madeFrom     of the weights of the model that it was quantised from; absent where it was not, or
+    ///                     nobody knows
     /// @param quantization how its linear layers are packed, in words, in its files or while it is loaded; absent
     ///                     where nobody wrote it down
     public record Base(
@@ -43,7 +45,7 @@ public record Origin(Base base, Map<String, Object> made) {
             Optional<String> quantization) {}
 
     public Origin {
-        made = new LinkedHashMap<>(made);
+        made = Collections.unmodifiableMap(new LinkedHashMap<>(made));
     }
 
     /// Whether its factors make up for what quantisation took from the base, so that it belongs to the base quantised

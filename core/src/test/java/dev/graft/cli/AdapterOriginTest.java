@@ -142,7 +142,8 @@ class AdapterOriginTest {
     @Test
     void modelThatWasQuantisedIntoAFolderIsStillTheSame() throws IOException {
         Path packed = folder.resolve("packed");
-        assertThat(Ran.graft("quantize", model, "--format", "nf4", "--output", packed).exitCode())
+        assertThat(Ran.graft("quantize", model, "--format", "nf4", "--output", packed)
+                        .exitCode())
                 .isZero();
         trainedInNf4(Map.of(Origin.START, "loftq"));
         Path plain = model;
@@ -159,7 +160,8 @@ class AdapterOriginTest {
 
         model = packed;
         Path report = packed.resolve(QuantizeCommand.REPORT);
-        AtomicFiles.writeString(report, Files.readString(report).replace("weights_sha256\": \"", "weights_sha256\": \"0"));
+        AtomicFiles.writeString(
+                report, Files.readString(report).replace("weights_sha256\": \"", "weights_sha256\": \"0"));
         assertThat(generate().exitCode()).isZero(); // its own weights are enough
         trainedInNf4(Map.of());
         model = plain;

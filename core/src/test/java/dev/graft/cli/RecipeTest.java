@@ -296,7 +296,9 @@ class RecipeTest {
                         "llm_int8_threshold is 3.0, but load_in_8bit is false"),
                 fault("quantization: {llm_int8_skip_modules: [lm_head]}\n", "neither load_in_4bit nor load_in_8bit"),
                 fault("quantization: {load_in_8bit: true, llm_int8_threshold: -1}\n", "it must be 0 or more"),
-                fault("adapter: {loftq_config: {loftq_iter: 2}}\n", "init_lora_weights is true; it goes with loftq only"),
+                fault(
+                        "adapter: {loftq_config: {loftq_iter: 2}}\n",
+                        "init_lora_weights is true; it goes with loftq only"),
                 fault(
                         "adapter: {init_lora_weights: loftq, loftq_config: {loftq_iters: 2}}\n",
                         "no key \"loftq_iters\"; it has loftq_bits and loftq_iter"),

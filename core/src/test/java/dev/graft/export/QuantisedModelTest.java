@@ -152,8 +152,8 @@ class QuantisedModelTest {
                 QuantisedModel.write(Goldens.path("mixtral-tiny"), folder, new Int4(32), Optional.empty(), layer -> {});
         assertThat(report.layers()).hasSize(34); // 4 of attention, a router and 3 of each of 4 experts, twice
         try (LanguageModel read = load(folder, LinearFactory.frozen());
-                LanguageModel made =
-                        load(Goldens.path("mixtral-tiny"), new QuantisedLinears(LinearFactory.frozen(), new Int4(32)))) {
+                LanguageModel made = load(
+                        Goldens.path("mixtral-tiny"), new QuantisedLinears(LinearFactory.frozen(), new Int4(32)))) {
             assertThat(logits(read)).isEqualTo(logits(made));
         }
     }

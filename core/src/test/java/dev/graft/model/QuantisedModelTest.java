@@ -222,9 +222,7 @@ class QuantisedModelTest {
                         parts -> parts.stream()
                                 .filter(part -> !part.name().equals(name))
                                 .toList());
-        assertThatThrownBy(damaged::frozen)
-                .isInstanceOf(FormatException.class)
-                .hasMessageContaining(words);
+        assertThatThrownBy(damaged::frozen).isInstanceOf(FormatException.class).hasMessageContaining(words);
     }
 
     @Test

@@ -17,7 +17,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/// LLM.int8()'s products beside bitsandbytes' `MatMul8bitLt` (`scripts/goldens_quant_adapters.py`). Of the 70 columns three
+/// LLM.int8()'s products beside bitsandbytes' `MatMul8bitLt` (`scripts/goldens_quant_adapters.py`). Of the 70 columns
+/// three
 /// hold an input of 6 or more, one of exactly 6; one holds 5.996.
 class Int8ProductTest {
     private WeightFiles file;
@@ -47,7 +48,8 @@ class Int8ProductTest {
     @CsvSource({"1, 6.0", "9, 6.0", "1, 0.0", "9, 0.0"})
     void outlierColumnsAreMultipliedApart(int rows, double threshold) {
         try (Quantised weight = weight(threshold)) {
-            assertThat(weight.parts().get("").toFloats()).isEqualTo(tensor("codes").toFloats());
+            assertThat(weight.parts().get("").toFloats())
+                    .isEqualTo(tensor("codes").toFloats());
             float[] expected = tensor("%d.%.0f.y".formatted(rows, threshold)).toFloats();
             float[] found = weight.product(tensor(rows + ".x")).orElseThrow().toFloats();
             assertThat(found).containsExactly(expected, within(1e-4f)); // of up to 23, in float32
@@ -63,7 +65,8 @@ class Int8ProductTest {
             Tensor exact = x.mm(together.unpacked(DType.F32, Device.cpu()).t()).narrow(0, 0, 1);
             Tensor first = apart.product(x).orElseThrow().narrow(0, 0, 1);
             Tensor second = together.product(x).orElseThrow().narrow(0, 0, 1);
-            assertThat(first.sub(exact).norm()).isLessThan(0.3 * second.sub(exact).norm());
+            assertThat(first.sub(exact).norm())
+                    .isLessThan(0.3 * second.sub(exact).norm());
         }
     }
 
@@ -78,7 +81,8 @@ class Int8ProductTest {
             Tensor x = tensor(rows + ".x");
             float[] forward = layer.product(x, true).toFloats();
             assertThat(forward)
-                    .containsExactly(x.mm(weight.unpacked(DType.F32, Device.cpu()).t()).toFloats(), within(1e-5f));
+                    .containsExactly(
+                            x.mm(weight.unpacked(DType.F32, Device.cpu()).t()).toFloats(), within(1e-5f));
             float[] expected = tensor("%d.%.0f.dx".formatted(rows, threshold)).toFloats();
             float[] found = layer.addBackProduct(null, tensor(rows + ".dy")).toFloats();
             assertThat(found).containsExactly(expected, within(1e-5f));

@@ -241,8 +241,7 @@ class AdapterStartsTest {
                     .containsExactly(Goldens.floats(expected, key + ".base"), within(1e-6f));
             Adapters.Adapted adapted = adapters.adapted().get(layer);
             Tensor product = adapted.b().master().mm(adapted.a().master()).mul(2);
-            assertThat(product.toFloats())
-                    .containsExactly(Goldens.floats(expected, key + ".product"), within(2e-6f));
+            assertThat(product.toFloats()).containsExactly(Goldens.floats(expected, key + ".product"), within(2e-6f));
         }
     }
 
@@ -267,7 +266,8 @@ class AdapterStartsTest {
         LinearFactory eight = other.over(new QuantisedLinears(LinearFactory.frozen(), new Int8Rows()));
         try (LanguageModel model = Models.load(Models.TINY, eight)) {
             assertThat(model.parameters()).isNotEmpty();
-            assertThatThrownBy(() -> other.load(folder)).hasMessageContaining("loftq_config says 4 bits, and this base is in int8");
+            assertThatThrownBy(() -> other.load(folder))
+                    .hasMessageContaining("loftq_config says 4 bits, and this base is in int8");
         }
     }
 
@@ -293,11 +293,14 @@ class AdapterStartsTest {
         }
         Path file = folder.resolve("adapter_config.json");
         Files.writeString(
-                file, Files.readString(file).replaceFirst("\"init_lora_weights\" ?: ?true", "\"init_lora_weights\": \"olora\""));
+                file,
+                Files.readString(file)
+                        .replaceFirst("\"init_lora_weights\" ?: ?true", "\"init_lora_weights\": \"olora\""));
         Adapters read = Adapters.read(folder);
         try (LanguageModel model = Models.load(Models.TINY, read.over(nf4()))) {
             assertThat(model.parameters()).isNotEmpty();
-            assertThatThrownBy(() -> read.load(folder)).hasMessageContaining("\"olora\" and the base is quantised (nf4)");
+            assertThatThrownBy(() -> read.load(folder))
+                    .hasMessageContaining("\"olora\" and the base is quantised (nf4)");
         }
     }
 
