@@ -88,14 +88,17 @@ def on_the_cpu(initial, all_steps):
     for g in all_steps:
         p.grad = torch.from_numpy(np.nan_to_num(g, nan=0, posinf=0, neginf=0))
         optimizer.step()
-    return p.detach().numpy()
+    state = optimizer.state[p]
+    unpacked = [bnb.functional.dequantize_blockwise(
+        state[f"state{i}"], absmax=state[f"absmax{i}"], code=state[f"qmap{i}"], blocksize=BLOCK).numpy() for i in (1, 2)]
+    return p.detach().numpy(), unpacked
 
 
 def main():
     torch.set_num_threads(1)
     np.seterr(all="ignore")
     random = np.random.default_rng(5)
-    count, n = 6, 4361
+    count, n = 12, 4361
     code = bnb.functional.create_dynamic_map
     signed, unsigned = code(signed=True).numpy(), code(signed=False).numpy()
     p = random.standard_normal(n).astype(F)
@@ -106,10 +109,13 @@ def main():
     for i, g in enumerate(all_steps):
         p, state = step(p, g, state, i + 1, signed, unsigned)
         tensors[f"gradient.{i}"] = g
+        if i % 3 and i + 1 < count:
+            continue  # every third state, and the last
         for name, tensor in zip(("m", "m_absmax", "v", "v_absmax"), state):
             tensors[f"{name}.{i}"] = tensor
     tensors["final"] = p
-    cpu = on_the_cpu(tensors["initial"], all_steps)
+    cpu, (cpu_m, cpu_v) = on_the_cpu(tensors["initial"], all_steps)
+    tensors["m_cpu"], tensors["v_cpu"] = cpu_m, cpu_v
     tensors["final_cpu"] = cpu
     folder = FOLDER / "optim8"
     folder.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ public final class PackedWeight implements Weight {
 
     private static final long AT_ONCE = 1 << 22;
 
-    private final Packed packed;
+    private Packed packed;
     private final DType type;
     private final DType productType;
     private final Device device;
@@ -56,6 +56,15 @@ public final class PackedWeight implements Weight {
     /// The numbers as they are kept.
     public Packed packed() {
         return packed;
+    }
+
+    /// Keeps other numbers from now on, in the same format.
+    ///
+    /// @param values float32, in the shape of the weight
+    public void repack(Tensor values) {
+        Packed other = packed.packedLike(values);
+        packed.close();
+        packed = other;
     }
 
     @Override

@@ -1,12 +1,15 @@
 package dev.graft.cli;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.graft.format.FormatException;
+import dev.graft.format.Json;
 import dev.graft.format.WeightHash;
 import dev.graft.format.vocabulary.TokenizerTexts;
 import dev.graft.peft.Origin;
 import dev.graft.tensor.Torch;
 import dev.graft.tokenizer.ChatTemplate;
 import dev.graft.tokenizer.Tokenizer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -23,18 +26,19 @@ final class AdapterOrigin {
     /// A model as adapters know it.
     ///
     /// @param template in place of the model's own
-    static Origin.Base base(Path model, Optional<ChatTemplate> template) {
+    /// @param loading  how it is quantised while it is loaded
+    static Origin.Base base(Path model, Optional<ChatTemplate> template, Quantization loading) {
         Optional<String> weights = Optional.of(WeightHash.of(model));
         if (TokenizerTexts.of(model).text("tokenizer.json").isEmpty()) {
-            return base(model, weights, Optional.empty());
+            return base(model, weights, Optional.empty(), loading);
         }
         try (Tokenizer tokenizer = Tokenizer.load(model, template)) {
-            return base(model, weights, Optional.of(tokenizer));
+            return base(model, weights, Optional.of(tokenizer), loading);
         }
     }
 
     /// @param weights hash of its weights; absent for random ones
-    static Origin.Base base(Path model, Optional<String> weights, Optional<Tokenizer> tokenizer) {
+    static Origin.Base base(Path model, Optional<String> weights, Optional<Tokenizer> tokenizer, Quantization loading) {
         return new Origin.Base(
                 model.toString(),
                 weights,
@@ -42,7 +46,21 @@ final class AdapterOrigin {
                 tokenizer
                         .flatMap(Tokenizer::chatTemplate)
                         .map(ChatTemplate::identity)
-                        .map(WeightHash::ofText));
+                        .map(WeightHash::ofText),
+                weights.flatMap(hash -> madeFrom(model, hash)),
+                weights.map(_ -> BaseQuantization.of(model, loading)));
+    }
+
+    /// The model that `graft quantize` made this one of, as long as nobody has changed it since.
+    private static Optional<String> madeFrom(Path model, String weights) {
+        Path report = model.resolve(QuantizeCommand.REPORT);
+        if (!Files.isRegularFile(report)) {
+            return Optional.empty();
+        }
+        JsonNode json = Json.readObject(report, "what graft quantize reports");
+        return Optional.of(json.path(QuantizeSummary.SOURCE_HASH).asText(""))
+                .filter(hash -> !hash.isEmpty())
+                .filter(_ -> json.path(QuantizeSummary.HASH).asText().equals(weights));
     }
 
     /// When and with what something is made.
@@ -57,21 +75,39 @@ final class AdapterOrigin {
         return made;
     }
 
-    /// Checks that an adapter is used on the model it was trained on; one that does not say passes.
+    /// Checks that an adapter is used on the model it was trained on; one that does not say passes. The same weights
+    /// quantised in another way, or not at all, are the same model, which a line mentions; but an adapter that
+    /// makes up for a quantisation (`loftq`) belongs to that one.
     ///
     /// @param template that is used, in place of the model's own
+    /// @param loading  how the model is quantised while it is loaded
     /// @param force    only warns
     /// @throws FormatException when weights, tokenizer or chat template are others
-    static void require(Path adapter, Path model, Optional<ChatTemplate> template, boolean force) {
+    static void require(
+            Path adapter, Path model, Optional<ChatTemplate> template, Quantization loading, boolean force) {
         Optional<Origin> origin = Origin.read(adapter);
         if (origin.isEmpty()) {
             return;
         }
         Origin.Base trained = origin.get().base();
-        List<String> faults = differences(trained, base(model, template));
-        if (faults.isEmpty()) {
-            return;
+        Origin.Base given = base(model, template, loading);
+        List<String> faults = differences(trained, given);
+        boolean otherwise = isQuantisedOtherwise(trained, given);
+        if (otherwise && origin.get().makesUpForQuantization()) {
+            faults.add("quantisation: trained on it %s, whose loss its start (loftq) makes up for; given %s"
+                    .formatted(packed(trained), packed(given)));
         }
+        if (!faults.isEmpty()) {
+            refuse(adapter, model, trained, faults, force);
+        } else if (otherwise) {
+            Console.stderr()
+                    .say(
+                            "note: %s was trained on this model %s; here it is %s, which is usual and may cost a little accuracy"
+                                    .formatted(adapter, packed(trained), packed(given)));
+        }
+    }
+
+    private static void refuse(Path adapter, Path model, Origin.Base trained, List<String> faults, boolean force) {
         String found = "it was trained on %s, and %s is another model:\n  %s\n"
                 .formatted(trained.model(), model, String.join("\n  ", faults));
         if (!force) {
@@ -85,6 +121,22 @@ final class AdapterOrigin {
         console.say(console.style().yellow("warning: ") + adapter + ": " + found.strip());
     }
 
+    private static String packed(Origin.Base base) {
+        String words = base.quantization().orElseThrow();
+        return words.equals(BaseQuantization.NONE) ? words : "in " + words;
+    }
+
+    private static boolean isQuantisedOtherwise(Origin.Base trained, Origin.Base given) {
+        return trained.quantization().isPresent()
+                && given.quantization().isPresent()
+                && !trained.quantization().equals(given.quantization());
+    }
+
+    /// The weights before anybody quantised them, as far as that is known.
+    private static Optional<String> root(Origin.Base base) {
+        return base.madeFrom().or(base::weights);
+    }
+
     private static List<String> differences(Origin.Base trained, Origin.Base given) {
         List<String> faults = new ArrayList<>();
         // adapters of random weights name none, and a model without a tokenizer turns no text into other ids
@@ -93,7 +145,7 @@ final class AdapterOrigin {
                 "weights",
                 trained.weights(),
                 given.weights(),
-                trained.weights().isPresent());
+                trained.weights().isPresent() && !root(trained).equals(root(given)));
         compare(
                 faults,
                 "tokenizer",

@@ -42,8 +42,8 @@ final class LoadedModel implements AutoCloseable {
         options.adapter().ifPresent(LoadedModel::requireAdapter);
         Optional<ChatTemplate> ofAdapter = options.adapter().flatMap(ChatTemplate::in);
         options.adapter()
-                .ifPresent(adapter ->
-                        AdapterOrigin.require(adapter, options.model(), chosen.or(() -> ofAdapter), options.force()));
+                .ifPresent(adapter -> AdapterOrigin.require(
+                        adapter, options.model(), chosen.or(() -> ofAdapter), options.quantization(), options.force()));
         Device device = Precisions.device();
         DType dtype = Precisions.toCompute(options.dtype(), device);
         Optional<Adapters> adapters = options.adapter().map(Adapters::read);

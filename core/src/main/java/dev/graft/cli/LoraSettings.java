@@ -8,10 +8,14 @@ import dev.graft.peft.TrainableTokens;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 
 /// The section `adapter` of a recipe as settings of LoRA, and those settings in a few words.
 final class LoraSettings {
     private static final String NITER = "pissa_niter_";
+
+    private static final String BITS = "loftq_bits";
+    private static final String ITERATIONS = "loftq_iter";
 
     /// Values of `init_lora_weights`.
     static final String INITS = "true, gaussian, orthogonal, pissa, pissa_niter_N, olora, loftq, false";
@@ -50,9 +54,48 @@ final class LoraSettings {
                 adapter.loraBias(),
                 Lora.Bias.valueOf(adapter.bias().name()),
                 init(init),
-                init.startsWith(NITER) ? Integer.parseInt(init.substring(NITER.length())) : 0,
+                init.startsWith(NITER)
+                        ? Integer.parseInt(init.substring(NITER.length()))
+                        : adapter.loftqConfig().getOrDefault(ITERATIONS, 0),
                 new Extras(
                         adapter.modulesToSave(), tokens(adapter.trainableTokenIndices()), adapter.ensureWeightTying()));
+    }
+
+    /// Checks `loftq_config` by itself.
+    static void requireLoftq(String init, Map<String, Integer> config) {
+        if (!config.isEmpty() && !init.equals("loftq")) {
+            throw new IllegalArgumentException(
+                    "adapter.loftq_config is %s, but adapter.init_lora_weights is %s; it goes with loftq only"
+                            .formatted(config, init));
+        }
+        config.keySet().stream()
+                .filter(key -> !List.of(BITS, ITERATIONS).contains(key))
+                .findFirst()
+                .ifPresent(key -> {
+                    throw new IllegalArgumentException("adapter.loftq_config has no key \"%s\"; it has %s and %s"
+                            .formatted(key, BITS, ITERATIONS));
+                });
+        if (config.getOrDefault(ITERATIONS, 1) < 1 || !List.of(4, 8).contains(config.getOrDefault(BITS, 4))) {
+            throw new IllegalArgumentException("adapter.loftq_config is %s; expected %s 4 or 8, and %s 1 or more"
+                    .formatted(config, BITS, ITERATIONS));
+        }
+    }
+
+    /// Checks it with the base: PEFT's 4 bits are NF4, its 8 bits LLM.int8().
+    static void requireLoftqBits(Recipe.Adapter adapter, Quantization quantization) {
+        Map<String, Integer> config = adapter.loftqConfig();
+        if (config.isEmpty()) {
+            return;
+        }
+        int bits = config.getOrDefault(BITS, quantization.loadIn8bit() ? 8 : 4);
+        boolean nf4 = quantization.loadIn4bit() && quantization.bnb4bitQuantType() == Quantization.FourBits.NF4;
+        if (!(bits == 4 ? nf4 : quantization.loadIn8bit())) {
+            throw new IllegalArgumentException("adapter.loftq_config is %s; %d bits need quantization: {%s}"
+                    .formatted(
+                            config,
+                            bits,
+                            bits == 4 ? "load_in_4bit: true, bnb_4bit_quant_type: nf4" : "load_in_8bit: true"));
+        }
     }
 
     private static Targets targets(Recipe.Modules modules) {

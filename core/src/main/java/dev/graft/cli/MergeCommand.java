@@ -165,7 +165,8 @@ final class MergeCommand implements Runnable {
                 maxRounding == null || maxRounding >= 0,
                 "--max-rounding is %s; expected 0 or more".formatted(maxRounding));
         requirePlace();
-        adapters.forEach(adapter -> AdapterOrigin.require(adapter, model, ChatTemplate.in(adapter), force));
+        adapters.forEach(
+                adapter -> AdapterOrigin.require(adapter, model, ChatTemplate.in(adapter), Quantization.none(), force));
         template = Templates.of(adapters);
         try (Merge merge = Merge.open(model, adapters, settings)) {
             merge.watch(Tally.of("merging", "tensors"));
@@ -191,7 +192,14 @@ final class MergeCommand implements Runnable {
         Console.stderr().clear();
         Map<String, Object> made = AdapterOrigin.now();
         made.put("merged", request(settings));
-        new Origin(AdapterOrigin.base(model, template), made).write(folder);
+        boolean bound = adapters.stream()
+                .anyMatch(adapter -> Origin.read(adapter)
+                        .filter(Origin::makesUpForQuantization)
+                        .isPresent());
+        if (bound) {
+            made.put(Origin.START, "loftq");
+        }
+        new Origin(AdapterOrigin.base(model, template, Quantization.none()), made).write(folder);
         template.ifPresent(own -> Templates.files(model, own).write(folder));
         Map<String, Object> json = request(settings);
         json.putAll(report.json());

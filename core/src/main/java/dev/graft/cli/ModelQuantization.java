@@ -28,6 +28,7 @@ final class ModelQuantization {
     private final QuantFormat format;
     private final Optional<List<String>> skipped;
     private long peak = -1;
+    private int experts;
 
     ModelQuantization(Path model, QuantFormat format, Optional<List<String>> skipped) {
         this.model = model;
@@ -45,6 +46,7 @@ final class ModelQuantization {
         try (QuantisedModel quantised = QuantisedModel.open(model, format, skipped)) {
             Map<String, AffineInt8.Steps> inputs =
                     set.map(text -> inputSteps(text, quantised.modules())).orElse(Map.of());
+            experts = quantised.experts();
             Tally tally = Tally.of("quantising", "layers");
             var done = new AtomicInteger();
             return quantised.write(folder, inputs, _ -> {
@@ -57,6 +59,11 @@ final class ModelQuantization {
     /// The most memory there was while layers were quantised, files that are mapped not counted.
     OptionalLong peakMegabytes() {
         return peak < 0 ? OptionalLong.empty() : OptionalLong.of(peak);
+    }
+
+    /// Linear layers of experts that stayed as they are.
+    int experts() {
+        return experts;
     }
 
     private Map<String, AffineInt8.Steps> inputSteps(TextRows text, List<String> modules) {

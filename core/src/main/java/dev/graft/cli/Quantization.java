@@ -1,5 +1,6 @@
 package dev.graft.cli;
 
+import dev.graft.export.QuantisedModel;
 import dev.graft.format.FormatException;
 import dev.graft.format.Json;
 import dev.graft.nn.LinearFactory;
@@ -157,6 +158,7 @@ public record Quantization(
             return frozen;
         }
         requirePlain(model);
+        QuantisedModel.requireLayers(model, llmInt8SkipModules);
         Optional<List<String>> skipped = Optional.of(llmInt8SkipModules).filter(names -> !names.isEmpty());
         Optional<DType> products = Precisions.toSave(bnb4bitComputeDtype);
         return new QuantisedLinears(frozen, format().orElseThrow(), skipped, products);

@@ -4,6 +4,7 @@ import dev.graft.export.QuantisedAdapter;
 import dev.graft.format.AdapterWeights;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.Json;
+import dev.graft.format.WeightHash;
 import dev.graft.quant.QuantFormat;
 import dev.graft.tokenizer.ChatTemplate;
 import java.nio.file.Files;
@@ -129,6 +130,8 @@ final class QuantizeCommand implements Runnable {
         var job = new ModelQuantization(path, format, Optional.ofNullable(skipped));
         Optional<TextRows> set = Optional.ofNullable(calibration).map(TextRows::read);
         QuantizeSummary summary = new QuantizeSummary(path, options.described(), job.write(folder, set));
+        summary.hashes(WeightHash.of(path), WeightHash.of(folder));
+        summary.experts(job.experts());
         job.peakMegabytes().ifPresent(summary::peakMegabytes);
         rows.ifPresent(text -> summary.perplexities(job.compare(folder, text, dtype)));
         return summary;
@@ -137,7 +140,7 @@ final class QuantizeCommand implements Runnable {
     private QuantizeSummary adapter(QuantFormat format, Optional<TextRows> rows, Path folder) {
         var summary = new QuantizeSummary(path, options.described(), QuantisedAdapter.write(path, folder, format));
         rows.ifPresent(text -> {
-            AdapterOrigin.require(path, base, ChatTemplate.in(path), force);
+            AdapterOrigin.require(path, base, ChatTemplate.in(path), Quantization.none(), force);
             summary.agreement(AdapterQuantization.compare(base, path, folder, text, dtype));
         });
         return summary;

@@ -12,6 +12,12 @@ import java.util.Map;
 
 /// What `graft quantize` tells: in a few lines, and whole as JSON.
 final class QuantizeSummary {
+    /// Hash of the weights that were quantised.
+    static final String SOURCE_HASH = "source_weights_sha256";
+
+    /// Hash of what became of them.
+    static final String HASH = "weights_sha256";
+
     private static final int SHOWN = 3;
 
     private final QuantisationReport report;
@@ -84,6 +90,23 @@ final class QuantizeSummary {
                     inputs.stream().mapToDouble(steps -> steps.scale()).max().orElseThrow(),
                     inputs.stream().mapToInt(steps -> steps.zero()).min().orElseThrow(),
                     inputs.stream().mapToInt(steps -> steps.zero()).max().orElseThrow());
+        }
+    }
+
+    /// By which adapters of either know the other.
+    void hashes(String source, String quantised) {
+        json.put(SOURCE_HASH, source);
+        json.put(HASH, quantised);
+    }
+
+    /// Layers that bitsandbytes cannot pack for Transformers.
+    void experts(int layers) {
+        if (layers > 0) {
+            json.put("experts_as_they_are", layers);
+            facts.add(
+                    "as they are",
+                    "%s of experts and routers, which Transformers has stacked and bitsandbytes does not pack; load_in_4bit packs them in memory",
+                    Facts.count(layers, "layer"));
         }
     }
 

@@ -52,6 +52,7 @@ public record Recipe(
                 "adapter.type",
                 "none",
                 "lora where quantization.load_in_4bit, load_in_8bit or embedding_quant_type says so: quantised weights do not learn");
+        LoraSettings.requireLoftqBits(adapter, quantization);
         int batch = training.perDeviceBatchTokens();
         data.maxLength()
                 .ifPresent(length -> require(
@@ -116,6 +117,11 @@ public record Recipe(
                             "true (A uniform, B zero), gaussian, orthogonal, pissa, pissa_niter_N, olora, loftq (on a base quantised while loading), or false (both random)")
             String initLoraWeights,
 
+            @Key(
+                    or = "{}",
+                    help = "of loftq: {loftq_bits: 4, loftq_iter: 1}; more iterations quantise the base anew each time")
+            Map<String, Integer> loftqConfig,
+
             @Key(or = "false", help = "DoRA: learn the size of each row of a weight apart from its direction")
             boolean useDora,
 
@@ -156,6 +162,7 @@ public record Recipe(
                     "adapter.init_lora_weights",
                     initLoraWeights,
                     "one of " + LoraSettings.INITS);
+            LoraSettings.requireLoftq(initLoraWeights, loftqConfig);
             require(
                     !targetModules.equals(new Modules.Named(List.of())) || !targetParameters.isEmpty(),
                     "adapter.target_modules",

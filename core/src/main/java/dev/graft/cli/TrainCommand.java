@@ -80,6 +80,7 @@ final class TrainCommand implements Callable<Integer> {
     public Integer call() {
         if (keys) {
             spec.commandLine().getOut().print(RecipeHelp.table(Console.stdout().width()));
+            spec.commandLine().getOut().flush();
             return 0;
         }
         if (resume && overwrite) {

@@ -16,6 +16,7 @@ import dev.graft.objective.CrossEntropy;
 import dev.graft.optim.AdamW;
 import dev.graft.optim.Schedule;
 import dev.graft.peft.Adapters;
+import dev.graft.peft.Lora;
 import dev.graft.peft.Origin;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
@@ -141,7 +142,8 @@ final class TrainingRun {
                     recipe.init() == Recipe.Init.PRETRAINED
                             ? Optional.of(WeightHash.of(recipe.model()))
                             : Optional.empty(),
-                    Optional.of(tokenizer));
+                    Optional.of(tokenizer),
+                    recipe.quantization());
             this.batches = new Batches(data.train().examples(), batchTokens, recipe.seed());
             this.heldOut = data.heldOut()
                     .map(held -> new Batches(held.examples(), batchTokens, 0).inOrder())
@@ -358,6 +360,9 @@ final class TrainingRun {
                 made.put("seed", recipe.seed());
                 made.put("step", step);
                 made.put("data_sha256", data.hash());
+                if (a.settings().init() == Lora.Init.LOFTQ) {
+                    made.put(Origin.START, "loftq");
+                }
                 made.put("recipe", RecipeWriter.tree(recipe));
                 new Origin(base, made).write(folder);
                 template().ifPresent(template -> template.write(folder));

@@ -179,13 +179,13 @@ public final class QuantisedAdapter {
         ModelDirectory.copyBesideTheWeights(adapter, folder);
         Origin.read(adapter).ifPresent(origin -> {
             Map<String, Object> made = new LinkedHashMap<>(origin.made());
-            made.put("quantised", format.toString());
+            made.put("quantised", format.name());
             new Origin(origin.base(), made).write(folder);
         });
-        AtomicFiles.writeString(
-                folder.resolve("README.md"), """
+        AtomicFiles.writeString(folder.resolve("README.md"), """
                 The factors of this adapter are quantised (%s): %s has them packed as bitsandbytes packs weights.
                 Graft reads it; PEFT does not, and stops as it finds no %s.
-                """.formatted(format, AdapterWeights.QUANTISED, AdapterWeights.PLAIN));
+                """.formatted(
+                        format.name(), AdapterWeights.QUANTISED, AdapterWeights.PLAIN));
     }
 }

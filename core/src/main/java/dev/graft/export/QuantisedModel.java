@@ -24,6 +24,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /// Quantises a model into a folder: one that Transformers reads where bitsandbytes has the format,
@@ -42,6 +43,8 @@ public final class QuantisedModel implements AutoCloseable {
     private final ModelSource source;
     private final QuantizationConfig config;
     private final List<String> modules;
+    private final int experts;
+    private final Set<String> transposed;
     private final List<QuantisedLayer> layers = new ArrayList<>();
     private String held = "";
     private String reading = "";
@@ -52,11 +55,16 @@ public final class QuantisedModel implements AutoCloseable {
         this.source = source;
         this.config = config;
         Architecture architecture = Architectures.of(source.config());
-        List<String> all = new ArrayList<>(architecture.linearLayers(source.config()));
+        List<String> layers = architecture.linearLayers(source.config());
+        requireLayers(model, layers, config.skipped().orElse(List.of()));
+        // Transformers stacks experts to parameters, which bitsandbytes does not pack
+        boolean stacked = config instanceof BitsAndBytesConfig;
+        List<String> all = new ArrayList<>(stacked ? architecture.ownLinearLayers(source.config()) : layers);
+        this.experts = layers.size() - all.size();
+        this.transposed = architecture.transposed(source.config());
         if (!architecture.isTied(source.config())) {
             all.add(BitsAndBytesConfig.HEAD);
         }
-        requireSkippedToBeThere(all);
         this.modules = all.stream().filter(module -> !config.skips(module)).toList();
     }
 
@@ -108,30 +116,33 @@ public final class QuantisedModel implements AutoCloseable {
                     throw quantisedAlready(
                             model, "%s is quantised already (%s)".formatted(entry.name(), entry.dtypeName()));
                 });
-        if (!Architectures.of(source.config()).storesLinearsPlainly(source.config())) {
-            throw new FormatException(
-                    model,
-                    "its linear layers are stacked or transposed (%s)"
-                            .formatted(source.config().modelType()),
-                    "one whose linear layers are stored apart, which is what bitsandbytes packs",
-                    "Quantise it while loading instead: load_in_4bit.");
-        }
     }
 
     private static FormatException quantisedAlready(Path model, String found) {
         return new FormatException(model, found, "a model in floating point", "Start from the model it was made of.");
     }
 
-    private void requireSkippedToBeThere(List<String> modules) {
-        for (String key : config.skipped().orElse(List.of())) {
-            boolean known = key.equals(BitsAndBytesConfig.HEAD)
-                    || modules.stream().anyMatch(module -> BitsAndBytesConfig.matches(key, module));
+    /// Checks that every key of a list of modules to skip names a linear layer of the model, without reading its
+    /// weights.
+    ///
+    /// @param keys the beginning or end of a layer's name each
+    /// @throws FormatException for one that names none
+    public static void requireLayers(Path model, List<String> keys) {
+        try (ModelSource source = ModelSource.open(model)) {
+            requireLayers(model, Architectures.of(source.config()).linearLayers(source.config()), keys);
+        }
+    }
+
+    private static void requireLayers(Path model, List<String> layers, List<String> keys) {
+        for (String key : keys) {
+            boolean known = BitsAndBytesConfig.matches(key, BitsAndBytesConfig.HEAD)
+                    || layers.stream().anyMatch(layer -> BitsAndBytesConfig.matches(key, layer));
             if (!known) {
                 throw new FormatException(
                         model,
                         "there is no linear layer that \"%s\" names".formatted(key),
                         "the beginning or end of a layer's name, such as %s or %s"
-                                .formatted(lastPart(modules.getFirst()), modules.getLast()),
+                                .formatted(lastPart(layers.getFirst()), layers.getLast()),
                         "Correct the list of modules to skip.");
             }
         }
@@ -144,6 +155,11 @@ public final class QuantisedModel implements AutoCloseable {
     /// The linear layers that will be quantised.
     public List<String> modules() {
         return modules;
+    }
+
+    /// Linear layers of experts that stay as they are, since Transformers has them stacked in parameters.
+    public int experts() {
+        return experts;
     }
 
     /// Writes the model into an empty folder.
@@ -192,7 +208,7 @@ public final class QuantisedModel implements AutoCloseable {
                                 tensor.shape(),
                                 () -> PackedLayout.tensors(name, packed(name)).get(part.getKey())));
             }
-            double error = QuantisedLayer.relativeError(stored(name), packed);
+            double error = QuantisedLayer.relativeError(matrix(name), packed);
             layers.add(new QuantisedLayer(
                     name, entry.elements(), entry.bytes(), bytes, error, QuantisedLayer.affine(packed, input)));
             progress.accept(layers.getLast());
@@ -216,7 +232,7 @@ public final class QuantisedModel implements AutoCloseable {
         if (!name.equals(held)) {
             drop();
             try (Scope scope = Scope.open()) {
-                packed = config.format().quantise(stored(name));
+                packed = config.format().quantise(matrix(name));
                 held = name;
             } catch (IllegalArgumentException e) {
                 throw new IllegalArgumentException(name + ": " + e.getMessage(), e);
@@ -234,6 +250,12 @@ public final class QuantisedModel implements AutoCloseable {
             reading = name;
         }
         return source.stored(name);
+    }
+
+    /// A weight as `[out, in]`, whichever way it lies.
+    private Tensor matrix(String name) {
+        Tensor stored = stored(name);
+        return transposed.contains(name) ? stored.t() : stored;
     }
 
     private void drop() {

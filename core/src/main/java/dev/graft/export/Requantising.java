@@ -70,7 +70,8 @@ final class Requantising implements AutoCloseable {
             return base;
         }
         try (Scope scope = Scope.open()) {
-            return base.format().quantise(merge.exact(files.stored(name)).to(base.dtype()));
+            return base.format()
+                    .quantise(turned(name, merge.exact(files.stored(name)).to(base.dtype())));
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException(name + ": " + e.getMessage(), e);
         } finally {
@@ -82,8 +83,17 @@ final class Requantising implements AutoCloseable {
         Tensor base = files.stored(name).to(DType.F32).contiguous();
         Tensor change = merge.exact(base).sub(base).contiguous();
         MergedTensor.Sums sums = new MergedTensor.Sums(name, made.format().name());
-        sums.add(base, change, made.unpacked(DType.F32, made.device()), base);
+        sums.add(
+                base,
+                change,
+                turned(name, made.unpacked(DType.F32, made.device())).contiguous(),
+                base);
         return sums.result();
+    }
+
+    /// From the way a weight lies to the way it is packed, or back.
+    private Tensor turned(String name, Tensor matrix) {
+        return files.isPackedTransposed(name) ? matrix.t() : matrix;
     }
 
     @Override

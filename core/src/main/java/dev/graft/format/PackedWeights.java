@@ -5,6 +5,7 @@ import static dev.graft.format.FormatException.quote;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.graft.format.Safetensors.Entry;
 import dev.graft.quant.BitsAndBytes;
+import dev.graft.quant.BitsAndBytesConfig;
 import dev.graft.quant.GraftConfig;
 import dev.graft.quant.GraftLayout;
 import dev.graft.quant.Int8Rows;
@@ -21,35 +22,41 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 
 /// The weights of a model folder as what they stand for: a quantised weight, which lies in its files as
 /// several tensors, is one of its own shape and type. All are checked when this is made.
 public final class PackedWeights {
     private final WeightFiles files;
     private final PackedLayout layout;
+    private final Predicate<String> transposed;
     private final Map<String, Entry> entries = new LinkedHashMap<>();
     private final Set<String> packed = new TreeSet<>();
 
-    private PackedWeights(WeightFiles files, PackedLayout layout) {
+    private PackedWeights(WeightFiles files, PackedLayout layout, Predicate<String> transposed) {
         this.files = files;
         this.layout = layout;
+        this.transposed = transposed;
     }
 
-    /// @param config the model's `config.json`
+    /// @param config     the model's `config.json`
+    /// @param transposed weights that lie `[in, out]` where they are not packed; packed, they are `[out, in]` as
+    ///                   all are
     /// @throws FormatException when the files are quantised in a way Graft does not read, or damaged
-    public static PackedWeights of(Path folder, WeightFiles files, JsonNode config) {
-        return of(folder, files, layout(folder, files, config));
+    public static PackedWeights of(Path folder, WeightFiles files, JsonNode config, Predicate<String> transposed) {
+        return of(folder, files, layout(folder, files, config), transposed);
     }
 
     /// Weights of a file that has no configuration, packed as bitsandbytes does.
     ///
     /// @param rowsType type that 8-bit weights had
     public static PackedWeights of(Path file, WeightFiles files, DType rowsType) {
-        return of(file, files, PackedLayout.bitsAndBytes(stored(files), rowsType, Int8Rows.DEFAULT_THRESHOLD));
+        PackedLayout layout = PackedLayout.bitsAndBytes(stored(files), rowsType, Int8Rows.DEFAULT_THRESHOLD);
+        return of(file, files, layout, weight -> false);
     }
 
-    private static PackedWeights of(Path path, WeightFiles files, PackedLayout layout) {
-        PackedWeights weights = new PackedWeights(files, layout);
+    private static PackedWeights of(Path path, WeightFiles files, PackedLayout layout, Predicate<String> transposed) {
+        PackedWeights weights = new PackedWeights(files, layout, transposed);
         try (Scope scope = Scope.open()) {
             weights.readAll(path);
         }
@@ -74,21 +81,15 @@ public final class PackedWeights {
         JsonNode settings = config.path("quantization_config");
         String method = settings.path("quant_method").asText("bitsandbytes");
         return switch (method) {
-            case "bitsandbytes" ->
-                PackedLayout.bitsAndBytes(
-                        stored(files),
-                        typeOf(config),
-                        settings.path("llm_int8_threshold").asDouble(Int8Rows.DEFAULT_THRESHOLD));
-            case GraftConfig.METHOD -> {
+            case "bitsandbytes", GraftConfig.METHOD -> {
                 try {
-                    yield new GraftLayout(
-                            stored(files), GraftConfig.read(settings).format(), typeOf(config));
+                    yield layout(stored(files), settings, method, typeOf(config));
                 } catch (IllegalArgumentException e) {
                     throw new FormatException(
                             folder,
                             "quantization_config of its config.json is not one that Graft reads: " + e.getMessage(),
-                            "what graft quantize writes",
-                            "Quantise the model again.",
+                            "what Transformers or graft quantize writes",
+                            "Save or quantise the model again.",
                             e);
                 }
             }
@@ -99,6 +100,12 @@ public final class PackedWeights {
                         "bitsandbytes or graft (or no quantization_config in config.json)",
                         "Start from the model as it was before that, and quantise it here.");
         };
+    }
+
+    private static PackedLayout layout(BitsAndBytes.Stored stored, JsonNode settings, String method, DType rowsType) {
+        return method.equals(GraftConfig.METHOD)
+                ? new GraftLayout(stored, GraftConfig.read(settings).format(), rowsType)
+                : PackedLayout.bitsAndBytes(stored, rowsType, BitsAndBytesConfig.threshold(settings));
     }
 
     /// 8-bit weights do not say what they were; the configuration does.
@@ -112,7 +119,9 @@ public final class PackedWeights {
 
     private void readAll(Path folder) {
         for (String name : files.names()) {
-            if (layout.weightOf(name).isPresent()) {
+            Optional<String> whole = layout.weightOf(name);
+            if (whole.isPresent()) {
+                requirePacked(folder, whole.get(), name);
                 continue;
             }
             Entry entry = files.entry(name);
@@ -128,18 +137,38 @@ public final class PackedWeights {
                                 name,
                                 weight.format().name().toUpperCase(Locale.ROOT),
                                 Optional.of(weight.dtype()),
-                                weight.shape(),
+                                shape(name, weight),
                                 entry.begin(),
                                 entry.begin() + weight.bytes()));
             } catch (IllegalArgumentException e) {
-                throw new FormatException(
-                        folder,
-                        "the quantised weight %s is damaged: %s".formatted(quote(name), e.getMessage()),
-                        "what bitsandbytes or graft quantize writes",
-                        "Download or save the model again.",
-                        e);
+                throw damaged(folder, name, e.getMessage(), e);
             }
         }
+    }
+
+    /// As the weight would lie unpacked.
+    private long[] shape(String name, Quantised weight) {
+        long[] shape = weight.shape();
+        return transposed.test(name) ? new long[] {shape[1], shape[0]} : shape;
+    }
+
+    private void requirePacked(Path folder, String weight, String part) {
+        if (!layout.packs(weight)) {
+            throw damaged(
+                    folder,
+                    weight,
+                    "%s is there, but not the scales or the quant_state that say how it is packed".formatted(part),
+                    null);
+        }
+    }
+
+    private static FormatException damaged(Path folder, String weight, String how, Throwable cause) {
+        return new FormatException(
+                folder,
+                "the quantised weight %s is damaged: %s".formatted(quote(weight), how),
+                "what bitsandbytes or graft quantize writes",
+                "Download or save the model again.",
+                cause);
     }
 
     private Quantised read(String name) {
@@ -160,7 +189,13 @@ public final class PackedWeights {
         return entry != null ? entry : files.entry(name);
     }
 
-    /// The weight as it is packed, over the memory of the files; the caller closes it before them.
+    /// Whether a weight is packed as the transpose of what [#entry] and [#tensor] give.
+    public boolean isPackedTransposed(String name) {
+        return packed.contains(name) && transposed.test(name);
+    }
+
+    /// The weight as it is packed, over the memory of the files, a matrix as `[out, in]`; the caller closes it
+    /// before them.
     public Optional<Packed> packed(String name) {
         return packed.contains(name) ? Optional.of(read(name)) : Optional.empty();
     }
@@ -179,7 +214,8 @@ public final class PackedWeights {
             return files.tensor(name);
         }
         try (Quantised weight = read(name)) {
-            return weight.unpacked(weight.dtype(), weight.device());
+            Tensor numbers = weight.unpacked(weight.dtype(), weight.device());
+            return transposed.test(name) ? numbers.t().contiguous() : numbers;
         }
     }
 }

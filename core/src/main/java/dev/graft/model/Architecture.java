@@ -3,6 +3,7 @@ package dev.graft.model;
 import dev.graft.format.WeightFiles;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /// A family of models: which `model_type` names it, and how its configuration describes a decoder.
 public interface Architecture {
@@ -41,8 +42,13 @@ public interface Architecture {
         return decoder(config).linearLayers();
     }
 
-    /// Whether every linear layer is a module of its own whose weight is stored `[out, in]`, as most are.
-    default boolean storesLinearsPlainly(ModelConfig config) {
-        return decoder(config).storesLinearsPlainly();
+    /// Those of them that Transformers has as modules: all but the experts and routers, which are parameters there.
+    default List<String> ownLinearLayers(ModelConfig config) {
+        return decoder(config).ownLinearLayers();
+    }
+
+    /// Weights of linear layers that lie `[in, out]`, by their full names.
+    default Set<String> transposed(ModelConfig config) {
+        return decoder(config).transposed();
     }
 }

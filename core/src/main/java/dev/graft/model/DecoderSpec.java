@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -62,17 +63,26 @@ record DecoderSpec(
 
     /// Names of the linear layers in the blocks.
     List<String> linearLayers() {
-        return linearsAndNorms()
-                .filter(LinearSpec.class::isInstance)
-                .map(part -> ((LinearSpec) part).name())
-                .toList();
+        return linearLayers(layout -> true);
     }
 
-    /// Whether each of them is a module of its own whose weight is stored `[out, in]`.
-    boolean storesLinearsPlainly() {
+    /// Those of them that are modules of their own in Transformers, and no slices of a parameter.
+    List<String> ownLinearLayers() {
+        return linearLayers(layout -> layout.slice().isEmpty());
+    }
+
+    /// Weights of linear layers that lie `[in, out]`.
+    Set<String> transposed() {
+        return linearLayers(LinearLayout::transposed).stream()
+                .map(name -> name + ".weight")
+                .collect(Collectors.toSet());
+    }
+
+    private List<String> linearLayers(Predicate<LinearLayout> which) {
         return linearsAndNorms()
-                .filter(LinearSpec.class::isInstance)
-                .allMatch(part -> ((LinearSpec) part).layout().equals(LinearLayout.PLAIN));
+                .filter(part -> part instanceof LinearSpec linear && which.test(linear.layout()))
+                .map(part -> ((LinearSpec) part).name())
+                .toList();
     }
 
     private Stream<Part> linearsAndNorms() {

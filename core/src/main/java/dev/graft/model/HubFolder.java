@@ -25,12 +25,12 @@ final class HubFolder implements ModelSource {
 
     private PackedWeights weights() {
         if (weights == null) {
+            Optional<Architecture> family = config.text("model_type").flatMap(Architectures::find);
             WeightFiles stored = WeightFiles.open(folder);
-            files = config.text("model_type")
-                    .flatMap(Architectures::find)
-                    .map(architecture -> architecture.published(stored))
-                    .orElse(stored);
-            weights = PackedWeights.of(folder, files, config.json());
+            files = family.map(architecture -> architecture.published(stored)).orElse(stored);
+            Set<String> transposed =
+                    family.map(architecture -> architecture.transposed(config)).orElse(Set.of());
+            weights = PackedWeights.of(folder, files, config.json(), transposed::contains);
         }
         return weights;
     }
@@ -68,6 +68,11 @@ final class HubFolder implements ModelSource {
     @Override
     public void unload(String name) {
         weights().unload(name);
+    }
+
+    @Override
+    public boolean isPackedTransposed(String name) {
+        return weights().isPackedTransposed(name);
     }
 
     @Override

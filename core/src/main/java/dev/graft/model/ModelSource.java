@@ -52,6 +52,12 @@ public interface ModelSource extends AutoCloseable {
     /// where it is stored so.
     Tensor stored(String name);
 
+    /// Whether [#packed] gives the transpose of what [#stored] does: of a layer that lies `[in, out]`, the packed
+    /// weight is `[out, in]`.
+    default boolean isPackedTransposed(String name) {
+        return false;
+    }
+
     /// The tensor as it is packed in the files, where it is; the caller closes it before this.
     default Optional<Packed> packed(String name) {
         return Optional.empty();

@@ -135,7 +135,8 @@ public interface LinearFactory extends AutoCloseable {
         @Override
         public LinearLayer linear(String name, NamedTensors source) {
             Weight stored = weight(name + ".weight", source);
-            Weight weight = source.layout(name).transposed() ? new Weight.Transposed(stored) : stored;
+            boolean transposed = source.layout(name).transposed() && !(stored instanceof PackedWeight);
+            Weight weight = transposed ? new Weight.Transposed(stored) : stored;
             return LinearLayer.of(new Projection(weight, bias(name, source), List.of()));
         }
 

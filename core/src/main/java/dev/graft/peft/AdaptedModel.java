@@ -2,6 +2,7 @@ package dev.graft.peft;
 
 import dev.graft.autograd.LowRank;
 import dev.graft.autograd.Magnitude;
+import dev.graft.autograd.PackedWeight;
 import dev.graft.autograd.Parameter;
 import dev.graft.autograd.ReplacedRows;
 import dev.graft.autograd.RowNorms;
@@ -24,6 +25,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.TreeSet;
 import java.util.stream.IntStream;
 
 /// Everything that learns in one adapted model, by the names it has in the model and in the adapter's file.
@@ -43,6 +45,9 @@ final class AdaptedModel {
 
     /// Factors that layers began with where they are a part of the weight.
     final Map<String, StartingFactors> starts = new LinkedHashMap<>();
+
+    /// Formats of the quantised layers whose factors began in the weight.
+    final Set<String> packedAs = new TreeSet<>();
 
     private final Map<String, SlicedLayer> sliced = new LinkedHashMap<>();
     /// Layers whose weights are stored `[in, out]`.
@@ -106,6 +111,9 @@ final class AdaptedModel {
     private List<LowRank> adaptFromWeight(String name, Weight weight, NamedTensors source) {
         try (Scope scope = Scope.open()) {
             WeightFactors factors = WeightFactors.of(settings, name, weight, source, random(name));
+            if (weight instanceof PackedWeight base) {
+                packedAs.add(base.packed().formatName());
+            }
             DType type = source.computeType();
             Parameter a = put(name + AdapterWeights.A, new Parameter(name + AdapterWeights.A, factors.a(), type));
             Parameter b = put(name + AdapterWeights.B, new Parameter(name + AdapterWeights.B, factors.b(), type));

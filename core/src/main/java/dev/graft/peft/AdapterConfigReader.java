@@ -81,7 +81,7 @@ final class AdapterConfigReader {
                 flag("lora_bias"),
                 bias(),
                 init(),
-                0,
+                init() == Lora.Init.LOFTQ ? LoftqConfig.iterations(config) : 0,
                 new Extras(strings("modules_to_save"), tokens(), flag("ensure_weight_tying")));
     }
 
@@ -168,6 +168,7 @@ final class AdapterConfigReader {
             case "orthogonal" -> Lora.Init.ORTHOGONAL;
             case "pissa" -> Lora.Init.PISSA;
             case "olora" -> Lora.Init.OLORA;
+            case "loftq" -> Lora.Init.LOFTQ;
             default -> Lora.Init.DEFAULT;
         };
     }

@@ -37,7 +37,7 @@ final class AdapterConfigWriter {
         NULL.forEach(key -> config.put(key, null));
         config.put("fan_in_fan_out", model.adapted.keySet().stream().anyMatch(model.transposed::contains));
         config.put("inference_mode", true);
-        config.put("loftq_config", Map.of());
+        config.put("loftq_config", LoftqConfig.of(settings, model.packedAs));
         config.put("megatron_core", "megatron.core");
         config.put("peft_type", "LORA");
         config.put("qalora_group_size", 16);
@@ -49,7 +49,7 @@ final class AdapterConfigWriter {
         config.put("bias", settings.bias().name().toLowerCase(Locale.ROOT));
         config.put("ensure_weight_tying", settings.extras().ensureWeightTying());
         config.put("exclude_modules", targets(settings.selection().excluded(), modules));
-        config.put("init_lora_weights", initName(settings.init()));
+        config.put("init_lora_weights", LoftqConfig.isWritten(settings) ? "loftq" : initName(settings.init()));
         config.put("layers_pattern", orNull(settings.selection().patterns()));
         config.put("layers_to_transform", orNull(settings.selection().layers()));
         config.put("lora_alpha", number(settings.alpha()));

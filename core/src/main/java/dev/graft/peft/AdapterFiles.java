@@ -1,9 +1,11 @@
 package dev.graft.peft;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.graft.autograd.Weight;
 import dev.graft.format.AdapterWeights;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.FormatException;
+import dev.graft.format.Json;
 import dev.graft.format.SafetensorsWriter;
 import dev.graft.peft.Adapters.Adapted;
 import dev.graft.tensor.DType;
@@ -60,11 +62,32 @@ final class AdapterFiles {
         return layer == null ? values : first ? layer.factorA() : layer.factorB(); // stacked factors have no layer
     }
 
-    static void load(Path directory, AdaptedModel model) {
+    static void load(Path directory, Lora settings, AdaptedModel model) {
         try (AdapterWeights files = AdapterWeights.open(directory);
                 Scope scope = Scope.open()) {
             requireFit(directory, model, files);
+            requireBase(directory, settings, model);
             model.keys.forEach((key, parameter) -> parameter.set(files.tensor(PREFIX + key)));
+        }
+    }
+
+    /// Where the start left the base as another, it can be computed again only from the same base.
+    private static void requireBase(Path directory, Lora settings, AdaptedModel model) {
+        if (!settings.init().needsWeight()) {
+            return;
+        }
+        Path file = directory.resolve(AdapterWeights.CONFIG);
+        JsonNode config = Json.readObject(file, "the settings of a PEFT adapter");
+        String init = config.path("init_lora_weights").asText();
+        if (init.equals("loftq")) {
+            LoftqConfig.requireBits(file, config, model.packedAs);
+        } else if (init.equals("olora") && !model.packedAs.isEmpty()) {
+            throw new FormatException(
+                    file,
+                    "init_lora_weights is \"olora\" and the base is quantised (%s); nothing says whether it was so when this start took its part away"
+                            .formatted(String.join(" and ", model.packedAs)),
+                    "the base in floating point, or an adapter of the untouched base",
+                    "Convert it in PEFT with save_pretrained(…, path_initial_model_for_weight_conversion=…).");
         }
     }
 

@@ -187,6 +187,6 @@ public final class Adapters {
 
     /// Reads factors from a PEFT adapter directory that was made with these settings for this model.
     public void load(Path directory) {
-        AdapterFiles.load(directory, model);
+        AdapterFiles.load(directory, settings, model);
     }
 }

@@ -32,7 +32,8 @@ import java.util.TreeMap;
 /// @param loraBias     `lora_bias`: `B` adds a bias to its product
 /// @param bias         `bias`: which biases of the base are trained
 /// @param init         `init_lora_weights`
-/// @param niter        power iterations of `pissa_niter_N`; 0 for the exact decomposition of `pissa`
+/// @param niter        power iterations of `pissa_niter_N`, 0 for the exact decomposition of `pissa`; times that
+///                     `loftq` quantises the base (`loftq_iter`), 0 for once
 /// @param extras       what is trained beside the factors
 public record Lora(
         int r,
@@ -66,7 +67,8 @@ public record Lora(
         /// <https://arxiv.org/abs/2406.01775>.
         OLORA,
         /// What quantisation took from the weight, as far as the rank goes: the model starts nearer to what
-        /// it was. Li et al. 2023, <https://arxiv.org/abs/2310.08659>, with one iteration.
+        /// it was. With more iterations the base is what quantisation makes of the weight less those factors.
+        /// Li et al. 2023, <https://arxiv.org/abs/2310.08659>.
         LOFTQ;
 
         /// Whether factors begin as a part of the weight that is then taken away from it.
@@ -116,9 +118,10 @@ public record Lora(
                     "init_lora_weights \"%s\" goes with neither use_dora nor target_parameters; leave them out, or start with true"
                             .formatted(init.name().toLowerCase(Locale.ROOT)));
         }
-        if (niter < 0 || niter > 0 && init != Init.PISSA) {
+        if (niter < 0 || niter > 0 && init != Init.PISSA && init != Init.LOFTQ) {
             throw new IllegalArgumentException(
-                    "init_lora_weights has %d iterations; only pissa_niter_N has any, one or more".formatted(niter));
+                    "init_lora_weights has %d iterations; only pissa_niter_N and loftq have any, one or more"
+                            .formatted(niter));
         }
         List<Integer> ranks = new ArrayList<>(rankPattern.values());
         ranks.add(r);
@@ -210,6 +213,15 @@ public record Lora(
 
     /// PiSSA by a randomised decomposition with this many power iterations (`pissa_niter_N`).
     public Lora withPissa(int iterations) {
+        return with(Init.PISSA, iterations);
+    }
+
+    /// LoftQ with this many iterations (`loftq_config.loftq_iter`).
+    public Lora withLoftq(int iterations) {
+        return with(Init.LOFTQ, iterations);
+    }
+
+    private Lora with(Init other, int iterations) {
         return new Lora(
                 r,
                 alpha,
@@ -221,7 +233,7 @@ public record Lora(
                 useDora,
                 loraBias,
                 bias,
-                Init.PISSA,
+                other,
                 iterations,
                 extras);
     }
@@ -270,7 +282,7 @@ public record Lora(
             Bias biases,
             Init start,
             Extras beside) {
-        int iterations = start == Init.PISSA ? niter : 0;
+        int iterations = start == init ? niter : 0;
         return new Lora(
                 r, alpha, dropout, selection, ranks, alphas, rslora, dora, biasOfB, biases, start, iterations, beside);
     }

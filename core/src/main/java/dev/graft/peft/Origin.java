@@ -21,6 +21,9 @@ public record Origin(Base base, Map<String, Object> made) {
     /// Its name in the folder of an adapter.
     public static final String FILE = "graft.json";
     private static final int FORMAT = 1;
+
+    /// Key of [#made] under which an adapter says that it began as what quantisation took from its base.
+    public static final String START = "init_lora_weights";
     private static final ObjectMapper JSON = new ObjectMapper();
 
     /// A model as far as an adapter depends on it: hashes, in hexadecimal.
@@ -29,11 +32,26 @@ public record Origin(Base base, Map<String, Object> made) {
     /// @param weights      of all its weights; absent for random ones
     /// @param tokenizer    of what turns texts into ids; absent for a model without
     /// @param chatTemplate of the template's text; absent for a model without
+    /// @param madeFrom     of the weights of the model that it was quantised from; absent where it was not, or
+    ///                     nobody knows
+    /// @param quantization how its linear layers are packed, in words, in its files or while it is loaded; absent
+    ///                     where nobody wrote it down
     public record Base(
-            String model, Optional<String> weights, Optional<String> tokenizer, Optional<String> chatTemplate) {}
+            String model,
+            Optional<String> weights,
+            Optional<String> tokenizer,
+            Optional<String> chatTemplate,
+            Optional<String> madeFrom,
+            Optional<String> quantization) {}
 
     public Origin {
         made = Collections.unmodifiableMap(new LinkedHashMap<>(made));
+    }
+
+    /// Whether its factors make up for what quantisation took from the base, so that it belongs to the base quantised
+    /// in that way and to no other.
+    public boolean makesUpForQuantization() {
+        return "loftq".equals(made.get(START));
     }
 
     /// Writes the file into an adapter's directory.
@@ -45,6 +63,8 @@ public record Origin(Base base, Map<String, Object> made) {
         on.put("weights_sha256", base.weights.orElse(null));
         on.put("tokenizer_sha256", base.tokenizer.orElse(null));
         on.put("chat_template_sha256", base.chatTemplate.orElse(null));
+        base.madeFrom.ifPresent(hash -> on.put("quantised_from_sha256", hash));
+        base.quantization.ifPresent(words -> on.put("quantization", words));
         json.put("base", on);
         json.putAll(made);
         AtomicFiles.writeString(directory.resolve(FILE), Json.pretty(json) + "\n");
@@ -76,7 +96,9 @@ public record Origin(Base base, Map<String, Object> made) {
                         on.path("model").asText(),
                         text(on, "weights_sha256"),
                         text(on, "tokenizer_sha256"),
-                        text(on, "chat_template_sha256")),
+                        text(on, "chat_template_sha256"),
+                        text(on, "quantised_from_sha256"),
+                        text(on, "quantization")),
                 made));
     }
 

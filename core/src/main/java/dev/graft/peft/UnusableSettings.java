@@ -96,20 +96,18 @@ final class UnusableSettings {
     }
 
     /// Ways to begin that leave the base weights as they are make no difference to a trained adapter.
-    /// What PiSSA and OLoRA took from them is computed again from the base.
+    /// What PiSSA and OLoRA took from them is computed again from the base, and so is the base that LoftQ left.
     private static void init(JsonNode config, List<String> faults) {
         JsonNode init = config.path("init_lora_weights");
         if (init.isMissingNode() || init.isNull() || init.isBoolean()) {
             return;
         }
         String name = init.asText();
-        if (Set.of("gaussian", "eva", "orthogonal", "mica", "pissa", "olora").contains(name)) {
+        if (Set.of("gaussian", "eva", "orthogonal", "mica", "pissa", "olora", "loftq")
+                .contains(name)) {
             return;
         }
-        if (name.equals("loftq")) {
-            faults.add("init_lora_weights is \"loftq\": the factors make up for one quantisation of the base,"
-                    + " which PEFT does not store; merge it in PEFT with the base it was trained on");
-        } else if (name.startsWith("pissa") || Set.of("corda", "lora_ga").contains(name)) {
+        if (name.startsWith("pissa") || Set.of("corda", "lora_ga").contains(name)) {
             faults.add("init_lora_weights is \"%s\": %s".formatted(name, RESIDUAL));
         } else {
             faults.add("init_lora_weights is %s: Graft knows true, false, gaussian and orthogonal".formatted(init));

@@ -28,7 +28,7 @@ record WeightFactors(Tensor a, Tensor b) {
                             .formatted(layer));
         }
         Tensor w = init == Lora.Init.LOFTQ
-                ? lost(layer, weight, packed, source)
+                ? unpacked(layer, packed, source)
                 : weight.value().to(DType.F32);
         if (rank > Math.min(w.size(0), w.size(1))) {
             throw new IllegalArgumentException("init_lora_weights is %s and %s has shape %s: it has no rank of %d"
@@ -40,18 +40,30 @@ record WeightFactors(Tensor a, Tensor b) {
                 settings.niter() == 0
                         ? balanced(LinearAlgebra.svd(w), rank, scale)
                         : balanced(projected(w, rank, settings.niter(), random), rank, scale);
-            case LOFTQ -> balanced(LinearAlgebra.svd(w), rank, scale);
+            case LOFTQ -> loftq(w, (PackedWeight) weight, rank, scale, Math.max(1, settings.niter()));
             default -> throw new IllegalStateException(init + " begins with InitialFactors");
         };
     }
 
     private static boolean packedOf(Weight weight) {
-        return weight instanceof PackedWeight
-                || weight instanceof Weight.Transposed(Weight stored) && stored instanceof PackedWeight;
+        return weight instanceof PackedWeight;
     }
 
-    /// What quantisation took away.
-    private static Tensor lost(String layer, Weight weight, boolean packed, NamedTensors source) {
+    /// The largest singular values of what quantisation took away, and each further time the weight less those is
+    /// quantised anew. PEFT's factors leave the scale out of account.
+    private static WeightFactors loftq(Tensor w, PackedWeight base, int rank, double scale, int iterations) {
+        for (int i = 1; ; i++) {
+            Tensor kept = base.packed().unpacked(DType.F32, w.device());
+            WeightFactors factors = balanced(LinearAlgebra.svd(w.sub(kept)), rank, scale);
+            if (i == iterations) {
+                return factors;
+            }
+            base.repack(w.sub(factors.b.mm(factors.a).mul(scale)));
+        }
+    }
+
+    /// The weight as it was before it was quantised.
+    private static Tensor unpacked(String layer, boolean packed, NamedTensors source) {
         String tensor = layer + ".weight";
         if (!packed || source.isPacked(tensor)) {
             throw new IllegalArgumentException(
@@ -59,8 +71,7 @@ record WeightFactors(Tensor a, Tensor b) {
                             .formatted(layer, packed ? "stored quantised" : "not quantised"));
         }
         Tensor stored = source.computed(tensor).to(DType.F32);
-        Tensor whole = source.layout(layer).transposed() ? stored.t() : stored;
-        return whole.sub(weight.value().to(DType.F32));
+        return source.layout(layer).transposed() ? stored.t().contiguous() : stored;
     }
 
     /// The largest singular values, half of each to either factor.

@@ -54,7 +54,8 @@ public final class BitsAndBytes {
     public static Optional<String> weightOf(Stored stored, String name) {
         for (String suffix : BESIDE_FOUR_BITS) {
             if (name.endsWith(WEIGHT + suffix)) {
-                return Optional.of(name.substring(0, name.length() - suffix.length()));
+                return Optional.of(name.substring(0, name.length() - suffix.length()))
+                        .filter(stored::has);
             }
         }
         for (String suffix : BESIDE_EIGHT_BITS) {
@@ -84,9 +85,17 @@ public final class BitsAndBytes {
     public static Quantised read(Stored stored, String weight, DType rowsType, double threshold) {
         try (Scope scope = Scope.open()) {
             Optional<String> type = fourBitType(stored, weight);
+            requireOneState(stored, weight, type);
             return type.isPresent()
                     ? fourBits(stored, weight, type.get())
                     : rows(stored, weight, rowsType, new Int8Rows(threshold));
+        }
+    }
+
+    private static void requireOneState(Stored stored, String weight, Optional<String> type) {
+        boolean both = stored.has(weight + STATE + Nf4.NAME) && stored.has(weight + STATE + Fp4.NAME);
+        if (both || type.isPresent() && stored.has(module(weight) + ".SCB")) {
+            throw new IllegalArgumentException("there are states of more than one format for it; expected one");
         }
     }
 
@@ -108,12 +117,14 @@ public final class BitsAndBytes {
             throw new IllegalArgumentException("there are %,d bytes of codes; expected %,d for %s"
                     .formatted(codes.elements(), book.bytes(elements), Arrays.toString(state.shape())));
         }
-        Tensor absmax = part(stored, weight + ".absmax", nested ? DType.U8 : DType.F32, blocks);
+        Tensor absmax = nested
+                ? part(stored, weight + ".absmax", DType.U8, blocks)
+                : magnitudes(stored, weight + ".absmax", blocks);
         BlockScales scales;
         if (nested) {
             Tensor map = part(stored, weight + ".nested_quant_map", DType.F32, 256);
             long outer = (blocks + BlockScales.NESTED_BLOCK - 1) / BlockScales.NESTED_BLOCK;
-            Tensor outerAbsmax = part(stored, weight + ".nested_absmax", DType.F32, outer);
+            Tensor outerAbsmax = magnitudes(stored, weight + ".nested_absmax", outer);
             scales = new BlockScales.Nested(
                     book(map, DynamicMap.SIGNED, "dynamic8"), absmax.retain(), outerAbsmax.retain(), (float)
                             state.offset().getAsDouble());
@@ -133,8 +144,13 @@ public final class BitsAndBytes {
             throw new IllegalArgumentException(
                     "weight_format is not 0 (row after row), the only layout Graft reads; save the model with bitsandbytes 0.45 or newer");
         }
-        Tensor scales = part(stored, module(weight) + ".SCB", DType.F32, codes.size(0));
+        Tensor scales = magnitudes(stored, module(weight) + ".SCB", codes.size(0));
         return new Int8Rows.Rows(format, rowsType, codes.retain(), scales.retain());
+    }
+
+    /// Largest magnitudes of blocks or rows.
+    private static Tensor magnitudes(Stored stored, String name, long elements) {
+        return Inputs.magnitudes(name, part(stored, name, DType.F32, elements));
     }
 
     private static Tensor part(Stored stored, String name, DType type, long elements) {

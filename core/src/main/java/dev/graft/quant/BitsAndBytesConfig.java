@@ -1,5 +1,6 @@
 package dev.graft.quant;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -42,6 +43,23 @@ public record BitsAndBytesConfig(QuantFormat format, Optional<List<String>> skip
                             .formatted(key, module, e.getDescription()),
                     e);
         }
+    }
+
+    /// `llm_int8_threshold` of a `quantization_config`, which may be missing.
+    ///
+    /// @throws IllegalArgumentException a clause, when it is none that Transformers takes
+    public static double threshold(JsonNode settings) {
+        if (!settings.isMissingNode() && !settings.isNull() && !settings.isObject()) {
+            throw new IllegalArgumentException("it is %s; expected an object".formatted(settings));
+        }
+        JsonNode threshold = settings.path("llm_int8_threshold");
+        if (threshold.isMissingNode() || threshold.isNull()) {
+            return Int8Rows.DEFAULT_THRESHOLD;
+        }
+        if (!threshold.isNumber()) {
+            throw new IllegalArgumentException("llm_int8_threshold is %s; expected a number".formatted(threshold));
+        }
+        return new Int8Rows(threshold.asDouble()).threshold();
     }
 
     /// The object as Transformers writes it.

@@ -29,6 +29,7 @@ public record GraftLayout(Stored stored, QuantFormat format, DType rowsType) imp
     private static final String ZERO = ".zero_point";
     private static final String ABSMAX = ".absmax";
     private static final String SHAPE = ".shape";
+    private static final long MOST_ELEMENTS = 1L << 48;
     public static final String INPUT_SCALE = ".input_scale";
     public static final String INPUT_ZERO = ".input_zero_point";
 
@@ -75,22 +76,32 @@ public record GraftLayout(Stored stored, QuantFormat format, DType rowsType) imp
             throw new IllegalArgumentException("the codes are %s; expected a matrix of I8".formatted(codes));
         }
         long steps = affine.perRow() ? codes.size(0) : 1;
-        Tensor scales = part(weight + SCALE, DType.F32, steps);
+        Tensor scales = Inputs.magnitudes(weight + SCALE, part(weight + SCALE, DType.F32, steps));
         Tensor zeros = part(weight + ZERO, DType.I8, steps);
+        requireInputSteps(weight.substring(0, weight.length() - WEIGHT.length()));
         return new AffineInt8.Affine(affine, rowsType, codes.retain(), scales.retain(), zeros.retain());
     }
 
     private Quantised blocks(String weight, Int4 int4) {
         long[] shape = part(weight + SHAPE, DType.I64, 2).toLongs();
-        if (shape[0] < 1 || shape[1] < 1) {
+        if (shape[0] < 1 || shape[1] < 1 || shape[0] > MOST_ELEMENTS / shape[1]) {
             throw new IllegalArgumentException(
                     "the shape is %s; expected two positive sizes".formatted(Arrays.toString(shape)));
         }
-        long elements = Math.multiplyExact(shape[0], shape[1]);
+        long elements = shape[0] * shape[1];
         Tensor codes = part(weight, DType.U8, Int4.BOOK.bytes(elements));
-        Tensor absmax = part(weight + ABSMAX, DType.F32, (elements + int4.block() - 1) / int4.block());
+        long count = (elements + int4.block() - 1) / int4.block();
+        Tensor absmax = Inputs.magnitudes(weight + ABSMAX, part(weight + ABSMAX, DType.F32, count));
         return new Blockwise(
                 int4, Int4.BOOK, int4.block(), shape, rowsType, codes.retain(), new BlockScales.Plain(absmax.retain()));
+    }
+
+    /// Graft computes without them, but the device that they are for does not.
+    private void requireInputSteps(String module) {
+        if (stored.has(module + INPUT_SCALE) || stored.has(module + INPUT_ZERO)) {
+            Inputs.magnitudes(module + INPUT_SCALE, part(module + INPUT_SCALE, DType.F32, 1));
+            part(module + INPUT_ZERO, DType.I8, 1);
+        }
     }
 
     private Tensor part(String name, DType type, long elements) {

@@ -27,4 +27,15 @@ final class Inputs {
         }
         return values.contiguous();
     }
+
+    /// Scales as a file has them, which must be what they can be in files that were written whole.
+    ///
+    /// @param scales float32
+    static Tensor magnitudes(String name, Tensor scales) {
+        if (!scales.allFinite() || scales.neg().max().item() > 0) {
+            throw new IllegalArgumentException(
+                    "%s holds numbers that are negative or not finite; expected magnitudes".formatted(name));
+        }
+        return scales;
+    }
 }

@@ -43,6 +43,16 @@ record Int8Table(Tensor codes, Tensor scales) implements Packed {
     }
 
     @Override
+    public String formatName() {
+        return Int8Rows.NAME;
+    }
+
+    @Override
+    public Packed packedLike(Tensor values) {
+        return of(values);
+    }
+
+    @Override
     public void unpack(Tensor into) {
         QuantKernels.of(codes.device()).dequantiseRows(codes, scales, into);
     }

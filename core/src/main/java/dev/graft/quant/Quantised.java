@@ -21,6 +21,16 @@ public interface Quantised extends Packed {
     Map<String, Tensor> parts();
 
     @Override
+    default String formatName() {
+        return format().name();
+    }
+
+    @Override
+    default Quantised packedLike(Tensor values) {
+        return format().quantise(values);
+    }
+
+    @Override
     default long bytes() {
         return parts().values().stream().mapToLong(Tensor::bytes).sum();
     }

@@ -13,6 +13,15 @@ public interface Packed extends AutoCloseable {
     /// Bytes it takes.
     long bytes();
 
+    /// Name of the format, such as `nf4`.
+    String formatName();
+
+    /// Other numbers in the same format.
+    ///
+    /// @param values float32, in the shape of these
+    /// @throws IllegalArgumentException when the format cannot keep them
+    Packed packedLike(Tensor values);
+
     /// Writes the numbers.
     ///
     /// @param into float32 or bfloat16, contiguous, with as many elements as this

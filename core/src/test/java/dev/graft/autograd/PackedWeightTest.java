@@ -30,6 +30,16 @@ class PackedWeightTest extends ScopedTest {
         }
 
         @Override
+        public String formatName() {
+            return "plain";
+        }
+
+        @Override
+        public Packed packedLike(Tensor values) {
+            return new Plain(values);
+        }
+
+        @Override
         public void unpack(Tensor into) {
             into.copyInPlace(values);
         }

@@ -13,6 +13,7 @@ import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
@@ -31,14 +32,14 @@ class AdapterOriginTest {
     void make() {
         model = TinyModel.in(folder);
         adapter = TinyModel.adapterIn(folder, model);
-        new Origin(AdapterOrigin.base(model, Optional.empty()), Map.of("seed", 7)).write(adapter);
+        new Origin(AdapterOrigin.base(model, Optional.empty(), Quantization.none()), Map.of("seed", 7)).write(adapter);
     }
 
     private Ran generate(Object... more) {
         Object[] command = {"generate", model, "--adapter", adapter, "--prompt", "hello", "--max-new-tokens", 2};
         Object[] all = Arrays.copyOf(command, command.length + more.length);
         System.arraycopy(more, 0, all, command.length, more.length);
-        return Ran.graft(all);
+        return Ran.graftTalking(all);
     }
 
     @Test
@@ -83,6 +84,90 @@ class AdapterOriginTest {
         ((ObjectNode) tokenizer).putNull("normalizer").putNull("post_processor");
         AtomicFiles.writeString(file, Json.pretty(tokenizer));
         assertThat(generate().err()).contains("tokenizer: trained with sha256");
+    }
+
+    // ---------------------------------------------------------------- the base in fewer bits
+
+    private static final Object[] IN_NF4 = {"--load-in-4bit", "--bnb-4bit-quant-type", "nf4"};
+
+    private void trainedInNf4(Map<String, Object> made) {
+        var nf4 = new Quantization(
+                true,
+                false,
+                Quantization.FourBits.NF4,
+                false,
+                Recipe.Precision.AUTO,
+                Quantization.Storage.UINT8,
+                6,
+                List.of(),
+                Quantization.Table.NONE);
+        new Origin(AdapterOrigin.base(model, Optional.empty(), nf4), made).write(adapter);
+    }
+
+    @Test
+    void sameModelQuantisedOtherwiseIsMentioned() {
+        assertThat(generate().err()).doesNotContain("note:");
+        Ran packed = generate(IN_NF4);
+        assertThat(packed.exitCode()).isZero();
+        assertThat(packed.err()).contains("trained on this model not quantised; here it is in nf4, blocks of 64");
+        trainedInNf4(Map.of());
+        assertThat(generate(IN_NF4).err()).doesNotContain("note:");
+        Ran plain = generate();
+        assertThat(plain.exitCode()).isZero();
+        assertThat(plain.err()).contains("note: " + adapter, "in nf4, blocks of 64; here it is not quantised");
+        Ran merged = Ran.graftTalking("merge", model, adapter, "--output", folder.resolve("merged"));
+        assertThat(merged.exitCode()).as(merged.err()).isZero();
+        assertThat(merged.err()).contains("here it is not quantised");
+    }
+
+    @Test
+    void adapterThatMakesUpForAQuantisationBelongsToIt() {
+        trainedInNf4(Map.of(Origin.START, "loftq"));
+        assertThat(generate(IN_NF4).exitCode()).isZero();
+        for (Ran other : List.of(
+                generate(),
+                generate("--load-in-8bit"),
+                generate("--load-in-4bit", "--bnb-4bit-quant-type", "nf4", "--llm-int8-skip-modules", "o_proj"),
+                Ran.graft("merge", model, adapter, "--output", folder.resolve("merged")))) {
+            assertThat(other.exitCode()).isEqualTo(1);
+            assertThat(other.err())
+                    .contains("quantisation: trained on it in nf4", "loftq", "--force")
+                    .doesNotContain("weights:");
+        }
+        assertThat(folder.resolve("merged")).doesNotExist();
+        Ran forced = generate("--force");
+        assertThat(forced.exitCode()).isZero();
+        assertThat(forced.err()).contains("warning:", "given not quantised");
+    }
+
+    @Test
+    void modelThatWasQuantisedIntoAFolderIsStillTheSame() throws IOException {
+        Path packed = folder.resolve("packed");
+        assertThat(Ran.graft("quantize", model, "--format", "nf4", "--output", packed)
+                        .exitCode())
+                .isZero();
+        trainedInNf4(Map.of(Origin.START, "loftq"));
+        Path plain = model;
+        model = packed;
+        Ran same = generate();
+        assertThat(same.exitCode()).as(same.err()).isZero();
+        assertThat(same.err()).doesNotContain("note:");
+
+        new Origin(AdapterOrigin.base(packed, Optional.empty(), Quantization.none()), Map.of()).write(adapter);
+        model = plain;
+        Ran served = generate();
+        assertThat(served.exitCode()).as(served.err()).isZero();
+        assertThat(served.err()).contains("in nf4, blocks of 64; here it is not quantised");
+
+        model = packed;
+        Path report = packed.resolve(QuantizeCommand.REPORT);
+        AtomicFiles.writeString(
+                report, Files.readString(report).replace("weights_sha256\": \"", "weights_sha256\": \"0"));
+        assertThat(generate().exitCode()).isZero(); // its own weights are enough
+        trainedInNf4(Map.of());
+        model = plain;
+        new Origin(AdapterOrigin.base(packed, Optional.empty(), Quantization.none()), Map.of()).write(adapter);
+        assertThat(generate().err()).contains("weights: trained with");
     }
 
     @Test

@@ -63,8 +63,19 @@ class OtherModelFilesTest {
         Ran merge = Ran.graft("merge", file, adapter, "--output", folder.resolve("merged"));
         assertThat(merge.exitCode()).as(merge.err()).isZero();
         assertThat(folder.resolve("merged/tokenizer.json")).exists();
-        Ran merged = Ran.graft("generate", folder.resolve("merged"), "--prompt", "Once", "--temperature", "0");
-        Ran adapted = Ran.graft("generate", file, "--adapter", adapter, "--prompt", "Once", "--temperature", "0");
+        Ran merged = Ran.graft(
+                "generate", folder.resolve("merged"), "--prompt", "Once", "--temperature", "0", "--dtype", "float32");
+        Ran adapted = Ran.graft(
+                "generate",
+                file,
+                "--adapter",
+                adapter,
+                "--prompt",
+                "Once",
+                "--temperature",
+                "0",
+                "--dtype",
+                "float32");
         assertThat(merged.out()).as(merged.err() + adapted.err()).isEqualTo(adapted.out());
     }
 

@@ -47,6 +47,15 @@ class QuantizedCommandsTest {
     }
 
     @Test
+    void aModuleToSkipThatIsNotThereIsRefused() {
+        Path model = TinyModel.in(folder);
+        Ran ran = Ran.graft(
+                "generate", model, "--prompt", "x", "--load-in-8bit", "--llm-int8-skip-modules", "o_proj,nonsense");
+        assertThat(ran.exitCode()).isEqualTo(1);
+        assertThat(ran.err()).contains("no linear layer that \"nonsense\" names", "q_proj");
+    }
+
+    @Test
     void aModelThatIsQuantisedAlreadyIsNotQuantisedAgain() {
         Ran again = Ran.graft("generate", Goldens.path("quant/nf4"), "--prompt", "x", "--load-in-4bit");
         assertThat(again.exitCode()).isEqualTo(1);

@@ -4,7 +4,9 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.InputStream;
+import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
@@ -24,6 +26,19 @@ record Ran(int exitCode, String out, String err) {
         int exitCode = Main.run(
                 commandLine, Arrays.stream(arguments).map(String::valueOf).toArray(String[]::new));
         return new Ran(exitCode, out.toString(), err.toString());
+    }
+
+    /// The same with what was said on the way, which goes past picocli, in `err` as well.
+    static Ran graftTalking(Object... arguments) {
+        PrintStream before = System.err;
+        var said = new ByteArrayOutputStream();
+        System.setErr(new PrintStream(said, true, StandardCharsets.UTF_8));
+        try {
+            Ran ran = graft(arguments);
+            return new Ran(ran.exitCode, ran.out, said.toString(StandardCharsets.UTF_8) + ran.err);
+        } finally {
+            System.setErr(before);
+        }
     }
 
     /// The same with something on standard input.

@@ -157,6 +157,7 @@ class RecipeTest {
                         true,
                         modules,
                         length % 2 == 0 ? "gaussian" : "orthogonal",
+                        Map.of(),
                         true,
                         Recipe.Bias.LORA_ONLY,
                         true,
@@ -299,6 +300,18 @@ class RecipeTest {
                         "quantization: {embedding_quant_type: int8}\nadapter: {type: none}\n",
                         "quantised weights do not learn"),
                 fault("quantization: {load_in_8bit: true, llm_int8_threshold: -1}\n", "it must be 0 or more"),
+                fault(
+                        "adapter: {loftq_config: {loftq_iter: 2}}\n",
+                        "init_lora_weights is true; it goes with loftq only"),
+                fault(
+                        "adapter: {init_lora_weights: loftq, loftq_config: {loftq_iters: 2}}\n",
+                        "no key \"loftq_iters\"; it has loftq_bits and loftq_iter"),
+                fault(
+                        "adapter: {init_lora_weights: loftq, loftq_config: {loftq_bits: 2}}\n",
+                        "expected loftq_bits 4 or 8"),
+                fault(
+                        "quantization: {load_in_4bit: true}\nadapter: {init_lora_weights: loftq, loftq_config: {loftq_iter: 2}}\n",
+                        "4 bits need quantization: {load_in_4bit: true, bnb_4bit_quant_type: nf4}"),
                 fault(
                         "quantization: {load_in_4bit: true, bnb_4bit_quant_type: int4}\n",
                         "one of fp4 | nf4",

@@ -161,7 +161,7 @@ class TrainCommandTest {
                                         .path(0)
                                         .path("tokens")
                                         .asInt()));
-        assertThat(Files.readString(run.resolve("report.html"))).contains("1 rows dropped as too long");
+        assertThat(Files.readString(run.resolve("report.html"))).contains("1 row dropped as too long");
         assertThat(report.path("files").path(0).path("token_cache").asText()).isEqualTo("miss");
         assertThat(Ran.graft("train", recipe, "--overwrite", "--set", "data.overlong=drop")
                         .exitCode())

@@ -164,7 +164,7 @@ class ExampleTokenizerTest {
         Tokenization dropped = apply(upTo4.withOverlong(Overlong.DROP), rows);
         assertThat(dropped.examples()).extracting(Tokenized::row).containsExactly(1);
         assertThat(dropped.dropped()).containsExactly(2);
-        assertThat(dropped.summary()).isEqualTo("1 examples, 4 tokens, 2 of them labelled; 1 rows dropped as too long");
+        assertThat(dropped.summary()).isEqualTo("1 examples, 4 tokens, 2 of them labelled; 1 row dropped as too long");
 
         Tokenization cut = apply(upTo4.withOverlong(Overlong.TRUNCATE_END), rows);
         assertThat(marked(cut.examples().get(1))).containsExactly("<s>", "hello", "[ yes]", "[ yes]");
@@ -225,7 +225,7 @@ class ExampleTokenizerTest {
                         7,
                         3,
                         "split into 1 examples; 1 pieces in which nothing is learnt were left out"));
-        assertThat(split.summary()).contains("; 1 rows split");
+        assertThat(split.summary()).contains("; 1 row split");
     }
 
     @Test

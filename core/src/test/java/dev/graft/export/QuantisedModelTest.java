@@ -2,6 +2,7 @@ package dev.graft.export;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.graft.Goldens;
 import dev.graft.autograd.Tape;
@@ -13,6 +14,7 @@ import dev.graft.model.Architectures;
 import dev.graft.model.LanguageModel;
 import dev.graft.nn.LinearFactory;
 import dev.graft.nn.TokenRun;
+import dev.graft.peft.Adapters;
 import dev.graft.quant.AffineInt8;
 import dev.graft.quant.Calibration;
 import dev.graft.quant.Dynamic8;
@@ -36,13 +38,14 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// Folders of quantised models. With `GRAFT_CHECK_DIR` they are written there, with logits beside them, for
 /// `scripts/check_quantised.py`.
 class QuantisedModelTest {
     private static final Path MODEL = Goldens.path("llama-tiny");
-    private static final int[] IDS = {35, 39, 12, 21, 88, 0, 76, 33};
+    private static final int[] IDS = {35, 39, 12, 21, 58, 0, 46, 33};
 
     @TempDir
     private Path temporary;
@@ -116,6 +119,74 @@ class QuantisedModelTest {
         try (LanguageModel read = load(folder, LinearFactory.frozen())) {
             assertThat(logits(read)).hasSize(IDS.length * 97);
         }
+    }
+
+    /// `scripts/goldens_quant_families.py`: GPT-2's `Conv1D` turned, experts left as they are.
+    @ParameterizedTest
+    @CsvSource({
+        "gpt2-tiny, gpt2-nf4, nf4, 8",
+        "gpt2-tiny, gpt2-int8, int8, 8",
+        "mixtral-tiny, mixtral-nf4, nf4, 8",
+        "qwen3-moe-tiny, qwen3-moe-nf4, nf4, 11"
+    })
+    void layersThatLieOtherwiseArePackedAsTransformersDoes(String base, String theirs, String format, int layers) {
+        Path folder = temporary.resolve(theirs);
+        QuantFormat packed = theirs.equals("gpt2-int8") ? new Int8Rows(3) : format(format);
+        var report = QuantisedModel.write(Goldens.path(base), folder, packed, Optional.empty(), layer -> {});
+        assertThat(report.layers()).hasSize(layers);
+        try (WeightFiles own = WeightFiles.open(folder);
+                WeightFiles expected = WeightFiles.open(Goldens.path("quant/" + theirs))) {
+            assertThat(own.names()).isEqualTo(expected.names());
+            for (String name : expected.names()) {
+                assertThat(own.data(name).toArray(ValueLayout.JAVA_BYTE))
+                        .as(name)
+                        .isEqualTo(expected.data(name).toArray(ValueLayout.JAVA_BYTE));
+            }
+        }
+    }
+
+    @Test
+    void ownFormatsPackExpertsToo() {
+        Path folder = temporary.resolve("int4");
+        var report =
+                QuantisedModel.write(Goldens.path("mixtral-tiny"), folder, new Int4(32), Optional.empty(), layer -> {});
+        assertThat(report.layers()).hasSize(34); // 4 of attention, a router and 3 of each of 4 experts, twice
+        try (LanguageModel read = load(folder, LinearFactory.frozen());
+                LanguageModel made = load(
+                        Goldens.path("mixtral-tiny"), new QuantisedLinears(LinearFactory.frozen(), new Int4(32)))) {
+            assertThat(logits(read)).isEqualTo(logits(made));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"gpt2-nf4", "gpt2-int8"})
+    void anAdapterMergedIntoPackedConv1dAddsWhereItRan(String name) {
+        Path model = Goldens.path("quant/" + name);
+        Path adapter = Goldens.path("gpt2-tiny/adapter-all");
+        Path whole = temporary.resolve("whole");
+        Merge.run(model, adapter, whole, Optional.of(DType.F32));
+        Path packed = temporary.resolve("packed");
+        MergeReport report = Merge.run(model, adapter, packed, Optional.empty());
+        assertThat(report.changed()).isEqualTo(8);
+        Adapters adapters = Adapters.read(adapter);
+        try (LanguageModel both = load(model, adapters.over(LinearFactory.frozen()));
+                LanguageModel base = load(model, LinearFactory.frozen());
+                LanguageModel merged = load(whole, LinearFactory.frozen());
+                LanguageModel again = load(packed, LinearFactory.frozen())) {
+            adapters.load(adapter);
+            float[] expected = logits(both);
+            assertThat(logits(merged)).containsExactly(expected, within(2e-5f));
+            double error = distance(logits(again), expected);
+            assertThat(error).isLessThan(0.7 * distance(logits(base), expected));
+        }
+    }
+
+    private static double distance(float[] a, float[] b) {
+        double sum = 0;
+        for (int i = 0; i < a.length; i++) {
+            sum += (a[i] - b[i]) * (a[i] - b[i]);
+        }
+        return Math.sqrt(sum);
     }
 
     @Test

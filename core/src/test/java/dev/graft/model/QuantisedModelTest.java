@@ -23,8 +23,11 @@ import dev.graft.tensor.Scope;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -36,7 +39,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// Model folders that Transformers and bitsandbytes saved in 4 and 8 bits
-/// (`scripts/goldens_quant_models.py`).
+/// (`scripts/goldens_quant_models.py`, of other families
+/// `scripts/goldens_quant_families.py`).
 class QuantisedModelTest {
     /// What float32 sums in another order differ by, at logits of up to 6.
     private static final double TOLERANCE = 3e-5;
@@ -47,7 +51,8 @@ class QuantisedModelTest {
     private Path temporary;
 
     @ParameterizedTest
-    @ValueSource(strings = {"nf4", "nf4-double", "fp4", "int8"})
+    @ValueSource(
+            strings = {"nf4", "nf4-double", "fp4", "int8", "gpt2-nf4", "gpt2-int8", "mixtral-nf4", "qwen3-moe-nf4"})
     void logitsAreThoseOfBitsandbytesWithTheWeightsUnpacked(String name) {
         Golden golden = Golden.named("quant/" + name);
         try (LanguageModel model = golden.frozen()) {
@@ -187,18 +192,82 @@ class QuantisedModelTest {
         assertThatThrownBy(other::frozen).hasMessageContaining("\"gptq\"").hasMessageContaining("bitsandbytes");
     }
 
-    private Golden withPart(String name, UnaryOperator<byte[]> change) {
-        return Golden.named("quant/nf4")
+    @ParameterizedTest
+    @CsvSource({
+        "nf4, .absmax, NaN", "nf4, .absmax, -1", "nf4, .absmax, Infinity",
+        "nf4-double, .nested_absmax, NaN", "int8, .SCB, NaN", "int8, .SCB, -0.5"
+    })
+    void scalesThatAreNoMagnitudesAreASentence(String base, String part, float first) {
+        String name = part.equals(".SCB") ? QUERY.replace(".weight", part) : QUERY + part;
+        Golden damaged = withPart(base, name, bytes -> {
+            ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putFloat(0, first);
+            return bytes;
+        });
+        assertThatThrownBy(damaged::frozen)
+                .isInstanceOf(FormatException.class)
+                .hasMessageContaining(name + " holds numbers that are negative or not finite");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "nf4, .weight.quant_state.bitsandbytes__nf4, but not the scales or the quant_state",
+        "int8, .SCB, but not the scales or the quant_state",
+        "nf4, .weight, .absmax: not part of this architecture"
+    })
+    void aWeightThatLacksAPartIsASentence(String base, String lost, String words) {
+        String name = QUERY.replace(".weight", lost);
+        Golden damaged = Golden.named("quant/" + base)
                 .withTensors(
                         temporary.resolve("damaged"),
                         parts -> parts.stream()
-                                .map(part -> part.name().equals(name) ? changed(part, change) : part)
+                                .filter(part -> !part.name().equals(name))
+                                .toList());
+        assertThatThrownBy(damaged::frozen).isInstanceOf(FormatException.class).hasMessageContaining(words);
+    }
+
+    @Test
+    void twoStatesForOneWeightAreASentence() {
+        Golden damaged = Golden.named("quant/nf4").withTensors(temporary.resolve("damaged"), parts -> {
+            List<Part> more = new ArrayList<>(parts);
+            parts.stream()
+                    .filter(part -> part.name().equals(QUERY + ".quant_state.bitsandbytes__nf4"))
+                    .map(part -> new Part(part.name().replace("nf4", "fp4"), part.dtype(), part.shape(), part.source()))
+                    .forEach(more::add);
+            return more;
+        });
+        assertThatThrownBy(damaged::frozen).hasMessageContaining("states of more than one format");
+    }
+
+    @Test
+    void aConfigurationThatIsNoneIsASentence() {
+        Golden threshold = Golden.named("quant/int8")
+                .withConfig(
+                        temporary.resolve("six"),
+                        c -> c.withObject("/quantization_config").put("llm_int8_threshold", "six"));
+        assertThatThrownBy(threshold::frozen)
+                .isInstanceOf(FormatException.class)
+                .hasMessageContaining("llm_int8_threshold is \"six\"; expected a number");
+        Golden text = Golden.named("quant/int8")
+                .withConfig(temporary.resolve("text"), c -> c.put("quantization_config", "int8"));
+        assertThatThrownBy(text::frozen).hasMessageContaining("it is \"int8\"; expected an object");
+    }
+
+    private Golden withPart(String name, UnaryOperator<byte[]> change) {
+        return withPart("nf4", name, change);
+    }
+
+    private Golden withPart(String base, String name, UnaryOperator<byte[]> change) {
+        return Golden.named("quant/" + base)
+                .withTensors(
+                        temporary.resolve("damaged"),
+                        parts -> parts.stream()
+                                .map(part -> part.name().equals(name) ? changed(base, part, change) : part)
                                 .toList());
     }
 
-    private static Part changed(Part part, UnaryOperator<byte[]> change) {
+    private static Part changed(String base, Part part, UnaryOperator<byte[]> change) {
         try (Safetensors file =
-                Safetensors.open(Golden.named("quant/nf4").directory().resolve("model.safetensors"))) {
+                Safetensors.open(Golden.named("quant/" + base).directory().resolve("model.safetensors"))) {
             byte[] bytes = change.apply(file.data(part.name()).toArray(ValueLayout.JAVA_BYTE));
             MemorySegment copy =
                     Arena.ofAuto().allocate(Math.max(1, bytes.length)).asSlice(0, bytes.length);

@@ -8,6 +8,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.graft.Goldens;
 import dev.graft.autograd.Parameter;
 import dev.graft.format.WeightFiles;
+import dev.graft.kernel.Codebook;
+import dev.graft.kernel.DynamicMap;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
@@ -22,6 +24,8 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Reference values: `scripts/goldens_optim8.py`.
 class EightBitAdamWTest {
@@ -53,6 +57,9 @@ class EightBitAdamWTest {
                 parameter.accumulate(tensor(files, "gradient." + step));
                 adam.step(GOLDEN.get("settings").get("learning_rate").asDouble(), 1);
                 Map<String, Tensor> state = adam.state();
+                if (!files.names().contains("m." + step)) {
+                    continue;
+                }
                 assertThat(bytes(state.get("p.exp_avg"))).isEqualTo(bytes(files, "m." + step));
                 assertThat(bytes(state.get("p.exp_avg.absmax"))).isEqualTo(bytes(files, "m_absmax." + step));
                 assertThat(bytes(state.get("p.exp_avg_sq"))).isEqualTo(bytes(files, "v." + step));
@@ -77,6 +84,32 @@ class EightBitAdamWTest {
                 moved[i] = Math.abs(ours[i] - start[i]);
             }
             assertThat(median(apart)).isLessThan(0.002f * median(moved));
+        }
+    }
+
+    /// After twelve steps of 4,361 numbers, what the state stands for differs by less than a hundredth.
+    @ParameterizedTest
+    @ValueSource(strings = {"m", "v"})
+    void stateOfBitsandbytesOnTheCpuStandsForNearlyTheSame(String which) {
+        Codebook book = which.equals("m") ? DynamicMap.SIGNED : DynamicMap.UNSIGNED;
+        int last = GOLDEN.get("steps").asInt() - 1;
+        assertThat(last).isGreaterThanOrEqualTo(10);
+        try (Scope scope = Scope.open();
+                WeightFiles files = WeightFiles.openFile(TENSORS)) {
+            byte[] codes = bytes(files, which + "." + last);
+            float[] absmax = tensor(files, which + "_absmax." + last).toFloats();
+            float[] theirs = tensor(files, which + "_cpu").toFloats();
+            float[] broken = tensor(files, "gradient.1").toFloats(); // CUDA skips what is not finite there
+            double apart = 0;
+            double size = 0;
+            for (int i = 0; i < codes.length; i++) {
+                if (Float.isFinite(broken[i])) {
+                    double ours = book.values()[codes[i] & 0xff] * absmax[i / 256];
+                    apart += (ours - theirs[i]) * (ours - theirs[i]);
+                    size += theirs[i] * theirs[i];
+                }
+            }
+            assertThat(Math.sqrt(apart / size)).isLessThan(0.01);
         }
     }
 
