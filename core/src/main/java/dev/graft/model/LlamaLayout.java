@@ -24,6 +24,7 @@ final class LlamaLayout {
     private String prefix = "";
     private boolean tiedByDefault;
     private int defaultPositions = 2048;
+    private double defaultTheta = 10_000;
     private boolean queryKeyValueBias;
     private boolean outputBias;
     private boolean feedForwardBias;
@@ -74,6 +75,12 @@ final class LlamaLayout {
         defaultPositions = positions;
         epsilon = config.number("rms_norm_eps", normEpsilon);
         tiedByDefault = tied;
+        return this;
+    }
+
+    /// Base of the rotation's angles where the configuration leaves it out.
+    LlamaLayout defaultTheta(double theta) {
+        defaultTheta = theta;
         return this;
     }
 
@@ -174,7 +181,8 @@ final class LlamaLayout {
         int vocab = config.size("vocab_size");
         int positions = config.optionalSize("max_position_embeddings").orElse(defaultPositions);
         if (rotations.isEmpty()) {
-            RotaryScaling scaling = new RotaryScaling(config, heads.width());
+            ModelConfig whole = config.withDefault("max_position_embeddings", defaultPositions);
+            RotaryScaling scaling = new RotaryScaling(whole, defaultTheta, heads.width());
             Rotation rotation = scaling.rotation();
             rotations = Optional.of(layer -> rotation);
             positions = scaling.reach(positions);

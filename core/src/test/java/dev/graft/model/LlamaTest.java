@@ -79,6 +79,21 @@ class LlamaTest extends ArchitectureContract {
                 .hasMessageContainingAll(words);
     }
 
+    /// Llama's 2,048 in Transformers: within them nothing is scaled.
+    @Test
+    void scalingByLengthKnowsTheLengthThatTheFileLeavesOut() {
+        Golden silent =
+                DYNAMIC.withConfig(temporary.resolve("silent"), config -> config.remove("max_position_embeddings"));
+        Golden said =
+                DYNAMIC.withConfig(temporary.resolve("said"), config -> config.put("max_position_embeddings", 2048));
+        TokenRun run = TokenRun.document(DYNAMIC.sequences().getLast());
+        try (LanguageModel model = silent.frozen();
+                LanguageModel expected = said.frozen()) {
+            assertThat(Golden.logits(model, run)).containsExactly(Golden.logits(expected, run));
+            assertThat(model.maxPositions()).isEqualTo(4 * 2048);
+        }
+    }
+
     @Test
     void aTiedHeadIsTheEmbedding() {
         try (LanguageModel model = TIED.load(LinearFactory.trainable(), DType.F32)) {
