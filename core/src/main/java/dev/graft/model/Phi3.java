@@ -17,6 +17,7 @@ final class Phi3 implements Architecture {
         LlamaLayout layout = new LlamaLayout(config);
         Rotation rotation = rotation(config, layout.heads().width());
         return layout.defaults(4096, 1e-5, false)
+                .defaultPadding(32_000)
                 .fusedProjections()
                 .refuseDropout("resid_pdrop")
                 .refuseDropout("embd_pdrop")

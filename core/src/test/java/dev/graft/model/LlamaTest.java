@@ -30,9 +30,13 @@ class LlamaTest extends ArchitectureContract {
     private static final Golden TIED = Golden.named("llama-tiny-tied");
     private static final Golden DYNAMIC = Golden.named("llama-tiny-dynamic");
 
+    /// One key head, an odd vocabulary, heads wider than their share, all biases, LongRoPE, and a padding
+    /// token among the words.
+    private static final Golden ODD = Golden.named("llama-tiny-odd");
+
     @Override
     Stream<Golden> goldens() {
-        return Stream.of(UNTIED, TIED, DYNAMIC);
+        return Stream.of(UNTIED, TIED, DYNAMIC, ODD);
     }
 
     static Stream<Arguments> unsupported() {
