@@ -177,6 +177,7 @@ class GgufAdapterTest {
                 "bias                    | \"lora_only\"",
                 "modules_to_save         | [\"lm_head\"]",
                 "trainable_token_indices | [3]",
+                "target_parameters       | [\"mlp.experts.down_proj\"]",
                 "peft_type               | \"IA3\"",
             })
     void whatTheFormatCannotSayIsRefusedByName(String key, String value) throws IOException {
