@@ -43,14 +43,13 @@ import picocli.CommandLine.Spec;
         name = "inspect",
         mixinStandardHelpOptions = true,
         header = "Says what files of rows hold: shapes, lengths, repetitions, odd texts.",
-        synopsisHeading = "%nUsage: ",
         description = {
             "%nReads every row and changes nothing. With a model or tokenizer, lengths are also in tokens, counted as"
                     + " training would see the row.%n"
         },
-        optionListHeading = "%n@|bold Options|@%n",
         footerHeading = "%n@|bold Example|@%n",
-        footer = {"  $ graft data inspect rows.jsonl --model models/stories --max-length 512 --html rows.html"})
+        footer = {"  graft data inspect rows.jsonl --model models/stories --max-length 512 \\", "      --html rows.html"
+        })
 final class DataInspectCommand implements Runnable {
     private static final int CATEGORIES_SHOWN = 12;
     private static final int FAULTS_SHOWN = 5;
@@ -127,7 +126,7 @@ final class DataInspectCommand implements Runnable {
     }
 
     private void read(List<Path> files, Profile profile, Optional<Tokenizer> tokenizer) {
-        Console console = Console.stderr();
+        Tally tally = Tally.of("reading", "rows");
         for (Path file : files) {
             String prefix = files.size() == 1 ? "row " : file + " row ";
             try (RawRows rows = RawRows.open(file)) {
@@ -139,13 +138,11 @@ final class DataInspectCommand implements Runnable {
                             measure(new Place(file, number, prefix + number), row, tokenizer);
                         }
                     }
-                    if (console.isTerminal() && profile.rows() % 1000 == 0) {
-                        console.busy("reading  %,d rows".formatted(profile.rows()));
-                    }
+                    tally.at(profile.rows());
                 }
             }
         }
-        console.clear();
+        tally.clear();
     }
 
     private record Place(Path file, int number, String label) {}

@@ -1,5 +1,6 @@
 package dev.graft.format;
 
+import dev.graft.tensor.Shapes;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
@@ -40,7 +41,7 @@ public final class Llama2c implements AutoCloseable {
         }
 
         public long elements() {
-            return Safetensors.product(shape);
+            return Shapes.elements(shape);
         }
     }
 
@@ -178,7 +179,7 @@ public final class Llama2c implements AutoCloseable {
     }
 
     private void put(String name, long... shape) {
-        long elements = Safetensors.product(shape);
+        long elements = Shapes.elements(shape);
         requireRoom(name, elements);
         boolean packed = version == 2 && shape.length == 2;
         if (packed && elements % group != 0) {

@@ -94,7 +94,7 @@ public final class Cleaning {
         List<Note> notes = new ArrayList<>();
         ObjectNode result = normalised(row, notes);
         String text = RowTexts.of(result);
-        Optional<Note> removed = fault(text).or(() -> Optional.empty());
+        Optional<Note> removed = fault(text);
         if (removed.isEmpty()) {
             List<Finding> found = options.pii == PiiAction.IGNORE ? List.of() : Pii.find(text, options.kinds);
             if (!found.isEmpty()) {
