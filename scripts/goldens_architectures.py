@@ -4,8 +4,8 @@ Everything a family has occurs and matters: biases and norms are random, windows
 caps are low, and every rotary scaling is used by one model. Some configurations are rewritten in the spelling that
 Transformers 4 wrote and most published checkpoints have. `gradients` in logits.json holds, for the longest sequence, the
 sum of the log-probabilities of each next token and the norm of its gradient for every tensor. adapter-linear is an adapter
-of every linear layer with random factors, saved by PEFT, with the logits of the model that wears it. There is no padding token:
-PyTorch leaves the embedding of one without a gradient, and Graft has no padding.
+of every linear layer with random factors, saved by PEFT, with the logits of the model that wears it. One model has a
+padding token that stands among the words: PyTorch gives its row of the embedding no gradient.
 """
 
 import json
@@ -79,6 +79,14 @@ MODELS = {
         **SMALL | dict(max_position_embeddings=16), num_hidden_layers=2, head_dim=6, tie_word_embeddings=False,
         rope_parameters={"rope_type": "dynamic", "rope_theta": 100.0, "factor": 4.0},
     ), LlamaForCausalLM, older(one_rotation)),
+    "llama-tiny-odd": (33, LlamaConfig(
+        **SMALL | dict(vocab_size=61, num_attention_heads=3, num_key_value_heads=1, pad_token_id=5), head_dim=10,
+        num_hidden_layers=2, attention_bias=True, mlp_bias=True, tie_word_embeddings=False,
+        rope_parameters={
+            "rope_type": "longrope", "rope_theta": 10000.0, "original_max_position_embeddings": 16, "factor": 16.0,
+            "short_factor": [1.0, 1.1, 1.2, 1.3, 1.4], "long_factor": [1.0, 2.5, 4.0, 5.5, 7.0],
+        },
+    ), LlamaForCausalLM, None),
     "mistral-tiny": (21, MistralConfig(
         **SMALL, num_hidden_layers=2, head_dim=8, sliding_window=6, tie_word_embeddings=False,
         rope_parameters={"rope_type": "default", "rope_theta": 1000.0},
@@ -207,7 +215,9 @@ def make(name):
         path.write_text(json.dumps(respell(json.loads(path.read_text())), indent=2, sort_keys=True) + "\n")
 
     generator = torch.Generator().manual_seed(seed + 1)
-    sequences = [torch.randint(0, VOCAB, (length,), generator=generator).tolist() for length in LENGTHS]
+    sequences = [torch.randint(0, config.vocab_size, (length,), generator=generator).tolist() for length in LENGTHS]
+    if config.pad_token_id is not None:
+        sequences[-1][3] = sequences[-1][20] = config.pad_token_id
     expected = logits_of(kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager"), sequences)
     write_tensors(folder / "logits.safetensors", expected)
     exact = logits_of(kind.from_pretrained(folder, dtype=torch.float64, attn_implementation="eager"), sequences)

@@ -9,6 +9,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.stream.IntStream;
 
 /// Rows of a table picked by token, with or without learnt changes: `y = table[ids] + s·Aᵀ[ids]·Bᵀ`, and
 /// `g ⊙` of that where the change has a [Magnitude] (of the table's columns). Dropout plays no part
@@ -29,19 +31,21 @@ public record Embedding(Weight table, Optional<LowRank> change, Optional<Replace
         return new Embedding(table, Optional.empty(), Optional.empty());
     }
 
-    /// @param ids int64 `[tokens]`
-    /// @return    `[tokens, width]`
-    public static Value apply(Tape tape, Embedding embedding, Tensor ids) {
+    /// @param ids     int64 `[tokens]`
+    /// @param padding the id whose row gets no gradient, be it the table's, a column of `A` or a row that
+    ///                stands in its place: PyTorch's `padding_idx`
+    /// @return        `[tokens, width]`
+    public static Value apply(Tape tape, Embedding embedding, Tensor ids, OptionalInt padding) {
         if (embedding.change.isPresent()) {
-            return embedding.changed(tape, embedding.change.get(), ids);
+            return embedding.changed(tape, embedding.change.get(), ids, padding);
         }
         if (embedding.replaced.isPresent()) {
-            return embedding.replaced(tape, embedding.replaced.get(), ids);
+            return embedding.replaced(tape, embedding.replaced.get(), ids, padding);
         }
-        return Operations.embedding(tape, embedding.table, ids);
+        return Operations.embedding(tape, embedding.table, ids, padding);
     }
 
-    private Value changed(Tape tape, LowRank low, Tensor ids) {
+    private Value changed(Tape tape, LowRank low, Tensor ids, OptionalInt padding) {
         Tensor own = table.rows(ids);
         Tensor u = low.a().value().indexSelect(1, ids).t();
         Tensor unscaled = own.addmmInPlace(u, low.b().value().t(), low.scale());
@@ -57,38 +61,41 @@ public record Embedding(Weight table, Optional<LowRank> change, Optional<Replace
             }
             if (low.a().isTrainable()) {
                 Tensor dU = dZ.mm(low.b().value()).mul(low.scale()).to(DType.F32);
-                low.a().accumulate(dU.embeddingBackward(ids, vocab).t());
+                low.a().accumulate(dU.embeddingBackward(ids, vocab, padding).t());
             }
             if (table.isTrainable()) {
-                accumulate(dZ, ids);
+                accumulate(dZ, ids, padding);
             }
         });
     }
 
-    private Value replaced(Tape tape, ReplacedRows rows, Tensor ids) {
+    private Value replaced(Tape tape, ReplacedRows rows, Tensor ids, OptionalInt padding) {
+        long[] index = rows.index().toLongs();
+        OptionalInt paddingSlot = IntStream.range(0, index.length)
+                .filter(slot -> padding.isPresent() && index[slot] == padding.getAsInt())
+                .findFirst();
         Tensor own = table.rows(ids);
-        List<long[]> found = places(rows.index().toLongs(), ids.toLongs());
+        List<long[]> found = places(index, ids.toLongs());
         Device device = ids.device();
         Tensor at = Tensor.of(found.get(0), found.get(0).length).to(device);
         Tensor which = Tensor.of(found.get(1), found.get(1).length).to(device);
         own.indexCopyInPlace(0, at, rows.values().value().indexSelect(0, which));
         boolean wanted = tape.wants(List.of(), List.of(table, rows.values()));
-        long count = rows.index().elements();
         return tape.record(wanted, own, List.of(ids, at, which), dY -> {
             if (rows.values().isTrainable()) {
                 Tensor part = dY.indexSelect(0, at).to(DType.F32);
-                rows.values().accumulate(part.embeddingBackward(which, count));
+                rows.values().accumulate(part.embeddingBackward(which, index.length, paddingSlot));
             }
             if (table.isTrainable()) {
                 Tensor rest = dY.copy();
                 rest.indexCopyInPlace(0, at, Tensor.zeros(dY.dtype(), device, at.elements(), dY.size(1)));
-                accumulate(rest, ids);
+                accumulate(rest, ids, padding);
             }
         });
     }
 
-    private void accumulate(Tensor dY, Tensor ids) {
-        table.accumulate(dY.to(DType.F32).embeddingBackward(ids, table.value().size(0)));
+    private void accumulate(Tensor dY, Tensor ids, OptionalInt padding) {
+        table.accumulate(dY.to(DType.F32).embeddingBackward(ids, table.value().size(0), padding));
     }
 
     /// Where tokens stand whose row is replaced, and by which of the replacements.

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.function.BinaryOperator;
 
 /// The operations of a transformer that are not matrix products.
@@ -189,9 +190,10 @@ public final class Operations {
 
     /// Rows of a table.
     ///
-    /// @param table `[vocab, width]`
-    /// @param ids   int64 `[tokens]`
-    public static Value embedding(Tape tape, Weight table, Tensor ids) {
+    /// @param table   `[vocab, width]`
+    /// @param ids     int64 `[tokens]`
+    /// @param padding the id whose row gets no gradient, where there is one
+    public static Value embedding(Tape tape, Weight table, Tensor ids, OptionalInt padding) {
         boolean wanted = tape.wants(List.of(), List.of(table));
         Tensor values = table.rows(ids);
         long vocab = table.elements() / values.size(1);
@@ -199,6 +201,6 @@ public final class Operations {
                 wanted,
                 values,
                 List.of(ids),
-                dY -> table.accumulate(dY.to(DType.F32).embeddingBackward(ids, vocab)));
+                dY -> table.accumulate(dY.to(DType.F32).embeddingBackward(ids, vocab, padding)));
     }
 }

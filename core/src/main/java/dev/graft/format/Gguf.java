@@ -183,8 +183,8 @@ public final class Gguf implements AutoCloseable {
     public Optional<Long> whole(String key) {
         return switch (metadata.get(key)) {
             case null -> Optional.empty();
-            case GgufValue.Whole(var kind, long value) -> Optional.of(value);
-            case GgufValue other -> throw wrong(key, other, "a whole number");
+            case GgufValue.Whole whole when !whole.isHuge() -> Optional.of(whole.value());
+            case GgufValue other -> throw wrong(key, other, "a whole number below 2^63");
         };
     }
 
@@ -192,7 +192,7 @@ public final class Gguf implements AutoCloseable {
     public Optional<Double> number(String key) {
         return switch (metadata.get(key)) {
             case null -> Optional.empty();
-            case GgufValue.Whole(var kind, long value) -> Optional.of((double) value);
+            case GgufValue.Whole whole when !whole.isHuge() -> Optional.of((double) whole.value());
             case GgufValue.Real(var kind, double value) -> Optional.of(value);
             case GgufValue other -> throw wrong(key, other, "a number");
         };

@@ -209,27 +209,14 @@ final class GgufHeader {
         return switch (kind) {
             case STRING -> new GgufValue.Text(text(where));
             case ARRAY -> array(where);
-            case BOOL -> {
-                long value = whole(kind, where);
-                if (value > 1) {
-                    throw refusal("%s is a truth value of %d".formatted(where, value), "0 or 1");
-                }
-                yield new GgufValue.Flag(value == 1);
-            }
+            case BOOL -> new GgufValue.Flag(whole(kind, where) != 0); // as in llama.cpp
             case FLOAT32, FLOAT64 -> {
                 need(kind.bytes(), where);
                 double value = kind.real(bytes, position);
                 position += kind.bytes();
                 yield new GgufValue.Real(kind, value);
             }
-            default -> {
-                long value = whole(kind, where);
-                if (kind == GgufValue.Kind.UINT64 && value < 0) {
-                    throw refusal(
-                            "%s is %s".formatted(where, Long.toUnsignedString(value)), "at most " + Long.MAX_VALUE);
-                }
-                yield new GgufValue.Whole(kind, value);
-            }
+            default -> new GgufValue.Whole(kind, whole(kind, where));
         };
     }
 

@@ -11,8 +11,13 @@ import java.util.stream.IntStream;
 /// A value of a GGUF file's metadata. Numbers of all widths are one kind; their kind in the file is the
 /// [Kind].
 public sealed interface GgufValue {
-    /// A whole number; unsigned 64-bit ones above 2⁶³ are refused on reading.
-    record Whole(Kind kind, long value) implements GgufValue {}
+    /// A whole number; its bits where it is an unsigned one of 64 bits.
+    record Whole(Kind kind, long value) implements GgufValue {
+        /// Whether it is 2⁶³ or more.
+        boolean isHuge() {
+            return kind == Kind.UINT64 && value < 0;
+        }
+    }
 
     record Real(Kind kind, double value) implements GgufValue {}
 
@@ -78,7 +83,7 @@ public sealed interface GgufValue {
     /// In plain types of Java, for printing.
     default Object plain() {
         return switch (this) {
-            case Whole whole -> whole.value;
+            case Whole whole -> whole.isHuge() ? (Object) Long.toUnsignedString(whole.value) : whole.value;
             case Real real ->
                 real.kind == Kind.FLOAT32 ? Double.valueOf(Float.toString((float) real.value)) : real.value;
             case Flag flag -> flag.value;

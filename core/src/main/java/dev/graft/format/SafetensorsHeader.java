@@ -32,10 +32,14 @@ import java.util.Optional;
 /// header's own bytes.
 ///
 /// Stricter than the reference implementation where the specification is: duplicate keys, a header that
-/// starts with white space, a null `__metadata__` and tensors described by an array are refused.
+/// starts with white space, a null `__metadata__` and tensors described by an array are refused. So are
+/// sizes of 64 bits, which only an empty tensor could have.
 final class SafetensorsHeader {
     static final String METADATA = "__metadata__";
     static final int MAX_BYTES = 100_000_000;
+
+    /// As deep as the reference implementation reads.
+    private static final int DEEPEST = 127;
 
     private static final String REPLACE = "The file is damaged: download or export it again.";
 
@@ -47,6 +51,8 @@ final class SafetensorsHeader {
             .streamReadConstraints(StreamReadConstraints.builder()
                     .maxStringLength(MAX_BYTES)
                     .maxNameLength(MAX_BYTES)
+                    .maxNumberLength(MAX_BYTES)
+                    .maxNestingDepth(DEEPEST)
                     .build())
             .build();
 
@@ -135,7 +141,7 @@ final class SafetensorsHeader {
                 case "dtype" -> type = Optional.of(readType(name, parser));
                 case "shape" -> shape = Optional.of(readLongs(name, field, parser));
                 case "data_offsets" -> offsets = Optional.of(readLongs(name, field, parser));
-                default -> parser.skipChildren(); // the reference implementation ignores these too
+                default -> pass(parser, text(field));
             }
         }
         if (type.isEmpty() || shape.isEmpty() || offsets.isEmpty()) {
@@ -143,6 +149,33 @@ final class SafetensorsHeader {
             throw refusal("tensor %s has no %s".formatted(quote(name), missing), "dtype, shape and data_offsets");
         }
         return entry(name, type.get(), shape.get(), offsets.get());
+    }
+
+    /// Passes over a field that the format does not have. As in the reference implementation it has to be
+    /// JSON: Unicode texts and numbers that a double can hold.
+    private void pass(JsonParser parser, String field) throws IOException {
+        int open = 0;
+        while (true) {
+            switch (parser.currentToken()) {
+                case START_OBJECT, START_ARRAY -> open++;
+                case END_OBJECT, END_ARRAY -> open--;
+                case FIELD_NAME, VALUE_STRING -> text(parser.getText());
+                case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT -> requireFinite(field, parser.getText());
+                case null -> throw refusal("its header ends within " + quote(field), "a whole JSON object");
+                default -> {}
+            }
+            if (open == 0) {
+                return;
+            }
+            parser.nextToken();
+        }
+    }
+
+    private void requireFinite(String field, String number) {
+        if (Double.isInfinite(Double.parseDouble(number))) {
+            throw refusal(
+                    "%s in its header is %s".formatted(quote(field), quote(number)), "a number a double can hold");
+        }
     }
 
     private StoredType readType(String name, JsonParser parser) throws IOException {

@@ -35,9 +35,26 @@ public final class Architectures {
     /// The family a configuration names.
     public static Architecture of(ModelConfig config) {
         String type = config.modelType();
+        if (type.equals("gemma3")) {
+            throw withImages(config);
+        }
         return find(type)
                 .orElseThrow(() -> config.wrong(
                         "model_type", "it is \"" + type + "\"", "one of " + String.join(", ", modelTypes())));
+    }
+
+    /// Gemma 3 from 4B on is published with what reads images. Its text model is one that Graft runs.
+    private static FormatException withImages(ModelConfig config) {
+        return new FormatException(
+                config.file(),
+                "\"model_type\": it is \"gemma3\", a model that holds a reader of images too",
+                "\"gemma3_text\", its text model alone",
+                """
+                Save that once, with its tokenizer beside it, in Python: \
+                from transformers import Gemma3ForCausalLM, Gemma3ForConditionalGeneration; \
+                m = Gemma3ForConditionalGeneration.from_pretrained("FROM"); \
+                t = Gemma3ForCausalLM(m.config.text_config); \
+                t.model = m.model.language_model; t.lm_head = m.lm_head; t.save_pretrained("TO")""");
     }
 
     /// Every `model_type` Graft runs.

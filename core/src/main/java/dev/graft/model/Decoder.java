@@ -23,6 +23,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.stream.IntStream;
 
 /// The model that a [DecoderSpec] describes: embedding, blocks, a last norm, and a head.
@@ -92,14 +93,14 @@ final class Decoder implements LanguageModel {
     }
 
     private Value embedded(Tape tape, TokenRun run) {
-        Value x = embedding.forward(tape, Tensor.of(run.ids()).to(device));
+        Value x = embedding.forward(tape, Tensor.of(run.ids()).to(device), spec.padding());
         if (embeddingScale != 1) {
             x = Operations.scale(tape, x, embeddingScale);
         }
         if (positions.isPresent()) {
             requireRoom(run);
             Tensor rows = Tensor.of(run.positions()).to(device);
-            x = Operations.add(tape, x, Operations.embedding(tape, positions.get(), rows));
+            x = Operations.add(tape, x, Operations.embedding(tape, positions.get(), rows, OptionalInt.empty()));
         }
         return x;
     }

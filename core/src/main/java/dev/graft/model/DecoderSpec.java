@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Predicate;
@@ -16,6 +17,8 @@ import java.util.stream.Stream;
 /// A decoder as its configuration describes it: what it stores under which names, and what it computes.
 ///
 /// @param embedding      `[vocab, width]`
+/// @param padding        the token whose row of the embedding learns nothing from where it stands; a head
+///                       that shares the embedding still trains it
 /// @param positions      `[maxPositions, width]`, added to the embedding, where positions are learnt
 /// @param embeddingScale what the embedding is multiplied by, rounded to the computing type
 /// @param blocks         the layers one after another
@@ -25,6 +28,7 @@ import java.util.stream.Stream;
 /// @param maxPositions   longest document it was made for, in tokens
 record DecoderSpec(
         TensorSpec embedding,
+        OptionalInt padding,
         Optional<TensorSpec> positions,
         double embeddingScale,
         List<BlockSpec> blocks,

@@ -32,6 +32,7 @@ final class Gemma2 implements Architecture {
         boolean bias = config.flag("attention_bias", false);
         return new LlamaLayout(config)
                 .defaultHeadWidth(256)
+                .defaultPadding(0)
                 .attentionBias(bias, bias)
                 .gemmaNorms()
                 .activation("hidden_activation", Activation.GELU_TANH)

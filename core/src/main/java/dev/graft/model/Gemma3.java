@@ -13,7 +13,15 @@ final class Gemma3 implements Architecture {
     }
 
     @Override
-    public DecoderSpec decoder(ModelConfig config) {
+    public DecoderSpec decoder(ModelConfig own) {
+        ModelConfig config = own.withDefault("max_position_embeddings", 131_072);
+        if (config.numberOrNull("attn_logit_softcapping", 0) != 0) {
+            // Transformers reads it and does not apply it: what was meant cannot be told
+            throw config.wrong(
+                    "attn_logit_softcapping",
+                    "it is " + config.json().get("attn_logit_softcapping"),
+                    "null, as in every published Gemma 3");
+        }
         int pattern = config.optionalSize("sliding_window_pattern").orElse(6);
         LayerTypes types =
                 LayerTypes.read(config, config.sizeOrNull("sliding_window", 4096), layer -> (layer + 1) % pattern != 0);
@@ -23,7 +31,7 @@ final class Gemma3 implements Architecture {
         return layout.headNorms()
                 .windows(types)
                 .rotations(layer -> types.isSliding(layer) ? sliding : full)
-                .scoring(Gemma2.scale(config), config.numberOrNull("attn_logit_softcapping", 0))
+                .scoring(Gemma2.scale(config), 0)
                 .logitSoftCap(config.numberOrNull("final_logit_softcapping", 0))
                 .decoder();
     }

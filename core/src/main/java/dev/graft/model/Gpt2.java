@@ -56,6 +56,7 @@ final class Gpt2 implements Architecture {
         double epsilon = config.number("layer_norm_epsilon", 1e-5);
         return new DecoderSpec(
                 TensorSpec.table("transformer.wte.weight", vocab, width),
+                OptionalInt.empty(), // pad_token_id is not its embedding's, in Transformers neither
                 Optional.of(TensorSpec.table("transformer.wpe.weight", positions, width)),
                 1,
                 IntStream.range(0, config.size("n_layer"))

@@ -1,5 +1,6 @@
 package dev.graft.model;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.graft.kernel.Kernels.Scoring;
 import dev.graft.model.AttentionSpec.Heads;
 import dev.graft.model.DecoderSpec.BlockSpec;
@@ -24,6 +25,8 @@ final class LlamaLayout {
     private String prefix = "";
     private boolean tiedByDefault;
     private int defaultPositions = 2048;
+    private double defaultTheta = 10_000;
+    private OptionalInt defaultPadding = OptionalInt.empty();
     private boolean queryKeyValueBias;
     private boolean outputBias;
     private boolean feedForwardBias;
@@ -74,6 +77,18 @@ final class LlamaLayout {
         defaultPositions = positions;
         epsilon = config.number("rms_norm_eps", normEpsilon);
         tiedByDefault = tied;
+        return this;
+    }
+
+    /// Base of the rotation's angles where the configuration leaves it out.
+    LlamaLayout defaultTheta(double theta) {
+        defaultTheta = theta;
+        return this;
+    }
+
+    /// The padding token where the configuration leaves it out.
+    LlamaLayout defaultPadding(int token) {
+        defaultPadding = OptionalInt.of(token);
         return this;
     }
 
@@ -174,13 +189,15 @@ final class LlamaLayout {
         int vocab = config.size("vocab_size");
         int positions = config.optionalSize("max_position_embeddings").orElse(defaultPositions);
         if (rotations.isEmpty()) {
-            RotaryScaling scaling = new RotaryScaling(config, heads.width());
+            ModelConfig whole = config.withDefault("max_position_embeddings", defaultPositions);
+            RotaryScaling scaling = new RotaryScaling(whole, defaultTheta, heads.width());
             Rotation rotation = scaling.rotation();
             rotations = Optional.of(layer -> rotation);
             positions = scaling.reach(positions);
         }
         return new DecoderSpec(
                 TensorSpec.table(prefix + "model.embed_tokens.weight", vocab, width),
+                padding(vocab),
                 Optional.empty(),
                 embeddingScale,
                 IntStream.range(0, layers).mapToObj(this::block).toList(),
@@ -190,6 +207,18 @@ final class LlamaLayout {
                         : Optional.of(TensorSpec.table(prefix + "lm_head.weight", vocab, width)),
                 logitSoftCap,
                 positions);
+    }
+
+    /// As PyTorch's embedding takes it: negative ones count from the end.
+    private OptionalInt padding(int vocab) {
+        JsonNode said = config.json().path("pad_token_id");
+        if (said.isMissingNode()) {
+            return defaultPadding;
+        }
+        if (!said.canConvertToInt() || Math.abs((long) said.asInt()) > vocab || said.asInt() == vocab) {
+            return OptionalInt.empty(); // no row of the table
+        }
+        return OptionalInt.of(said.asInt() < 0 ? said.asInt() + vocab : said.asInt());
     }
 
     private BlockSpec block(int layer) {

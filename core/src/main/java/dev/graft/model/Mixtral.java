@@ -26,6 +26,7 @@ final class Mixtral implements Architecture {
         var sizes = ExpertsLayout.sizes(config, config.size("intermediate_size"), 2);
         return new LlamaLayout(config)
                 .defaults(131_072, 1e-5, false)
+                .defaultTheta(1_000_000)
                 .windows(LayerTypes.uniform(config, config.optionalSize("sliding_window")))
                 .feedForward((layer, block) -> ExpertsLayout.MIXTRAL.experts(block, sizes, true))
                 .decoder();

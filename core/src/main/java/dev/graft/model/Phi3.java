@@ -17,6 +17,7 @@ final class Phi3 implements Architecture {
         LlamaLayout layout = new LlamaLayout(config);
         Rotation rotation = rotation(config, layout.heads().width());
         return layout.defaults(4096, 1e-5, false)
+                .defaultPadding(32_000)
                 .fusedProjections()
                 .refuseDropout("resid_pdrop")
                 .refuseDropout("embd_pdrop")
@@ -28,7 +29,11 @@ final class Phi3 implements Architecture {
     private static Rotation rotation(ModelConfig config, int headWidth) {
         ModelConfig rope = RotaryScaling.section(config);
         RotaryScaling scaling = new RotaryScaling(
-                config.withDefault("original_max_position_embeddings", 4096), rope, 10_000, headWidth);
+                config.withDefault("original_max_position_embeddings", 4096)
+                        .withDefault("max_position_embeddings", 4096),
+                rope,
+                10_000,
+                headWidth);
         // Its first configurations called LongRoPE "su" or "yarn".
         if (List.of("su", "yarn").contains(scaling.type())) {
             scaling = scaling.as("longrope", headWidth);

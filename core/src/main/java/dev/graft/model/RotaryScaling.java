@@ -15,8 +15,8 @@ final class RotaryScaling {
     private final String type;
 
     /// The one rotation of a configuration, which turns whole heads.
-    RotaryScaling(ModelConfig config, int headWidth) {
-        this(config, section(config), 10_000, headWidth);
+    RotaryScaling(ModelConfig config, double defaultTheta, int headWidth) {
+        this(config, section(config), defaultTheta, headWidth);
         if (turned != headWidth) {
             throw config.wrong("partial_rotary_factor", "it is " + factorTurned(), "1 or nothing");
         }

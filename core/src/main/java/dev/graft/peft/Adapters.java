@@ -180,6 +180,10 @@ public final class Adapters {
     /// `path_initial_model_for_weight_conversion` does: an ordinary adapter of the untouched base, of twice
     /// the rank.
     ///
+    /// It writes no `graft.json`: what that says of the base's files, tokenizer and template only the one who
+    /// opened them knows. Who has them writes an [Origin] beside, as `graft train` does; without it no
+    /// command can tell a wrong base from the right one.
+    ///
     /// @param baseModel name or path of the base model, for `base_model_name_or_path`
     public void save(Path directory, String baseModel) {
         AdapterFiles.save(directory, settings, model, baseModel);

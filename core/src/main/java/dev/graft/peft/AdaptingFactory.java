@@ -19,6 +19,7 @@ import dev.graft.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /// Puts adapters around the layers of another factory.
 final class AdaptingFactory implements LinearFactory {
@@ -343,8 +344,8 @@ final class AdaptingFactory implements LinearFactory {
         }
 
         @Override
-        public Value forward(Tape tape, Tensor ids) {
-            return Embedding.apply(tape, model.enabled ? changed : plain, ids);
+        public Value forward(Tape tape, Tensor ids, OptionalInt padding) {
+            return Embedding.apply(tape, model.enabled ? changed : plain, ids, padding);
         }
 
         @Override

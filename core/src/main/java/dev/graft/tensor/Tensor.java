@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import org.bytedeco.javacpp.BoolPointer;
@@ -308,8 +309,10 @@ public final class Tensor {
 
     /// Gradient of picking rows `ids` from a table of `vocab` rows: this tensor's rows added up by id,
     /// `[vocab, width]`.
-    public Tensor embeddingBackward(Tensor ids, long vocab) {
-        return new Tensor(torch.embedding_dense_backward(handle, ids.handle, vocab, -1, false));
+    ///
+    /// @param padding the id whose row gets none, where there is one
+    public Tensor embeddingBackward(Tensor ids, long vocab, OptionalInt padding) {
+        return new Tensor(torch.embedding_dense_backward(handle, ids.handle, vocab, padding.orElse(-1), false));
     }
 
     public Tensor gather(int dim, Tensor index) {

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -133,7 +134,9 @@ class ChangedProjectionTest extends ScopedTest {
     void embeddingsHaveLibtorchsGradients(Kernels kernels) {
         Tensor ids = Tensor.of(new int[] {4, 0, 4, 10, 2});
         for (boolean magnitude : new boolean[] {false, true}) {
-            GradientCheck.of(kernels, on -> Embedding.apply(on.tape(), embedding(on, magnitude), ids))
+            GradientCheck.of(
+                            kernels,
+                            on -> Embedding.apply(on.tape(), embedding(on, magnitude), ids, OptionalInt.empty()))
                     .weight(false, 11, OUT)
                     .weight(true, RANK, 11)
                     .weight(true, OUT, RANK)
@@ -162,11 +165,45 @@ class ChangedProjectionTest extends ScopedTest {
                                             on.weight(0),
                                             Optional.empty(),
                                             Optional.of(new ReplacedRows(index, on.weight(1)))),
-                                    ids))
+                                    ids,
+                                    OptionalInt.empty()))
                     .weight(tableLearns, 11, OUT)
                     .weight(true, 3, OUT)
                     .against(2e-5, t -> mixed(t.get(0), t.get(1), index).indexSelect(0, ids));
         }
+    }
+
+    /// As PEFT passes `padding_idx` on: `B` learns from the padding token, its column of `A` does not.
+    @ParameterizedTest
+    @MethodSource("kernels")
+    void thePaddingTokenGetsNoFactorsAndNoRowOfItsOwn(Kernels kernels) {
+        Tensor ids = Tensor.of(new int[] {4, 0, 4, 10, 2});
+        Tensor others = Tensor.of(new float[] {0, 1, 0, 1, 1}, 5, 1);
+        GradientCheck.of(kernels, on -> Embedding.apply(on.tape(), embedding(on, false), ids, OptionalInt.of(4)))
+                .weight(false, 11, OUT)
+                .weight(true, RANK, 11)
+                .weight(true, OUT, RANK)
+                .against(5e-5, t -> {
+                    Tensor u = OperationsTest.learnt(t.get(1).t().indexSelect(0, ids), others);
+                    return t.get(0).indexSelect(0, ids).add(u.mm(t.get(2).t()).mul(SCALE));
+                });
+        Tensor index = Tensor.of(new int[] {10, 4});
+        GradientCheck.of(
+                        kernels,
+                        on -> Embedding.apply(
+                                on.tape(),
+                                new Embedding(
+                                        on.weight(0),
+                                        Optional.empty(),
+                                        Optional.of(new ReplacedRows(index, on.weight(1)))),
+                                ids,
+                                OptionalInt.of(4)))
+                .weight(true, 11, OUT)
+                .weight(true, 2, OUT)
+                .against(
+                        2e-5,
+                        t -> OperationsTest.learnt(
+                                mixed(t.get(0), t.get(1), index).indexSelect(0, ids), others));
     }
 
     /// ‖w + s·b·A‖ of a matrix larger than one block, and that it follows the factors.

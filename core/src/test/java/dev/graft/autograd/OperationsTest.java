@@ -8,6 +8,7 @@ import dev.graft.kernel.Kernels;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Tensor;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -291,7 +292,7 @@ class OperationsTest extends ScopedTest {
     void anEmbeddingRowGetsTheGradientsOfAllItsUses(Kernels kernels) {
         Tensor ids = Tensor.of(new int[] {3, 0, 3, 9, 3});
         for (DType type : List.of(DType.F32, DType.BF16)) {
-            GradientCheck.of(kernels, on -> Operations.embedding(on.tape(), on.weight(0), ids))
+            GradientCheck.of(kernels, on -> Operations.embedding(on.tape(), on.weight(0), ids, OptionalInt.empty()))
                     .in(type)
                     .weight(true, 10, 6)
                     .against(
@@ -301,10 +302,28 @@ class OperationsTest extends ScopedTest {
 
     @ParameterizedTest
     @MethodSource("kernels")
+    void theRowOfThePaddingTokenGetsNoGradient(Kernels kernels) {
+        Tensor ids = Tensor.of(new int[] {3, 0, 3, 9, 3});
+        Tensor others = Tensor.of(new float[] {0, 1, 0, 1, 0}, 5, 1);
+        GradientCheck.of(kernels, on -> Operations.embedding(on.tape(), on.weight(0), ids, OptionalInt.of(3)))
+                .weight(true, 10, 6)
+                .against(1e-6, t -> learnt(t.getFirst().indexSelect(0, ids), others));
+    }
+
+    /// The same numbers, of which only those at ones learn.
+    static Tensor learnt(Tensor rows, Tensor ones) {
+        return rows.mul(ones).add(rows.detach().sub(rows.detach().mul(ones)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("kernels")
     void aFrozenEmbeddingIsAConstant(Kernels kernels) {
         try (Tape tape = Tape.over(kernels, 0)) {
             Value rows = Operations.embedding(
-                    tape, new Weight.Frozen(GradientCheck.random(1, 4, 2)), Tensor.of(new int[] {2, 2}));
+                    tape,
+                    new Weight.Frozen(GradientCheck.random(1, 4, 2)),
+                    Tensor.of(new int[] {2, 2}),
+                    OptionalInt.of(2));
             assertThat(rows.wantsGradient()).isFalse();
         }
     }

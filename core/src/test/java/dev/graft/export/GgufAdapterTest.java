@@ -181,6 +181,7 @@ class GgufAdapterTest {
                 "bias                    | \"lora_only\"",
                 "modules_to_save         | [\"lm_head\"]",
                 "trainable_token_indices | [3]",
+                "target_parameters       | [\"mlp.experts.down_proj\"]",
             })
     void whatTheFormatCannotSayIsRefusedByName(String key, String value) throws IOException {
         Path model = RandomModel.in(folder, Map.of("model_type", "llama"));

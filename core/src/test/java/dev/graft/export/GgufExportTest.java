@@ -408,6 +408,24 @@ class GgufExportTest {
                 .toList();
     }
 
+    @Test
+    void yarnWithSettingsOfItsOwnIsRefusedWhenRead() {
+        Path model = RandomModel.in(
+                folder, Map.of("model_type", "qwen2", "rope_scaling", Map.of("rope_type", "yarn", "factor", 4.0)));
+        Path usual = folder.resolve("usual.gguf");
+        Path unusual = folder.resolve("unusual.gguf");
+        GgufExport.run(model, usual, GgufExport.Type.F32);
+        try (Gguf gguf = Gguf.open(usual)) {
+            Map<String, GgufValue> more = new HashMap<>(gguf.metadata());
+            more.put("qwen2.rope.scaling.yarn_beta_fast", GgufValue.of(16.0));
+            GgufWriter.write(unusual, more, whole(gguf));
+        }
+        Models.load(usual, LinearFactory.frozen()).close();
+        assertThatExceptionOfType(FormatException.class)
+                .isThrownBy(() -> Models.load(unusual, LinearFactory.frozen()))
+                .withMessageContainingAll("qwen2.rope.scaling.yarn_beta_fast is 16", "expected 32.0");
+    }
+
     private void refused(Path model, String... words) {
         assertThatExceptionOfType(FormatException.class)
                 .isThrownBy(() -> GgufExport.run(model, folder.resolve("refused.gguf"), GgufExport.Type.F32))

@@ -47,6 +47,28 @@ class GgufTest {
         }
     }
 
+    @Test
+    void numbersBeyond63BitsAreReadAndRefusedWhereOneIsAskedFor() throws IOException {
+        Path file = Files.write(
+                folder.resolve("huge.gguf"),
+                new GgufBytes()
+                        .start(3, 0, 2)
+                        .text("seed")
+                        .u32(10)
+                        .u64(-2)
+                        .text("on")
+                        .u32(7)
+                        .raw(new byte[] {32}) // any byte but 0 is true, as in llama.cpp
+                        .bytes());
+        try (Gguf gguf = Gguf.open(file)) {
+            assertThat(gguf.metadata().get("seed").plain()).isEqualTo("18446744073709551614");
+            assertThat(gguf.flag("on")).contains(true);
+            assertThatExceptionOfType(FormatException.class)
+                    .isThrownBy(() -> gguf.whole("seed"))
+                    .withMessageContainingAll("seed", "18446744073709551614", "below 2^63");
+        }
+    }
+
     private static Object plain(Gguf gguf, String kind) {
         return gguf.metadata().get("kind." + kind).plain();
     }

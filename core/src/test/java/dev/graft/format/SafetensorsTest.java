@@ -34,6 +34,7 @@ class SafetensorsTest {
             " {}",
             "{\"__metadata__\":null}",
             "{\"a\":[\"U8\",[1],[0,1]]}",
+            Bytes.header("U8", "[0,9223372036854775808]", "[0,0]"),
             "{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},"
                     + "\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}");
 
@@ -68,7 +69,7 @@ class SafetensorsTest {
     @Test
     void verdictsAreThoseOfThePythonLibraryExceptWhereTheSpecificationIsStricter() throws IOException {
         JsonNode cases = new ObjectMapper().readTree(resource("verdicts.json").toFile());
-        assertThat(cases).hasSizeGreaterThan(90);
+        assertThat(cases).hasSizeGreaterThan(100);
         Set<String> stricter = new TreeSet<>();
         for (JsonNode row : cases) {
             String header = row.get(0).asText();

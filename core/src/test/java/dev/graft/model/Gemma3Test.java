@@ -27,6 +27,12 @@ class Gemma3Test extends ArchitectureContract {
                         (Consumer<ObjectNode>) c -> c.put("use_bidirectional_attention", true),
                         new String[] {"use_bidirectional_attention", "true"}),
                 Arguments.of(
+                        (Consumer<ObjectNode>) c -> c.put("attn_logit_softcapping", 2.0),
+                        new String[] {"attn_logit_softcapping", "it is 2.0", "null"}),
+                Arguments.of(
+                        (Consumer<ObjectNode>) c -> c.put("model_type", "gemma3"),
+                        new String[] {"images", "\"gemma3_text\"", "m.model.language_model"}),
+                Arguments.of(
                         (Consumer<ObjectNode>) c -> c.put("hidden_activation", "silu"),
                         new String[] {"hidden_activation", "silu", "gelu_pytorch_tanh"}));
     }

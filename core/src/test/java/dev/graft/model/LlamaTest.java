@@ -31,9 +31,13 @@ class LlamaTest extends ArchitectureContract {
     private static final Golden TIED = Golden.named("llama-tiny-tied");
     private static final Golden DYNAMIC = Golden.named("llama-tiny-dynamic");
 
+    /// One key head, an odd vocabulary, heads wider than their share, all biases, LongRoPE, and a padding
+    /// token among the words.
+    private static final Golden ODD = Golden.named("llama-tiny-odd");
+
     @Override
     Stream<Golden> goldens() {
-        return Stream.of(UNTIED, TIED, DYNAMIC);
+        return Stream.of(UNTIED, TIED, DYNAMIC, ODD);
     }
 
     static Stream<Arguments> unsupported() {
@@ -78,6 +82,21 @@ class LlamaTest extends ArchitectureContract {
                 .isInstanceOf(FormatException.class)
                 .hasMessageContaining("config.json")
                 .hasMessageContainingAll(words);
+    }
+
+    /// Llama's 2,048 in Transformers: within them nothing is scaled.
+    @Test
+    void scalingByLengthKnowsTheLengthThatTheFileLeavesOut() {
+        Golden silent =
+                DYNAMIC.withConfig(temporary.resolve("silent"), config -> config.remove("max_position_embeddings"));
+        Golden said =
+                DYNAMIC.withConfig(temporary.resolve("said"), config -> config.put("max_position_embeddings", 2048));
+        TokenRun run = TokenRun.document(DYNAMIC.sequences().getLast());
+        try (LanguageModel model = silent.frozen();
+                LanguageModel expected = said.frozen()) {
+            assertThat(Golden.logits(model, run)).containsExactly(Golden.logits(expected, run));
+            assertThat(model.maxPositions()).isEqualTo(4 * 2048);
+        }
     }
 
     @Test

@@ -16,8 +16,10 @@ import dev.graft.tensor.Scope;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -86,6 +88,64 @@ class OtherFilesTest {
                         .as(name)
                         .containsExactly(expected.stored(name).toFloats(), within((float) tolerance));
             }
+        }
+    }
+
+    /// A negative vocabulary says that the classifier follows.
+    @Test
+    void aClassifierOfItsOwnIsTheHead() throws IOException {
+        Path shared = SharedData.file("models/stories260k/raw/stories260K.bin");
+        byte[] legacy = Files.readAllBytes(shared);
+        ByteBuffer own = ByteBuffer.allocate(legacy.length + 4 * 512 * 64).order(ByteOrder.LITTLE_ENDIAN);
+        own.put(legacy).putInt(20, -512);
+        ByteBuffer embedding = ByteBuffer.wrap(legacy, 28, 4 * 512 * 64).order(ByteOrder.LITTLE_ENDIAN);
+        while (embedding.hasRemaining()) {
+            own.putFloat(2 * embedding.getFloat());
+        }
+        Path file = Files.write(folder.resolve("own.bin"), own.array());
+        int[] ids = {1, 40, 7, 300, 12};
+        try (LanguageModel model = Models.load(file, LinearFactory.frozen());
+                LanguageModel tied = Models.load(shared, LinearFactory.frozen())) {
+            assertThat(model.config().flag("tie_word_embeddings", true)).isFalse();
+            float[] once = Models.logits(tied, ids);
+            float[] twice = Models.logits(model, ids);
+            for (int i = 0; i < once.length; i++) {
+                assertThat(twice[i]).isEqualTo(2 * once[i]);
+            }
+        }
+        Files.write(file, Arrays.copyOf(own.array(), own.capacity() - 4));
+        assertThatExceptionOfType(FormatException.class).isThrownBy(() -> ModelSource.open(file));
+    }
+
+    /// Whatever the sizes in the header, also where their products overflow.
+    @Test
+    void sizesThatDoNotFitTheFileAreRefused() throws IOException {
+        byte[] whole = Files.readAllBytes(SharedData.file("models/stories260k/raw/stories260K.bin"));
+        byte[] versioned = relaid(whole, 2);
+        int[] hostile = {0, -1, 1, 3, 1 << 16, (1 << 30) + 1, Integer.MAX_VALUE, Integer.MIN_VALUE};
+        for (byte[] valid : new byte[][] {whole, versioned}) {
+            int first = valid == whole ? 0 : 8;
+            Path file = Files.write(folder.resolve("m.bin"), valid);
+            for (int pair = 0; pair < 49; pair++) {
+                for (int value : hostile) {
+                    boolean positionsOfVersions = first == 8 && pair == 48 && value > 0; // in no tensor's size
+                    if (!positionsOfVersions) {
+                        writeSizes(file, valid, first, pair, value);
+                        assertThatExceptionOfType(FormatException.class)
+                                .as("sizes %d and %d are %d", pair / 7, pair % 7, value)
+                                .isThrownBy(() -> ModelSource.open(file));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The header again, with one value for two of its sizes.
+    private static void writeSizes(Path file, byte[] valid, int first, int pair, int value) throws IOException {
+        ByteBuffer sizes = ByteBuffer.wrap(Arrays.copyOf(valid, first + 28)).order(ByteOrder.LITTLE_ENDIAN);
+        sizes.putInt(first + 4 * (pair / 7), value).putInt(first + 4 * (pair % 7), value);
+        try (var channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+            channel.write(sizes, 0);
         }
     }
 

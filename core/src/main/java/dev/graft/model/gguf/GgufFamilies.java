@@ -10,6 +10,7 @@ import dev.graft.model.gguf.GgufFamily.Setting;
 import dev.graft.model.gguf.GgufNames.Change;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.stream.Collectors;
 
 /// The families of models that come in GGUF files and go into them.
@@ -33,7 +34,8 @@ public final class GgufFamilies {
     private static GgufFamily mistral() {
         return new GgufFamily("llama", "mistral", "MistralForCausalLM", llamaNames(Change.QUERY_ROWS, Change.KEY_ROWS))
                 .with(decoderSettings())
-                .with(new GgufSpecials.WholeAttention("sliding_window"))
+                .with(new GgufSpecials.WholeAttention(OptionalInt.of(4096)))
+                .assumed("max_position_embeddings", 131_072)
                 .fixed("hidden_act", "silu");
     }
 
@@ -46,8 +48,10 @@ public final class GgufFamilies {
         return new GgufFamily("llama", "mixtral", "MixtralForCausalLM", names)
                 .with(decoderSettings(whole("expert_used_count", "num_experts_per_tok")))
                 .with(new GgufSpecials.Experts(EXPERTS, "num_local_experts"))
-                .with(new GgufSpecials.WholeAttention("sliding_window"))
+                .with(new GgufSpecials.WholeAttention(OptionalInt.empty()))
                 .assumed("num_experts_per_tok", 2)
+                .assumed("max_position_embeddings", 131_072)
+                .assumed("rope_theta", 1_000_000.0)
                 .assumed("rms_norm_eps", 1e-5)
                 .fixed("hidden_act", "silu");
     }
@@ -55,6 +59,7 @@ public final class GgufFamilies {
     private static GgufFamily qwen2() {
         return new GgufFamily("qwen2", "qwen2", "Qwen2ForCausalLM", llamaNames(Change.SAME, Change.SAME))
                 .with(decoderSettings())
+                .assumed("max_position_embeddings", 32_768)
                 .fixed("hidden_act", "silu")
                 .fixed("use_sliding_window", false);
     }
@@ -66,6 +71,8 @@ public final class GgufFamilies {
                         "Qwen3ForCausalLM",
                         headNorms(llamaNames(Change.SAME, Change.SAME), Change.SAME))
                 .with(decoderSettings())
+                .assumed("head_dim", 128)
+                .assumed("max_position_embeddings", 32_768)
                 .fixed("hidden_act", "silu")
                 .fixed("attention_bias", false)
                 .fixed("use_sliding_window", false);
@@ -85,6 +92,7 @@ public final class GgufFamilies {
                 .with(new GgufSpecials.Experts("qwen3moe.expert_count", "num_experts"))
                 .with(new GgufSpecials.Said("norm_topk_prob", true))
                 .assumed("num_experts_per_tok", 8)
+                .assumed("max_position_embeddings", 32_768)
                 .fixed("hidden_act", "silu")
                 .fixed("attention_bias", false)
                 .fixed("use_sliding_window", false)

@@ -56,6 +56,9 @@ public final class GgufRope {
                 .map(GgufFamily::shortest)
                 .orElse(1.0);
         String type = gguf.text(prefix + "scaling.type").orElse("linear");
+        if (type.equals("yarn")) {
+            requireUsual(gguf, prefix + "scaling.");
+        }
         if (type.equals("none") || type.equals("linear") && factor == 1) {
             return Optional.empty();
         }
@@ -65,6 +68,22 @@ public final class GgufRope {
         gguf.whole(prefix + "scaling.original_context_length")
                 .ifPresent(length -> scaling.put("original_max_position_embeddings", length));
         return Optional.of(scaling);
+    }
+
+    /// What newer converters can say of YaRN, and Graft takes for granted.
+    private static void requireUsual(Gguf gguf, String prefix) {
+        Map<String, Double> usual = Map.of(
+                "attn_factor", 1.0,
+                "yarn_attn_factor", 1.0,
+                "yarn_ext_factor", 1.0,
+                "yarn_beta_fast", 32.0,
+                "yarn_beta_slow", 1.0,
+                "yarn_log_multiplier", 0.0);
+        usual.forEach((key, value) -> gguf.number(prefix + key).ifPresent(found -> {
+            if (!found.equals(value)) {
+                throw gguf.refusal("%s is %s".formatted(prefix + key, GgufFamily.shortest(found)), value + " there");
+            }
+        }));
     }
 
     /// The factors that Llama's settings give, or else the factors themselves, which Transformers calls
@@ -120,11 +139,15 @@ public final class GgufRope {
             case "llama3" -> {} // a tensor
             case "linear", "yarn" -> {
                 requireUsual(config, scaling);
+                if (!scaling.path("factor").isNumber()) {
+                    throw config.wrong("rope_scaling.factor", "it is missing", "a number, to go into a GGUF file");
+                }
                 metadata.put(prefix + "scaling.type", GgufValue.of(type));
                 metadata.put(
                         prefix + "scaling.factor",
-                        GgufValue.of(scaling.path("factor").asDouble(1)));
-                JsonNode original = scaling.path("original_max_position_embeddings");
+                        GgufValue.of(scaling.path("factor").asDouble()));
+                JsonNode own = config.json().path("original_max_position_embeddings");
+                JsonNode original = own.isNumber() ? own : scaling.path("original_max_position_embeddings");
                 if (original.isNumber()) {
                     metadata.put(prefix + "scaling.original_context_length", GgufValue.of(original.asLong()));
                 }

@@ -7,6 +7,7 @@ import dev.graft.model.ModelConfig;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 
 /// What families say, or take for granted, in other ways than one setting for another.
 final class GgufSpecials {
@@ -14,14 +15,17 @@ final class GgufSpecials {
 
     /// A model whose window is shorter than its context: llama.cpp would attend further than it was
     /// trained to.
-    record WholeAttention(String key) implements GgufFamily.Special {
+    ///
+    /// @param assumed the window where `config.json` says nothing of it; null there means none
+    record WholeAttention(OptionalInt assumed) implements GgufFamily.Special {
         @Override
         public void read(Gguf gguf, Map<String, Object> config) {}
 
         @Override
         public void write(ModelConfig config, Map<String, GgufValue> metadata) {
             int context = config.optionalSize("max_position_embeddings").orElse(2048);
-            int window = config.optionalSize(key).orElse(context);
+            boolean said = config.json().has("sliding_window");
+            int window = (said ? config.optionalSize("sliding_window") : assumed).orElse(context);
             if (window < context) { // up to the window the two compute the same
                 metadata.put("llama.context_length", GgufValue.of((long) window));
             }
