@@ -92,7 +92,7 @@ final class DataRows {
     static String names(List<Path> files) {
         return files.size() == 1
                 ? files.getFirst().toString()
-                : "%s and %d more files".formatted(files.getFirst(), files.size() - 1);
+                : "%s and %s".formatted(files.getFirst(), Facts.count(files.size() - 1, "more file"));
     }
 
     /// Writes rows into a file of JSON lines.

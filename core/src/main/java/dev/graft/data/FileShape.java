@@ -17,7 +17,7 @@ import java.util.stream.Collectors;
 /// a fault.
 final class FileShape {
     private static final String COLUMNS_ADVICE =
-            "data.columns can say what other columns mean, such as {prompt: question, completion: answer}.\n";
+            "data.columns of a recipe (--columns on the command line) can say what other columns mean, such as {prompt: question, completion: answer}.\n";
 
     private final Path file;
     private final Input input;
@@ -27,6 +27,7 @@ final class FileShape {
     private RowShape shape;
     private List<String> unused = List.of();
     private int rows;
+    private boolean misfits;
 
     /// How many rows have a shape, and which of them is the first.
     private record Found(int count, int first) {}
@@ -61,6 +62,7 @@ final class FileShape {
             if (e instanceof Unusable) {
                 throw e;
             }
+            misfits = true;
             faults.add(number, e.getMessage());
             return Optional.empty();
         }
@@ -73,11 +75,13 @@ final class FileShape {
         }
         if (found.size() > 1) {
             String shapes = found.entrySet().stream()
-                    .map(e -> "%s (%,d rows, the first is row %d)"
-                            .formatted(
-                                    e.getKey(),
-                                    e.getValue().count(),
-                                    e.getValue().first()))
+                    .map(e -> e.getValue().count() == 1
+                            ? "%s (row %d)".formatted(e.getKey(), e.getValue().first())
+                            : "%s (%,d rows, the first is row %d)"
+                                    .formatted(
+                                            e.getKey(),
+                                            e.getValue().count(),
+                                            e.getValue().first()))
                     .collect(Collectors.joining(", "));
             return Optional.of("%s: its rows are of several shapes: %s. Put each shape into a file of its own%s"
                     .formatted(
@@ -87,13 +91,13 @@ final class FileShape {
                                     ? ""
                                     : "\n"
                                             + faults.text(
-                                                    "Besides, %d rows cannot be used:".formatted(faults.count()), "")));
+                                                    faults.count() == 1 ? "Besides, 1 row cannot be used:" : "Besides, %,d rows cannot be used:".formatted(faults.count()), "")));
         }
         return faults.count() == 0
                 ? Optional.empty()
                 : Optional.of(faults.text(
                         "%s: %,d of %,d rows cannot be used:".formatted(file, faults.count(), rows),
-                        (shape == null ? COLUMNS_ADVICE : "") + Rows.knownShapes(kind)));
+                        misfits ? (shape == null ? COLUMNS_ADVICE : "") + Rows.knownShapes(kind) : ""));
     }
 
     ExampleReader.FileSummary summary() {

@@ -48,6 +48,17 @@ class DataTokensCommandTest {
     }
 
     @Test
+    void windowsOfATextFileAreShownAsExamples() throws IOException {
+        Path text = write("book.txt", "hello world yes no ".repeat(20));
+        Ran ran = tokens(text, "--max-length", 8, "--limit", 2);
+        assertThat(ran.exitCode()).as(ran.out() + ran.err()).isZero();
+        assertThat(ran.out())
+                .contains("book.txt row 1, text, example 1 of ", "text, example 2 of ", "8 tokens, 7 learnt")
+                .doesNotContain("example 3 of")
+                .containsPattern("has \\d+ more examples; --limit shows them");
+    }
+
+    @Test
     void textThatLooksLikeAMarkIsWrittenAsItsCode() {
         assertThat(tokens(rows, "--rows", 3).out()).contains("use⟦ \\u{27E6}no\\u{27E7}‹</s>›⟧");
     }

@@ -31,7 +31,7 @@ final class ParquetRows implements RowReader {
         try {
             file = ParquetFileReader.open(new LocalInputFile(path), options);
         } catch (RuntimeException e) { // the library's word for a file that is none of its own
-            throw new FileFault("is not a Parquet file that can be read: %s".formatted(e.getMessage()), e);
+            throw new FileFault("is not a Parquet file that can be read: %s".formatted(reason(e)), e);
         }
         schema = file.getFileMetaData().getSchema();
         columns = new ColumnIOFactory().getColumnIO(schema);
@@ -48,14 +48,21 @@ final class ParquetRows implements RowReader {
                 group = columns.getRecordReader(pages, new GroupRecordConverter(schema));
                 left = pages.getRowCount();
             }
-            left--;
             number = Math.incrementExact(number);
+            left--;
             return Optional.of(row(group.read()));
         } catch (FileFault e) {
             throw e;
         } catch (RuntimeException e) { // pages that decode to nonsense
-            throw new FileFault("is damaged at row %d: %s; fetch it again".formatted(number, e.getMessage()), e);
+            throw new FileFault("is damaged at row %d: %s; fetch it again".formatted(number, reason(e)), e);
         }
+    }
+
+    /// The library names its own objects where the file is meant, and some faults have no words at all.
+    private static String reason(RuntimeException e) {
+        return e.getMessage() == null || e instanceof NullPointerException
+                ? "its pages do not fit together"
+                : e.getMessage().replaceFirst("^org\\.apache\\.parquet\\.io\\.\\w+@\\w+ ", "it ");
     }
 
     private RawRow row(Group values) {

@@ -42,6 +42,7 @@ final class Access {
             return switch (owner) {
                 case Map<?, ?> dict -> index instanceof Slice ? Python.MISSING : Python.lookup(dict, index);
                 case String text -> index instanceof Slice slice ? slice.of(text) : character(text, index);
+                case Range range when index instanceof Slice slice -> slice.of(range);
                 case List<?> list -> index instanceof Slice slice ? slice.of(list) : at(list, index);
                 case Tuple tuple ->
                     index instanceof Slice slice ? new Tuple(slice.of(tuple.items())) : at(tuple.items(), index);

@@ -66,6 +66,13 @@ record FormatSpec(
         if (type != ' ' && type != 's') {
             throw unknown("str");
         }
+        if (!grouping.isEmpty()) {
+            throw PythonError.value("Cannot specify '%s' with 's'.".formatted(grouping));
+        }
+        if (sign != '-') {
+            throw PythonError.value(
+                    (sign == ' ' ? "Space" : "Sign") + " not allowed in string format specifier");
+        }
         if (align == '=' && !fill.equals("0")) {
             throw PythonError.value("'=' alignment not allowed in string format specifier");
         }
