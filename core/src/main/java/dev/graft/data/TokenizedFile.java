@@ -17,7 +17,7 @@ import java.util.Optional;
 /// One file of an input: what it holds, and its rows as tokens on disk.
 public final class TokenizedFile {
     /// Raised when the same rows would become other tokens.
-    private static final int VERSION = 2;
+    private static final int VERSION = 3;
 
     private static final ObjectMapper JSON = new ObjectMapper();
 

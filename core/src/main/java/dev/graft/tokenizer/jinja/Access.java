@@ -34,6 +34,9 @@ final class Access {
         if (element == Python.MISSING && index instanceof String name) {
             element = own(owner, name);
         }
+        if (element == Python.MISSING && index instanceof Slice) {
+            throw PythonError.type("'%s' object has no such slice".formatted(Python.typeName(owner)));
+        }
         return element != Python.MISSING ? element : Undefined.part(owner, index);
     }
 

@@ -14,7 +14,6 @@ record Undefined(String hint) {
         return new Undefined(
                 switch (key) {
                     case String name -> "'%s' has no attribute '%s'".formatted(shown(owner), name);
-                    case Slice _ -> "%s cannot be sliced so".formatted(shown(owner));
                     case null, default -> "%s has no element %s".formatted(shown(owner), element(key));
                 });
     }
