@@ -55,7 +55,6 @@ record FormatSpec(
             case Double number -> of(spec).real(number);
             case BigInteger number -> of(spec).whole(number);
             case Boolean bool -> of(spec).whole(Numbers.whole(bool));
-            case Undefined _ -> of(spec).text("");
             case null, default ->
                 throw PythonError.type(
                         "unsupported format string passed to %s.__format__".formatted(Python.typeName(value)));

@@ -126,13 +126,17 @@ final class SequenceFilters {
     }
 
     private static List<Object> sorted(List<Object> items, Function<Object, Object> key, boolean reverse) {
-        List<Object> sorted = new ArrayList<>(items);
+        record Keyed(Object key, Object item) {}
+        List<Keyed> sorted = new ArrayList<>();
+        items.forEach(item -> sorted.add(new Keyed(key.apply(item), item)));
         try {
-            sorted.sort(Comparator.comparing(key, order(reverse)));
+            sorted.sort(Comparator.comparing(Keyed::key, order(reverse)));
         } catch (IllegalArgumentException e) { // values such as NaN have no order
             throw PythonError.value("the values have no order");
         }
-        return sorted;
+        List<Object> result = new ArrayList<>();
+        sorted.forEach(one -> result.add(one.item));
+        return result;
     }
 
     private static Object sort(Object value, Arguments arguments) {
