@@ -57,7 +57,7 @@ final class DataTokenizeCommand implements Runnable {
 
     @Override
     public void run() {
-        output.require();
+        output.requireRows(List.of(input));
         try (Tokenizer tokenizer = Tokenizer.load(model)) {
             long rows = DataRows.change(input, output.file(), row -> tokenize(tokenizer, row));
             spec.commandLine().getOut().println("%,d rows, %,d tokens".formatted(rows, tokens));

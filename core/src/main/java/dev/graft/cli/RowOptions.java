@@ -3,7 +3,6 @@ package dev.graft.cli;
 import dev.graft.data.Input;
 import dev.graft.data.TokenizationOptions;
 import dev.graft.data.check.Lint;
-import dev.graft.tokenizer.ChatTemplate;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -11,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
@@ -43,11 +43,8 @@ final class RowOptions {
             description = "Model, or folder or file of a tokenizer, that makes the tokens.")
     private Path model;
 
-    @Option(
-            names = "--chat-template",
-            paramLabel = "NAME",
-            description = "Chat template instead of the model's own: a name that comes with Graft, or a file.")
-    private String chatTemplate;
+    @Mixin
+    private TemplateOptions template;
 
     @Option(
             names = "--train-on",
@@ -80,10 +77,9 @@ final class RowOptions {
     /// @param eval    held-out rows
     /// @param allowed names of checks to let through
     RowSettings settings(Optional<String> eval, List<String> allowed) {
-        Optional<ChatTemplate> template = Optional.ofNullable(chatTemplate).map(ChatTemplate::of);
         Optional<Path> file = recipe();
         if (file.isPresent()) {
-            return ofRecipe(file.get(), eval, allowed).withTemplate(template);
+            return ofRecipe(file.get(), eval, allowed).withTemplate(template.chosen());
         }
         if (inputs.isEmpty()) {
             throw bad("rows are missing: give files of rows and --model, or a recipe");
@@ -105,7 +101,7 @@ final class RowOptions {
         }
         return new RowSettings(
                 model,
-                template,
+                template.chosen(),
                 inputs.stream().map(this::input).toList(),
                 eval.map(path -> List.of(input(path))),
                 0,

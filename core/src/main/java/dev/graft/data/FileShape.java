@@ -51,7 +51,7 @@ final class FileShape {
     Optional<Example> example(int number, ObjectNode columns) {
         rows++;
         try {
-            ObjectNode row = renamed(columns);
+            ObjectNode row = input.renamed(columns);
             RowShape its = input.shape().isPresent() ? shape : shapeOf(number, row);
             if (found.isEmpty()) {
                 unused = unused(row, its);
@@ -174,23 +174,7 @@ final class FileShape {
     private static IllegalArgumentException noShape(ObjectNode row) {
         Set<String> columns = RowShapes.filled(row);
         return new IllegalArgumentException(
-                "has none of the known shapes; its keys are " + (columns.isEmpty() ? "none" : quoted(columns)));
-    }
-
-    private ObjectNode renamed(ObjectNode row) {
-        if (input.columns().isEmpty()) {
-            return row;
-        }
-        ObjectNode renamed = row.deepCopy();
-        input.columns().values().forEach(renamed::remove);
-        input.columns().forEach((column, from) -> {
-            if (!row.has(from)) {
-                throw new IllegalArgumentException("has no \"%s\", which data.columns gives to %s; its keys are %s"
-                        .formatted(from, column, quoted(RowShapes.filled(row))));
-            }
-            renamed.set(column, row.get(from));
-        });
-        return renamed;
+                "has none of the known shapes; its keys are " + (columns.isEmpty() ? "none" : RowShapes.quoted(columns)));
     }
 
     private static List<String> unused(ObjectNode row, RowShape shape) {
@@ -201,10 +185,6 @@ final class FileShape {
 
     private static String names(List<RowShape> shapes) {
         return shapes.stream().map(RowShape::name).collect(Collectors.joining(" and "));
-    }
-
-    private static String quoted(Set<String> names) {
-        return names.stream().map(name -> '"' + name + '"').collect(Collectors.joining(", "));
     }
 
     /// The file as a whole is not what is needed: there is no use in reading on.

@@ -135,6 +135,21 @@ class DataTokensCommandTest {
     }
 
     @Test
+    void chatTemplateOfTheRecipeIsUsed() throws IOException {
+        write("chat.jsonl", "{\"messages\": [{\"role\": \"assistant\", \"content\": \"yes\"}]}\n");
+        write("own.jinja", "{% for m in messages %}no{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}");
+        Path recipe = write("recipe.yaml", """
+                model: model
+                output_dir: out
+                data: {train: chat.jsonl, chat_template: own.jinja}
+                """);
+        Ran ran = Ran.graft("data", "tokens", recipe);
+        assertThat(ran.out()).as(ran.err()).contains("no⟦yes⟧");
+        Path other = write("other.jinja", "{% for m in messages %}use{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}");
+        assertThat(Ran.graft("data", "tokens", recipe, "--chat-template", other).out()).contains("use⟦yes⟧");
+    }
+
+    @Test
     void recipeSaysEverything() throws IOException {
         Path recipe = write("recipe.yaml", """
                 model: model

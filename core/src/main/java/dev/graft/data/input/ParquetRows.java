@@ -1,6 +1,7 @@
 package dev.graft.data.input;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.apache.parquet.ParquetReadOptions;
@@ -18,6 +19,7 @@ import org.apache.parquet.schema.MessageType;
 /// The rows of an Apache Parquet file, one row group in memory at a time.
 final class ParquetRows implements RowReader {
     private final ParquetFileReader file;
+    private final long bytes;
     private final MessageType schema;
     private final MessageColumnIO columns;
     private RecordReader<Group> group;
@@ -33,6 +35,7 @@ final class ParquetRows implements RowReader {
         } catch (RuntimeException e) { // the library's word for a file that is none of its own
             throw new FileFault("is not a Parquet file that can be read: %s".formatted(reason(e)), e);
         }
+        bytes = Files.size(path);
         schema = file.getFileMetaData().getSchema();
         columns = new ColumnIOFactory().getColumnIO(schema);
     }
@@ -63,6 +66,11 @@ final class ParquetRows implements RowReader {
         return e.getMessage() == null || e instanceof NullPointerException
                 ? "its pages do not fit together"
                 : e.getMessage().replaceFirst("^org\\.apache\\.parquet\\.io\\.\\w+@\\w+ ", "it ");
+    }
+
+    /// As many bytes as the share of its rows that were read.
+    long position() {
+        return Math.round(bytes * (number / (double) Math.max(1, file.getRecordCount())));
     }
 
     private RawRow row(Group values) {
