@@ -81,8 +81,7 @@ final class DataRows {
             List<Path> files,
             Function<ObjectNode, R> work,
             ResultTaker<R> taker,
-            Optional<ResultTaker<String>> broken)
-            throws IOException {
+            Optional<ResultTaker<String>> broken) {
         var faults = new Faulty(files);
         try (var progress = new ReadingProgress(Console.stderr(), doing, files);
                 var rows = new PlacedRows(files, progress)) {
@@ -99,11 +98,9 @@ final class DataRows {
                 } catch (IllegalArgumentException e) {
                     faults.add(row, e.getMessage());
                 } catch (IOException e) {
-                    throw new UncheckedIOException(e);
+                    throw new UncheckedIOException(e.getMessage(), e);
                 }
             });
-        } catch (UncheckedIOException e) {
-            throw e.getCause();
         }
         faults.throwIfAny();
     }

@@ -70,7 +70,7 @@ class DataInspectCommandTest {
                 "{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}");
         assertThat(Ran.graft("data", "inspect", chat, "--model", model, "--chat-template", template)
                         .out())
-                .containsPattern("\\n +tokens +2 to 2");
+                .containsPattern("\\n +tokens +4 to 4");
         assertThat(Ran.graft("data", "inspect", chat, "--chat-template", template).err()).contains("--model");
     }
 
