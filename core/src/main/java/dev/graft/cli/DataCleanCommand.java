@@ -104,8 +104,9 @@ final class DataCleanCommand implements Runnable {
 
     @Option(
             names = "--drop-broken",
-            description = "Leave out rows that cannot be read, with the reason in the audit file (default: stop and name"
-                    + " them).")
+            description =
+                    "Leave out rows that cannot be read, with the reason in the audit file (default: stop and name"
+                            + " them).")
     private boolean dropBroken;
 
     @Option(names = "--min-chars", paramLabel = "N", defaultValue = "0", description = "Fewest characters of a row.")
@@ -170,17 +171,26 @@ final class DataCleanCommand implements Runnable {
     public void run() {
         List<Path> files = DataRows.files(inputs);
         Path auditFile = Optional.ofNullable(audit).orElseGet(() -> auditBeside(output.file()));
-        List<Path> others = against.stream().flatMap(input -> DataRows.files(List.of(input)).stream()).toList();
+        List<Path> others = against.stream()
+                .flatMap(input -> DataRows.files(List.of(input)).stream())
+                .toList();
         List<Path> read = Stream.concat(files.stream(), others.stream()).toList();
         output.requireRows(read);
         OutputOptions.requireRows("--audit", auditFile, output.overwrites(), read);
         Cleaning cleaning = new Cleaning(options());
-        DataRows.write(output.file(), kept -> DataRows.write(auditFile, notes -> {
-            if (!others.isEmpty()) {
-                DataRows.each("reading", others, cleaning::seen, (where, seen) -> cleaning.against(seen, where), Optional.empty());
-            }
-            clean(files, cleaning, kept, notes);
-        }));
+        DataRows.write(
+                output.file(),
+                kept -> DataRows.write(auditFile, notes -> {
+                    if (!others.isEmpty()) {
+                        DataRows.each(
+                                "reading",
+                                others,
+                                cleaning::seen,
+                                (where, seen) -> cleaning.against(seen, where),
+                                Optional.empty());
+                    }
+                    clean(files, cleaning, kept, notes);
+                }));
         print(cleaning, auditFile);
     }
 

@@ -149,19 +149,15 @@ final class DataInspectCommand implements Runnable {
             Optional<Profile.Looked> looked, String shape, Optional<String> fault, int tokens, int labelled) {}
 
     private void read(List<Path> files, Profile profile, Optional<Tokenizer> tokenizer) {
-        Optional<ExampleTokenizer> examples = tokenizer.map(
-                one -> new ExampleTokenizer(one, TokenizationOptions.upTo(Integer.MAX_VALUE)));
+        Optional<ExampleTokenizer> examples =
+                tokenizer.map(one -> new ExampleTokenizer(one, TokenizationOptions.upTo(Integer.MAX_VALUE)));
         try (var progress = new ReadingProgress(Console.stderr(), "reading", files);
                 var rows = new PlacedRows(files, progress)) {
-            InOrder.run(
-                    rows,
-                    PlacedRows.Placed::size,
-                    row -> inspected(row, profile, examples),
-                    (row, found) -> {
-                        take(files.size() == 1 ? "row " + row.row().number() : row.where(), found, profile);
-                        boolean isCut = FileFormat.of(row.file()).orElseThrow() == FileFormat.TEXT; // into windows
-                        overlong += maxLength != null && found.tokens > maxLength && !isCut ? 1 : 0;
-                    });
+            InOrder.run(rows, PlacedRows.Placed::size, row -> inspected(row, profile, examples), (row, found) -> {
+                take(files.size() == 1 ? "row " + row.row().number() : row.where(), found, profile);
+                boolean isCut = FileFormat.of(row.file()).orElseThrow() == FileFormat.TEXT; // into windows
+                overlong += maxLength != null && found.tokens > maxLength && !isCut ? 1 : 0;
+            });
         }
     }
 
@@ -189,7 +185,8 @@ final class DataInspectCommand implements Runnable {
                 Optional<Profile.Looked> looked = Optional.of(profile.look(columns));
                 try {
                     ObjectNode renamed = renaming.renamed(columns);
-                    List<RowShape> fitting = RowShapes.of(renamed, renaming.columns().keySet());
+                    List<RowShape> fitting =
+                            RowShapes.of(renamed, renaming.columns().keySet());
                     String names = fitting.isEmpty()
                             ? NO_SHAPE
                             : fitting.stream().map(RowShape::name).collect(Collectors.joining(" or "));

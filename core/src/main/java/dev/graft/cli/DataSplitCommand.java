@@ -146,20 +146,25 @@ final class DataSplitCommand implements Runnable {
         Found found = new Found();
         NearDuplicates alike = new NearDuplicates(near);
         Map<String, Integer> firstOfGroup = new HashMap<>();
-        DataRows.each("reading", files, row -> looked(row, alike), (_, row) -> {
-            int index = found.parting.add(row.label);
-            found.labels.add(row.label);
-            List<NearDuplicates.Match> matches = alike.matches(row.sketch);
-            matches.forEach(match -> found.parting.bind(index, match.index()));
-            found.together += matches.isEmpty() ? 0 : 1;
-            row.group.ifPresent(value -> {
-                Integer first = firstOfGroup.putIfAbsent(value, index);
-                if (first != null) {
-                    found.parting.bind(index, first);
-                }
-            });
-            alike.add(row.sketch);
-        }, Optional.empty());
+        DataRows.each(
+                "reading",
+                files,
+                row -> looked(row, alike),
+                (_, row) -> {
+                    int index = found.parting.add(row.label);
+                    found.labels.add(row.label);
+                    List<NearDuplicates.Match> matches = alike.matches(row.sketch);
+                    matches.forEach(match -> found.parting.bind(index, match.index()));
+                    found.together += matches.isEmpty() ? 0 : 1;
+                    row.group.ifPresent(value -> {
+                        Integer first = firstOfGroup.putIfAbsent(value, index);
+                        if (first != null) {
+                            found.parting.bind(index, first);
+                        }
+                    });
+                    alike.add(row.sketch);
+                },
+                Optional.empty());
         return found;
     }
 

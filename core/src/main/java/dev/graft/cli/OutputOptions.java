@@ -42,8 +42,8 @@ final class OutputOptions {
                 || FileFormat.of(output)
                         .filter(format -> format != FileFormat.JSONL)
                         .isPresent()) {
-            throw new IllegalArgumentException("%s: rows are written as JSON lines; give %s a name that ends in .jsonl"
-                    .formatted(output, option));
+            throw new IllegalArgumentException(
+                    "%s: rows are written as JSON lines; give %s a name that ends in .jsonl".formatted(output, option));
         }
         for (Path input : inputs) {
             if (isSame(input, output)) {

@@ -91,7 +91,11 @@ final class FileShape {
                                     ? ""
                                     : "\n"
                                             + faults.text(
-                                                    faults.count() == 1 ? "Besides, 1 row cannot be used:" : "Besides, %,d rows cannot be used:".formatted(faults.count()), "")));
+                                                    faults.count() == 1
+                                                            ? "Besides, 1 row cannot be used:"
+                                                            : "Besides, %,d rows cannot be used:"
+                                                                    .formatted(faults.count()),
+                                                    "")));
         }
         return faults.count() == 0
                 ? Optional.empty()
@@ -173,8 +177,8 @@ final class FileShape {
 
     private static IllegalArgumentException noShape(ObjectNode row) {
         Set<String> columns = RowShapes.filled(row);
-        return new IllegalArgumentException(
-                "has none of the known shapes; its keys are " + (columns.isEmpty() ? "none" : RowShapes.quoted(columns)));
+        return new IllegalArgumentException("has none of the known shapes; its keys are "
+                + (columns.isEmpty() ? "none" : RowShapes.quoted(columns)));
     }
 
     private static List<String> unused(ObjectNode row, RowShape shape) {

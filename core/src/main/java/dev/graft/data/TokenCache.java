@@ -92,7 +92,8 @@ public final class TokenCache {
         static Optional<Kept> of(Path path) {
             try {
                 var facts = Files.readAttributes(path, BasicFileAttributes.class);
-                boolean ours = path.toString().endsWith(".tokens") || path.toString().endsWith(".tmp");
+                boolean ours =
+                        path.toString().endsWith(".tokens") || path.toString().endsWith(".tmp");
                 return ours && facts.isRegularFile()
                         ? Optional.of(new Kept(
                                 path, facts.size(), facts.lastModifiedTime().toInstant()))

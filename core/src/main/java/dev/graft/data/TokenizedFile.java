@@ -111,8 +111,7 @@ public final class TokenizedFile {
                 "template " + template);
     }
 
-    private static void write(
-            Path place, Path file, Input input, ExampleTokenizer tokenizer, Reading reading) {
+    private static void write(Path place, Path file, Input input, ExampleTokenizer tokenizer, Reading reading) {
         Input only = new Input(file.toString(), input.columns(), input.shape());
         try (var reader = new ExampleReader(only, Kind.COMPLETION);
                 var writer = new TokenFileWriter(place)) {

@@ -89,7 +89,8 @@ class DataCleanCommandTest {
         write("{\"text\": \"one\"}");
         Path in = folder.resolve("in.jsonl");
         for (String name : List.of("out.csv", "out.parquet", "out.jsonl.gz")) {
-            assertThat(Ran.graft("data", "clean", in, "--output", folder.resolve(name)).err())
+            assertThat(Ran.graft("data", "clean", in, "--output", folder.resolve(name))
+                            .err())
                     .contains(name + ": rows are written as JSON lines");
         }
         assertThat(Ran.graft("data", "clean", in, "--output", in, "--overwrite").err())

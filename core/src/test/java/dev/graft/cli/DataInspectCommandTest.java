@@ -60,18 +60,20 @@ class DataInspectCommandTest {
         assertThat(renamed.out())
                 .containsPattern("shape prompt_completion +1 row\n")
                 .containsPattern("labelled tokens +2 to 2")
-                .containsPattern("cannot be trained on +1 row\n +row 2: has no \"a\", which data.columns gives to completion");
+                .containsPattern(
+                        "cannot be trained on +1 row\n +row 2: has no \"a\", which data.columns gives to completion");
         Path chat = write(
                 "chat.jsonl",
                 "{\"messages\": [{\"role\": \"user\", \"content\": \"yes\"},"
                         + " {\"role\": \"assistant\", \"content\": \"hello\"}]}\n");
         Path template = write(
-                "short.jinja",
-                "{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}");
+                "short.jinja", "{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}");
         assertThat(Ran.graft("data", "inspect", chat, "--model", model, "--chat-template", template)
                         .out())
                 .containsPattern("\\n +tokens +4 to 4");
-        assertThat(Ran.graft("data", "inspect", chat, "--chat-template", template).err()).contains("--model");
+        assertThat(Ran.graft("data", "inspect", chat, "--chat-template", template)
+                        .err())
+                .contains("--model");
     }
 
     @Test

@@ -145,8 +145,11 @@ class DataTokensCommandTest {
                 """);
         Ran ran = Ran.graft("data", "tokens", recipe);
         assertThat(ran.out()).as(ran.err()).contains("no⟦yes⟧");
-        Path other = write("other.jinja", "{% for m in messages %}use{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}");
-        assertThat(Ran.graft("data", "tokens", recipe, "--chat-template", other).out()).contains("use⟦yes⟧");
+        Path other = write(
+                "other.jinja",
+                "{% for m in messages %}use{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}");
+        assertThat(Ran.graft("data", "tokens", recipe, "--chat-template", other).out())
+                .contains("use⟦yes⟧");
     }
 
     @Test

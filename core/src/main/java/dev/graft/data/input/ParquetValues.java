@@ -114,7 +114,8 @@ final class ParquetValues {
 
     private static JsonNode integer(long value, int bits, LogicalTypeAnnotation meaning) {
         return switch (meaning) {
-            case IntLogicalTypeAnnotation whole when !whole.isSigned() ->
+            case IntLogicalTypeAnnotation whole
+            when !whole.isSigned() ->
                 JSON.numberNode(new BigInteger(
                         bits == 32 ? Integer.toUnsignedString((int) value) : Long.toUnsignedString(value)));
             case TimeLogicalTypeAnnotation time ->
@@ -148,8 +149,7 @@ final class ParquetValues {
         ByteBuffer bytes = ByteBuffer.wrap(value).order(ByteOrder.LITTLE_ENDIAN);
         long nanos = bytes.getLong();
         long day = bytes.getInt() - JULIAN_DAY_OF_1970;
-        String text =
-                Instant.EPOCH.plus(day, ChronoUnit.DAYS).plusNanos(nanos).toString();
+        String text = Instant.EPOCH.plus(day, ChronoUnit.DAYS).plusNanos(nanos).toString();
         return text.substring(0, text.length() - 1);
     }
 

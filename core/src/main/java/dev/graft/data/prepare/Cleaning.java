@@ -92,7 +92,8 @@ public final class Cleaning {
     /// @param row          as it is to be written
     /// @param fault        why it goes
     /// @param fingerprint  of what is compared
-    public record Seen(ObjectNode row, List<Note> notes, Optional<Note> fault, String fingerprint, Optional<Sketch> sketch) {}
+    public record Seen(
+            ObjectNode row, List<Note> notes, Optional<Note> fault, String fingerprint, Optional<Sketch> sketch) {}
 
     /// The work of one row that needs no other; several threads may do it at once.
     public Seen seen(ObjectNode row) {

@@ -41,8 +41,8 @@ public enum Pii {
     IP("(?<![\\w.])(?:\\d{1,3}\\.){3}\\d{1,3}(?![\\w.]*\\d)", Pii::isPublicAddress);
 
     /// What one of them stands in every key; looking for it is quicker than the pattern.
-    private static final List<String> KEY_MARKS = List.of(
-            "-----BEGIN ", "AKIA", "ASIA", "gh", "glpat-", "sk-", "k_live_", "xox", "AIza", "hf_", "eyJ");
+    private static final List<String> KEY_MARKS =
+            List.of("-----BEGIN ", "AKIA", "ASIA", "gh", "glpat-", "sk-", "k_live_", "xox", "AIza", "hf_", "eyJ");
 
     private final Pattern pattern;
     private final Predicate<String> check;

@@ -32,8 +32,7 @@ public final class PreferenceShape implements RowShape {
 
     @Override
     public Set<String> columns() {
-        return Columns.withTemplates(
-                "prompt", "chosen", "rejected", "instruction", "input", "conversations", "system");
+        return Columns.withTemplates("prompt", "chosen", "rejected", "instruction", "input", "conversations", "system");
     }
 
     @Override

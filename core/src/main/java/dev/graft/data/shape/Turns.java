@@ -202,8 +202,7 @@ final class Turns {
             return JSON.readTree(text);
         } catch (JacksonException e) {
             throw new IllegalArgumentException(
-                    "\"%s\" is text that is not JSON (%s)".formatted(column, e.getOriginalMessage()),
-                    e);
+                    "\"%s\" is text that is not JSON (%s)".formatted(column, e.getOriginalMessage()), e);
         }
     }
 }

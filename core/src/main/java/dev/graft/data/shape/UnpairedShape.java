@@ -57,7 +57,8 @@ public final class UnpairedShape implements RowShape {
                     "the last of its messages is the %s's; expected the answer that is labelled, the assistant's"
                             .formatted(messages.getLast().role()));
         }
-        return new Example.Unpaired(new Example.Chat(messages, Turns.tools(row), Turns.settings(row), messages.size() - 1), desirable);
+        return new Example.Unpaired(
+                new Example.Chat(messages, Turns.tools(row), Turns.settings(row), messages.size() - 1), desirable);
     }
 
     private static boolean truth(JsonNode label) {

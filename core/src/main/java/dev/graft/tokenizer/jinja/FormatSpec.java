@@ -69,8 +69,7 @@ record FormatSpec(
             throw PythonError.value("Cannot specify '%s' with 's'.".formatted(grouping));
         }
         if (sign != '-') {
-            throw PythonError.value(
-                    (sign == ' ' ? "Space" : "Sign") + " not allowed in string format specifier");
+            throw PythonError.value((sign == ' ' ? "Space" : "Sign") + " not allowed in string format specifier");
         }
         if (align == '=' && !fill.equals("0")) {
             throw PythonError.value("'=' alignment not allowed in string format specifier");

@@ -295,9 +295,7 @@ final class Python {
     }
 
     static void requireHashable(Object key) {
-        if (key instanceof Map<?, ?>
-                || key instanceof DictView
-                || key instanceof List<?> && !(key instanceof Range)) {
+        if (key instanceof Map<?, ?> || key instanceof DictView || key instanceof List<?> && !(key instanceof Range)) {
             throw PythonError.type("unhashable type: '%s'".formatted(typeName(key)));
         }
         if (key instanceof Tuple tuple) {

@@ -53,8 +53,8 @@ class RawRowsTest {
                         "1 holds \\ud83d, half a surrogate pair, which is no character",
                         "2 holds \\ude00, half a surrogate pair, which is no character",
                         "3 {\"a\":\"😀\"}");
-        assertThat(read("a.json", "[{\"a\": \"\\ud83d\"}]")).containsExactly(
-                "1 holds \\ud83d, half a surrogate pair, which is no character");
+        assertThat(read("a.json", "[{\"a\": \"\\ud83d\"}]"))
+                .containsExactly("1 holds \\ud83d, half a surrogate pair, which is no character");
     }
 
     @Test
