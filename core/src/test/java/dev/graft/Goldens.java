@@ -5,6 +5,7 @@ import dev.graft.format.Json;
 import dev.graft.format.WeightFiles;
 import java.lang.foreign.ValueLayout;
 import java.net.URISyntaxException;
+import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.util.stream.IntStream;
 
@@ -42,5 +43,24 @@ public final class Goldens {
             values[i] = data.get(ValueLayout.JAVA_FLOAT_UNALIGNED, 4L * i);
         }
         return values;
+    }
+
+    /// All numbers of nested arrays, in their order.
+    public static float[] floats(JsonNode array) {
+        FloatBuffer values = FloatBuffer.allocate(count(array));
+        put(array, values);
+        return values.array();
+    }
+
+    private static int count(JsonNode array) {
+        return array.isArray() ? array.valueStream().mapToInt(Goldens::count).sum() : 1;
+    }
+
+    private static void put(JsonNode array, FloatBuffer values) {
+        if (array.isArray()) {
+            array.forEach(part -> put(part, values));
+        } else {
+            values.put((float) array.asDouble());
+        }
     }
 }

@@ -9,10 +9,12 @@ import dev.graft.nn.TokenRun;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
+import dev.graft.tensor.Tensor;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 
 /// Models in float32 on the CPU, and what can be compared of them.
@@ -63,5 +65,19 @@ public final class Models {
             }
         }
         return weights;
+    }
+
+    /// Moves everything that learns away from where it started, where an adapter would change nothing.
+    public static void move(LanguageModel model) {
+        SplittableRandom random = new SplittableRandom(17);
+        for (Parameter parameter : model.parameters()) {
+            try (Scope scope = Scope.open()) {
+                float[] values = parameter.master().toFloats();
+                for (int i = 0; i < values.length; i++) {
+                    values[i] += (float) (0.1 * random.nextGaussian());
+                }
+                parameter.set(Tensor.of(values, parameter.master().shape()));
+            }
+        }
     }
 }

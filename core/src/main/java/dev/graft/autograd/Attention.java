@@ -3,6 +3,7 @@ package dev.graft.autograd;
 import dev.graft.kernel.Kernels;
 import dev.graft.kernel.Kernels.Ranges;
 import dev.graft.kernel.Kernels.Scoring;
+import dev.graft.kernel.RowProducts;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
@@ -60,7 +61,20 @@ public final class Attention {
     /// @param scoring scale, usually `1 / √headDim`, and soft cap
     /// @return        `[tokens, heads · headDim]`
     public static Value apply(Tape tape, Value q, Value k, Value v, Ranges ranges, Scoring scoring) {
-        return new Attention(tape, q, k, v, ranges, scoring).run();
+        Attention attention = new Attention(tape, q, k, v, ranges, scoring);
+        return attention.isDecoding() ? attention.decode(ranges) : attention.run();
+    }
+
+    /// Whether there is no way back and so few queries that each had best go over its keys by itself.
+    private boolean isDecoding() {
+        return !tape.isRecording()
+                && tokens <= RowProducts.MOST_ROWS
+                && RowProducts.areFast(q.data().device());
+    }
+
+    private Value decode(Ranges ranges) {
+        return tape.constant(RowProducts.of(q.data().device())
+                .attention(q.data().contiguous(), k.data().contiguous(), v.data().contiguous(), ranges, scoring));
     }
 
     private Value run() {

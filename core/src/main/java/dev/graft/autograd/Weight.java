@@ -1,5 +1,7 @@
 package dev.graft.autograd;
 
+import dev.graft.kernel.RowProducts;
+import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 
@@ -21,7 +23,22 @@ public interface Weight extends AutoCloseable {
     /// @param x        `[rows, in]`
     /// @param training whether the product has to be the one that gradients are taken of
     default Tensor product(Tensor x, boolean training) {
-        return Scope.local(() -> x.mm(value().t()));
+        return Scope.local(() -> {
+            Tensor matrix = value();
+            return !training && isOneRowOfHalves(x, matrix)
+                    ? RowProducts.of(x.device()).halves(x, matrix)
+                    : x.mm(matrix.t());
+        });
+    }
+
+    /// What libtorch's product is not made for: it reads the matrix from one place at a time.
+    private static boolean isOneRowOfHalves(Tensor x, Tensor matrix) {
+        return x.size(0) == 1
+                && x.dtype() == DType.BF16
+                && matrix.dtype() == DType.BF16
+                && x.isContiguous()
+                && matrix.isContiguous()
+                && RowProducts.areFast(x.device());
     }
 
     /// `sum + dY·W`, the way back through [#product].

@@ -2,6 +2,6 @@
 ///
 /// May import: `tensor`, `kernel`.
 ///
-/// To add to it: one operation class with its forward and backward, checked in `TapeGradientTest` against
+/// To add to it: one operation class with its forward and backward, checked with `GradientCheck` against
 /// libtorch and finite differences.
 package dev.graft.autograd;

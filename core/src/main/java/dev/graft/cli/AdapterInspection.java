@@ -38,7 +38,7 @@ final class AdapterInspection {
     private AdapterInspection() {}
 
     static Inspection of(Path directory) {
-        JsonNode config = Json.readObject(directory.resolve("adapter_config.json"), "a PEFT adapter's settings");
+        JsonNode config = Json.readObject(directory.resolve(AdapterWeights.CONFIG), "a PEFT adapter's settings");
         var found = new Inspection("adapter", directory);
         found.add("peft_type", config.path("peft_type").asText("none"));
         if (config.hasNonNull("task_type")) {

@@ -24,7 +24,6 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         defaultValueProvider = ChatCommand.Defaults.class,
         header = "Talks with a model.",
-        synopsisHeading = "%nUsage: ",
         description = {
             "%nOn a terminal: Ctrl-C stops an answer, Ctrl-D leaves, @|bold /help|@ lists commands. In a pipe every line"
                     + " of standard input is a message, and only the answers are printed.",
@@ -32,7 +31,6 @@ import picocli.CommandLine.Spec;
                     + " each message is then a text of its own that the model continues. When the conversation outgrows"
                     + " the model's context, the oldest exchanges are forgotten, and a line says so.%n"
         },
-        optionListHeading = "%n@|bold Options|@%n",
         footerHeading = "%n@|bold Examples|@%n",
         footer = {
             "  graft chat models/qwen --system \"You answer in one sentence.\"",

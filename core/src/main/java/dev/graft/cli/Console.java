@@ -1,8 +1,10 @@
 package dev.graft.cli;
 
-import java.io.FileNotFoundException;
+import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintStream;
+import java.lang.reflect.Constructor;
+import java.lang.reflect.InaccessibleObjectException;
 import java.nio.charset.Charset;
 import java.util.function.LongSupplier;
 
@@ -44,18 +46,21 @@ final class Console {
         return of(System.err, "graft.terminal.stderr");
     }
 
-    /// Lets `System.err` write to the terminal itself where the launcher put a filter between the JVM and it.
+    /// Lets `System.err` write past the filter that the launcher puts on the JVM's standard error.
     ///
-    /// The launcher names the terminal in `graft.terminal.device`. Without that, or when it cannot be opened,
-    /// errors go through the filter: late by a moment, but they arrive.
-    static void useTerminalDevice() {
-        String device = System.getProperty("graft.terminal.device");
-        if (device != null) {
+    /// The launcher names the file descriptor that goes past it in `graft.stderr.fd`. Java opens none by its
+    /// number, so its private constructor is asked (the launcher adds `--add-opens java.base/java.io`). Without
+    /// that, errors go through the filter: late by a moment, but they arrive.
+    static void passTheFilter() {
+        Integer number = Integer.getInteger("graft.stderr.fd");
+        if (number != null) {
             try {
-                var terminal = new FileOutputStream(device, true);
-                System.setErr(new PrintStream(terminal, true, System.err.charset()));
-            } catch (FileNotFoundException gone) {
-                System.err.println(gone.getMessage());
+                Constructor<FileDescriptor> open = FileDescriptor.class.getDeclaredConstructor(int.class);
+                open.setAccessible(true);
+                var stream = new FileOutputStream(open.newInstance(number));
+                System.setErr(new PrintStream(stream, true, System.err.charset()));
+            } catch (ReflectiveOperationException | InaccessibleObjectException closed) {
+                System.err.println(closed.getMessage());
             }
         }
     }

@@ -22,11 +22,10 @@ import picocli.CommandLine.Spec;
         name = "check",
         mixinStandardHelpOptions = true,
         header = "Holds rows against what spoils a training run.",
-        synopsisHeading = "%nUsage: ",
         description = {
             "%nLooks at all rows as @|bold graft train|@ would take them, which runs the same checks first. Ends with exit"
                     + " code 1 when there is an error; a warning stops nothing.",
-            "%nErrors:",
+            "%n@|bold Errors|@",
             "  all_masked              nothing of a row is learnt",
             "  eos_not_trained         no end of a text or turn is learnt (a warning where only some rows lack it)",
             "  double_bos              a row begins with two begin tokens",
@@ -35,16 +34,16 @@ import picocli.CommandLine.Spec;
             "  eval_leak               held-out rows are trained on as well",
             "  eval_near_leak          the same, nearly (a warning for held-out rows that Graft draws itself)",
             "  prompt_too_long         a prompt leaves no room for its answer",
-            "Warnings:",
+            "%n@|bold Warnings|@",
             "  empty_prompt            a prompt is empty",
             "  duplicate_rows          a row repeats an earlier one",
             "  fused_seam              prompt and completion share a token%n"
         },
-        optionListHeading = "%n@|bold Options|@%n",
         footerHeading = "%n@|bold Examples|@%n",
         footer = {
-            "  $ graft data check recipe.yaml",
-            "  $ graft data check train.jsonl --eval dev.jsonl --model models/base --allow eval_leak"
+            "  graft data check recipe.yaml",
+            "  graft data check train.jsonl --eval dev.jsonl --model models/base \\",
+            "      --allow eval_leak"
         })
 final class DataCheckCommand implements Callable<Integer> {
     @Spec
@@ -60,7 +59,7 @@ final class DataCheckCommand implements Callable<Integer> {
             names = "--allow",
             split = ",",
             paramLabel = "CHECK",
-            description = "Lets rows through that fail these checks.")
+            description = "Let rows through that fail these checks.")
     private List<String> allowed = new ArrayList<>();
 
     @Option(names = "--json", description = "Print one JSON object instead of sentences.")

@@ -33,20 +33,18 @@ import picocli.CommandLine.Spec;
         name = "clean",
         mixinStandardHelpOptions = true,
         header = "Leaves out repetitions and bad rows, each with its reason in a file.",
-        synopsisHeading = "%nUsage: ",
         description = {
             "%nReads rows of any shape and writes those that stay as JSON lines, in their order. Everything done to a row"
                     + " stands in the audit file: {\"row\", \"action\", \"reason\", \"detail\"}.",
             "%nA row is normalised, held against the limits, searched for personal data and compared with the rows kept"
                     + " before it; of rows that are alike the first stays.%n"
         },
-        optionListHeading = "%n@|bold Options|@%n",
         footerHeading = "%n@|bold Example|@%n",
         footer = {
-            "  $ graft data clean raw/*.jsonl --output clean.jsonl --near-duplicates \\",
-            "        --normalize nfc,newlines,control --pii mask --min-chars 10",
-            "  $ cut -c1-100 clean.audit.jsonl",
-            "  $ graft data clean dev.jsonl --against train.jsonl --near-duplicates --output dev-clean.jsonl"
+            "  graft data clean raw/*.jsonl --output clean.jsonl --near-duplicates \\",
+            "      --normalize nfc,newlines,control --pii mask --min-chars 10",
+            "  cut -c1-100 clean.audit.jsonl",
+            "  graft data clean dev.jsonl --against train.jsonl --near-duplicates --output dev-clean.jsonl"
         })
 final class DataCleanCommand implements Runnable {
     @Spec
@@ -109,37 +107,41 @@ final class DataCleanCommand implements Runnable {
                             + " them).")
     private boolean dropBroken;
 
-    @Option(names = "--min-chars", paramLabel = "N", defaultValue = "0", description = "Fewest characters of a row.")
+    @Option(
+            names = "--min-chars",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "Fewest characters of a row (default: any).")
     private int minCharacters;
 
-    @Option(names = "--max-chars", paramLabel = "N", description = "Most characters of a row (default: any number).")
+    @Option(names = "--max-chars", paramLabel = "N", description = "Most characters of a row (default: any).")
     private int maxCharacters = Integer.MAX_VALUE;
 
     @Option(
             names = "--min-letters",
             paramLabel = "SHARE",
             defaultValue = "0",
-            description = "Smallest share of letters in what is not white space, 0 to 1.")
+            description = "Smallest share of letters in what is not white space, 0 to 1 (default: any).")
     private double minLetters;
 
     @Option(
             names = "--max-repeated-lines",
             paramLabel = "SHARE",
             defaultValue = "1",
-            description = "Largest share of lines that stood in the row before, 0 to 1.")
+            description = "Largest share of lines that stood in the row before, 0 to 1 (default: any).")
     private double maxRepeatedLines;
 
     @Option(
             names = "--max-repeated-phrases",
             paramLabel = "SHARE",
             defaultValue = "1",
-            description = "Largest share of runs of four words that stood in the row before, 0 to 1.")
+            description = "Largest share of runs of four words that stood in the row before, 0 to 1 (default: any).")
     private double maxRepeatedPhrases;
 
     @Option(
             names = "--max-odd-chars",
             paramLabel = "N",
-            description = "Most controls, replacement characters and the like in a row (default: any number).")
+            description = "Most controls, replacement characters and the like in a row (default: any).")
     private int maxOdd = Integer.MAX_VALUE;
 
     @Option(

@@ -22,7 +22,19 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         synopsisSubcommandLabel = "COMMAND",
         header = "Looks at rows and prepares them for training.",
-        commandListHeading = "%n@|bold Commands|@%n")
+        description = {
+            "Rows are read from JSONL, JSON, CSV, TSV, Parquet or text, also compressed, from folders and patterns;"
+                    + " nothing is changed in place."
+        },
+        footerHeading = "@|bold From raw rows to a run|@",
+        footer = {
+            "  graft data inspect raw.csv --model models/base",
+            "  graft data clean raw.csv --output clean.jsonl --near-duplicates",
+            "  graft data split clean.jsonl --output parts --validation 0.1",
+            "  graft data tokens parts/train.jsonl --model models/base",
+            "  graft data check parts/train.jsonl --eval parts/validation.jsonl \\",
+            "      --model models/base"
+        })
 final class DataCommand implements Runnable {
     @Spec
     private CommandSpec spec;

@@ -45,14 +45,13 @@ import picocli.CommandLine.Spec;
         name = "inspect",
         mixinStandardHelpOptions = true,
         header = "Says what files of rows hold: shapes, lengths, repetitions, odd texts.",
-        synopsisHeading = "%nUsage: ",
         description = {
             "%nReads every row and changes nothing. With a model or tokenizer, lengths are also in tokens, counted as"
                     + " training would see the row.%n"
         },
-        optionListHeading = "%n@|bold Options|@%n",
         footerHeading = "%n@|bold Example|@%n",
-        footer = {"  $ graft data inspect rows.jsonl --model models/stories --max-length 512 --html rows.html"})
+        footer = {"  graft data inspect rows.jsonl --model models/stories --max-length 512 \\", "      --html rows.html"
+        })
 final class DataInspectCommand implements Runnable {
     private static final int CATEGORIES_SHOWN = 12;
     private static final int FAULTS_SHOWN = 5;

@@ -22,7 +22,6 @@ import picocli.CommandLine.Spec;
         name = "render",
         mixinStandardHelpOptions = true,
         header = "Writes what a chat template makes of conversations.",
-        synopsisHeading = "%nUsage: ",
         description = {
             "%nEach row holds the variables of the template: @|bold messages|@, @|bold tools|@,"
                     + " @|bold add_generation_prompt|@ or any other. Or it brings its own template:"
@@ -31,7 +30,6 @@ import picocli.CommandLine.Spec;
             "%nWith --model the row is what apply_chat_template of Transformers is given; with --template alone, and"
                     + " with a template of its own, the template sees the row's variables and nothing else.%n"
         },
-        optionListHeading = "%n@|bold Options|@%n",
         footerHeading = "%n@|bold Example|@%n",
         footer = {
             "  $ echo '{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}]}' > in.jsonl",
@@ -46,7 +44,7 @@ final class DataRenderCommand implements Runnable {
     private Path model;
 
     @Option(
-            names = "--template",
+            names = {"--template", "--chat-template"},
             paramLabel = "FILE|NAME",
             description = "Template to use: a Jinja file, or alpaca, chatml, gemma, llama3, mistral, phi3, zephyr.")
     private String template;

@@ -32,16 +32,17 @@ import picocli.CommandLine.Spec;
         name = "split",
         mixinStandardHelpOptions = true,
         header = "Parts rows into train, validation and test so that nothing leaks.",
-        synopsisHeading = "%nUsage: ",
         description = {
             "%nWrites DIR/train.jsonl, DIR/validation.jsonl, DIR/test.jsonl and DIR/split.json, which says how. Rows keep"
                     + " their order. The same rows, options and seed give the same parts.",
             "%nRows that are alike, or nearly so, stay on one side, and so do rows of one group. What a part is to hold is"
                     + " a share (0.1) or a number of rows (500); train takes what is left.%n"
         },
-        optionListHeading = "%n@|bold Options|@%n",
         footerHeading = "%n@|bold Example|@%n",
-        footer = {"  $ graft data split rows.jsonl --output parts --validation 0.1 --test 200 --stratify label"})
+        footer = {
+            "  graft data split rows.jsonl --output parts --validation 0.1 --test 200 \\",
+            "      --stratify label"
+        })
 final class DataSplitCommand implements Runnable {
     private static final List<String> PARTS = List.of("train", "validation", "test");
 

@@ -17,19 +17,19 @@ import picocli.CommandLine.Spec;
         name = "tokenize",
         mixinStandardHelpOptions = true,
         header = "Writes texts as token ids.",
-        synopsisHeading = "%nUsage: ",
         description = {
             "%nReads rows that hold a @|bold text|@. Each comes out as it was, with two keys more:",
             "  token_ids  the tokens, with what the tokenizer itself puts around a text",
             "  decoded    the text of these tokens, special tokens left out%n"
         },
-        optionListHeading = "%n@|bold Options|@%n",
         footerHeading = "%n@|bold Example|@%n",
         footer = {
             "  $ echo '{\"text\": \"Once upon a time\"}' > in.jsonl",
-            "  $ graft data tokenize --model models/stories --input in.jsonl --output out.jsonl",
+            "  $ graft data tokenize --model models/stories --input in.jsonl \\",
+            "        --output out.jsonl",
             "  $ cat out.jsonl",
-            "  {\"text\":\"Once upon a time\",\"token_ids\":[1,403,407,261,378],\"decoded\":\"Once upon a time\"}"
+            "  {\"text\":\"Once upon a time\",\"token_ids\":[1,403,407,261,378],",
+            "   \"decoded\":\"Once upon a time\"}"
         })
 final class DataTokenizeCommand implements Runnable {
     @Spec
@@ -60,7 +60,9 @@ final class DataTokenizeCommand implements Runnable {
         output.requireRows(List.of(input));
         try (Tokenizer tokenizer = Tokenizer.load(model)) {
             long rows = DataRows.change(input, output.file(), row -> tokenize(tokenizer, row));
-            spec.commandLine().getOut().println("%,d rows, %,d tokens".formatted(rows, tokens));
+            spec.commandLine()
+                    .getOut()
+                    .println("%s, %s".formatted(Facts.count(rows, "row"), Facts.count(tokens, "token")));
         }
         spec.commandLine().getOut().flush();
     }

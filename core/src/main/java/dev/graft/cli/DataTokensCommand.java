@@ -26,17 +26,15 @@ import picocli.CommandLine.Spec;
         name = "tokens",
         mixinStandardHelpOptions = true,
         header = "Shows rows token by token, and which tokens are learnt.",
-        synopsisHeading = "%nUsage: ",
         description = {
             "%nShows exactly what training would see: rendered by the chat template, tokenised, cut as --overlong says. On a"
                     + " terminal what is learnt is green and underlined; elsewhere, and with @|bold --plain|@, it stands"
                     + " between marks that the first line explains.%n"
         },
-        optionListHeading = "%n@|bold Options|@%n",
         footerHeading = "%n@|bold Examples|@%n",
         footer = {
-            "  $ graft data tokens rows.jsonl --model models/base --limit 2",
-            "  $ graft data tokens recipe.yaml --rows 5,9 --ids"
+            "  graft data tokens rows.jsonl --model models/base --limit 2",
+            "  graft data tokens recipe.yaml --rows 5,9 --ids"
         })
 final class DataTokensCommand implements Callable<Integer> {
     @Spec

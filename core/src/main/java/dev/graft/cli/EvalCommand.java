@@ -2,6 +2,7 @@ package dev.graft.cli;
 
 import dev.graft.data.Batches;
 import dev.graft.data.ExampleTokenizer;
+import dev.graft.data.Input;
 import dev.graft.data.PackedBatch;
 import dev.graft.data.Question;
 import dev.graft.data.Row;
@@ -10,6 +11,7 @@ import dev.graft.data.Tokenization;
 import dev.graft.data.TokenizationOptions;
 import dev.graft.data.TokenizationOptions.Overlong;
 import dev.graft.data.Tokenized;
+import dev.graft.data.shape.RowShape.Kind;
 import dev.graft.eval.Answers;
 import dev.graft.eval.HeldOut;
 import dev.graft.format.Json;
@@ -35,22 +37,22 @@ import picocli.CommandLine.Spec;
         name = "eval",
         mixinStandardHelpOptions = true,
         header = "Measures a model on rows with known answers.",
-        synopsisHeading = "%nUsage: ",
         description = {
-            "%nReads what @|bold graft train|@ reads (JSON lines with \"prompt\" and \"completion\", \"messages\","
-                    + " \"instruction\" and \"output\", or \"text\") and prints:",
-            "  loss            mean negative log-probability (natural) of a completion's token",
+            "%nReads what @|bold graft train|@ reads (rows with \"prompt\" and \"completion\", \"messages\","
+                    + " \"instruction\" and \"output\", \"text\" …) and prints:",
+            "  loss            mean negative log-probability (natural, in nats) of a completion's token",
             "  perplexity      e^loss",
             "  token accuracy  share of those tokens that were the model's first choice",
             "  exact match     share of prompts it answers, greedily, word for word as expected",
             "%nWith @|bold --json|@ it prints one object: eval_loss, perplexity, token_accuracy, exact_match (null without"
                     + " prompts), exact_match_rows, rows, tokens, seconds.%n"
         },
-        optionListHeading = "%n@|bold Options|@%n",
-        footerHeading = "%n@|bold Example|@%n",
+        footerHeading = "%n@|bold Examples|@%n",
         footer = {
             "  graft eval models/base --data eval.jsonl",
-            "  graft eval models/base --adapter runs/mine/adapter --data eval.jsonl --json"
+            "  graft eval models/base --adapter runs/mine/adapter --data eval.jsonl --json",
+            "  graft eval models/base --data gsm8k.jsonl \\",
+            "      --columns prompt=question,completion=answer"
         })
 final class EvalCommand implements Runnable {
     private static final int BATCH_TOKENS = 2048;
@@ -65,8 +67,26 @@ final class EvalCommand implements Runnable {
     @Mixin
     private TemplateOptions template;
 
-    @Option(names = "--data", required = true, paramLabel = "FILE", description = "Rows: .jsonl, .json or .txt.")
+    @Option(
+            names = "--data",
+            required = true,
+            paramLabel = "FILE",
+            description = "Rows with known answers: .jsonl, .json, .csv, .tsv, .parquet or .txt.")
     private Path data;
+
+    @Option(
+            names = "--columns",
+            split = ",",
+            paramLabel = "COLUMN=NAME",
+            description = "Other names of columns: prompt=question,completion=answer.")
+    private Map<String, String> columns = new LinkedHashMap<>();
+
+    @Option(
+            names = "--shape",
+            paramLabel = "SHAPE",
+            description = "What the columns mean, where they fit several: text, prompt_completion, messages, alpaca,"
+                    + " sharegpt … (default: found from the columns).")
+    private String shape;
 
     @Option(names = "--json", description = "Print one JSON object instead of a table.")
     private boolean json;
@@ -107,7 +127,7 @@ final class EvalCommand implements Runnable {
     @Override
     public void run() {
         Overlong otherwise = checkedUsage();
-        List<Row> rows = Rows.read(data);
+        List<Row> rows = Rows.read(new Input(data.toString(), columns, Optional.ofNullable(shape)), Kind.COMPLETION);
         Console console = Console.stderr();
         long began = System.nanoTime();
         try (LoadedModel loaded = LoadedModel.of(options, template.chosen())) {
@@ -121,7 +141,9 @@ final class EvalCommand implements Runnable {
                     console,
                     "measuring the loss of %s …",
                     Facts.count(tokens.examples().size(), "row"));
-            HeldOut heldOut = HeldOut.of(loaded.model(), batches(tokens));
+            List<PackedBatch> batches = batches(tokens);
+            Tally tally = Tally.of("measuring the loss", "batches");
+            HeldOut heldOut = HeldOut.of(loaded.model(), batches, done -> tally.at(done, batches.size()));
             show(console, "answering %s …", Facts.count(questions.size(), "prompt"));
             Answers answers = Answers.of(loaded.model(), loaded.tokenizer(), questions, maxNewTokens);
             console.clear();

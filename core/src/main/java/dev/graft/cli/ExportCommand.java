@@ -2,6 +2,7 @@ package dev.graft.cli;
 
 import dev.graft.export.GgufAdapter;
 import dev.graft.export.GgufExport;
+import dev.graft.format.AdapterWeights;
 import dev.graft.format.GgufType;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -24,13 +25,11 @@ import picocli.CommandLine.TypeConversionException;
         name = "export",
         mixinStandardHelpOptions = true,
         header = "Writes a model or an adapter as a GGUF file for llama.cpp.",
-        synopsisHeading = "%nUsage: ",
         description = {
             "%nA model's file holds its weights, settings, tokenizer and chat template. An adapter's file is used beside"
                     + " the exported base: llama-cli -m model.gguf --lora adapter.gguf. What llama.cpp cannot run as"
                     + " the model was trained is refused."
         },
-        optionListHeading = "%n@|bold Options|@%n",
         footerHeading = "%n@|bold Examples|@%n",
         footer = {
             "  graft export merged --output model.gguf --type q8_0",
@@ -46,14 +45,16 @@ final class ExportCommand implements Callable<Integer> {
             description = "A model (folder, .gguf or llama2.c .bin file), or with --base the folder of an adapter.")
     private Path path;
 
-    @Option(
-            names = "--output",
-            required = true,
-            paramLabel = "FILE",
-            description = "GGUF file to write; must not exist yet.")
+    @Option(names = "--output", required = true, paramLabel = "FILE", description = "GGUF file to write.")
     private Path output;
 
-    @Option(names = "--base", paramLabel = "MODEL", description = "The model that the adapter PATH belongs to.")
+    @Option(names = "--overwrite", description = "Replace the output file if it exists.")
+    private boolean overwrite;
+
+    @Option(
+            names = {"--base", "--model"},
+            paramLabel = "MODEL",
+            description = "The model that the adapter PATH belongs to.")
     private Path base;
 
     @Option(
@@ -81,10 +82,7 @@ final class ExportCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (Files.exists(output)) {
-            throw new IllegalArgumentException(
-                    "%s exists already; name a file that does not, nothing is overwritten".formatted(output));
-        }
+        OutputOptions.require("--output", output, overwrite);
         PrintWriter out = spec.commandLine().getOut();
         out.println(base == null ? model() : adapter());
         out.flush();
@@ -92,12 +90,14 @@ final class ExportCommand implements Callable<Integer> {
     }
 
     private String model() {
-        if (Files.exists(path.resolve("adapter_config.json")) && !Files.exists(path.resolve("config.json"))) {
+        if (AdapterWeights.isFolder(path)) {
             throw new ParameterException(
                     spec.commandLine(), "%s is an adapter; name its base model with --base".formatted(path));
         }
         GgufExport.Type chosen = type == null ? GgufExport.Type.F16 : type;
-        GgufExport.Report report = GgufExport.run(path, output, chosen);
+        Tally tally = Tally.of("exporting", "tensors");
+        GgufExport.Report report = GgufExport.run(path, output, chosen, tally);
+        tally.clear();
         return "%s: %s in %s, %s"
                 .formatted(
                         output,

@@ -1,6 +1,7 @@
 package dev.graft.cli;
 
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -66,6 +67,15 @@ final class Facts {
     /// `1,234`
     static String count(long number) {
         return String.format(Locale.ROOT, "%,d", number);
+    }
+
+    /// A path as somebody would type it here: from the working directory on, where it lies below that.
+    static String path(Path path) {
+        Path here = Path.of("").toAbsolutePath();
+        Path absolute = path.toAbsolutePath().normalize();
+        return absolute.startsWith(here) && !absolute.equals(here)
+                ? here.relativize(absolute).toString()
+                : path.toString();
     }
 
     /// `1 row`, `1,234 rows`

@@ -11,9 +11,9 @@ import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.UnmatchedArgumentException;
 
 /// How a command that fails says so, and with which exit code.
 ///
@@ -42,6 +42,9 @@ final class Faults {
 
     /// Says what failed and returns the exit code.
     static int report(Throwable thrown, PrintWriter err, boolean stacktrace) {
+        if (SuddenEnd.hasBegun()) {
+            return INTERRUPTED; // it failed because its files are gone
+        }
         Style style = Console.stderr().style();
         if (thrown instanceof Interrupted interrupted) {
             err.println(style.bold("interrupted: ") + thrown.getMessage());
@@ -65,25 +68,10 @@ final class Faults {
     static int badUsage(ParameterException wrong, String[] arguments) {
         CommandLine command = wrong.getCommandLine();
         PrintWriter err = command.getErr();
-        err.println(Console.stderr().style().red("error: ") + usageSentence(wrong, command));
-        UnmatchedArgumentException.printSuggestions(wrong, err);
+        err.println(Console.stderr().style().red("error: ") + UsageFaults.sentence(wrong, command));
         err.println("Try \"%s --help\".".formatted(command.getCommandSpec().qualifiedName()));
         err.flush();
         return BAD_USAGE;
-    }
-
-    private static String usageSentence(ParameterException wrong, CommandLine command) {
-        if (wrong instanceof UnmatchedArgumentException unmatched
-                && !command.getSubcommands().isEmpty()) {
-            String first = unmatched.getUnmatched().getFirst();
-            if (!first.startsWith("-")) {
-                return "there is no command \"%s\"; it is one of %s"
-                        .formatted(
-                                first,
-                                String.join(", ", command.getSubcommands().keySet()));
-            }
-        }
-        return wrong.getMessage();
     }
 
     /// What to tell the user, or null when they can do nothing about it.
@@ -95,7 +83,7 @@ final class Faults {
                 "the Java heap is full (%s); give it more with GRAFT_JAVA_OPTS=-Xmx8g".formatted(thrown.getMessage());
             // the two below are thrown by the JDK for faults of the code that called it
             case NumberFormatException _ -> null;
-            case java.util.concurrent.CancellationException _ -> null;
+            case CancellationException _ -> null;
             case IllegalArgumentException _, IllegalStateException _, FormatException _ -> thrown.getMessage();
             default -> null;
         };

@@ -12,6 +12,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
 /// What `graft quantize` packs numbers in. A command takes it as a `@Mixin`.
+@HelpGroup("Format")
 final class FormatOptions {
     private static final int BLOCK = 64;
 

@@ -33,7 +33,6 @@ import picocli.CommandLine.Spec;
         name = "generate",
         mixinStandardHelpOptions = true,
         header = "Continues a text.",
-        synopsisHeading = "%nUsage: ",
         description = {
             "%nPrints the prompt and what the model writes after it, as it comes (with @|bold --chat|@ only the answer). It"
                     + " ends at a stop token of the model or its chat template, after --max-new-tokens, or where the"
@@ -46,7 +45,6 @@ import picocli.CommandLine.Spec;
             "  stopped                  true at a stop token, false where the length ran out",
             "  seconds, tokens_per_second%n"
         },
-        optionListHeading = "%n@|bold Options|@%n",
         footerHeading = "%n@|bold Examples|@%n",
         footer = {
             "  graft generate models/stories --prompt \"Once upon a time\"",

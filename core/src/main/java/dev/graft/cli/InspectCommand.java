@@ -14,14 +14,12 @@ import picocli.CommandLine.Spec;
         name = "inspect",
         mixinStandardHelpOptions = true,
         header = "Says what a model, adapter, checkpoint, run, tokenizer, .safetensors or .gguf file is.",
-        synopsisHeading = "%nUsage: ",
         description = {
             "%nShows settings, sizes and tensors. Nothing but the headers of weight files is read, so it takes no time"
                     + " and no memory, and it describes models that Graft does not run, too. Tensors whose names differ"
                     + " in a layer's number share a line:",
             "  model.layers.{0…23}.self_attn.q_proj.weight  24 × BF16 [896, 896]  36.8 MB%n"
         },
-        optionListHeading = "%n@|bold Options|@%n",
         footerHeading = "%n@|bold Examples|@%n",
         footer = {
             "  graft inspect models/qwen",

@@ -109,6 +109,7 @@ final class Inspection {
             case Long number -> Facts.count(number);
             case Double number ->
                 new BigDecimal(number, SIX_DIGITS).stripTrailingZeros().toPlainString();
+            case Map<?, ?> map when map.isEmpty() -> "none";
             case Map<?, ?> map ->
                 map.entrySet().stream()
                         .filter(pair -> pair.getValue() != null)

@@ -2,6 +2,7 @@ package dev.graft.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.graft.format.AdapterWeights;
 import dev.graft.format.FormatException;
 import dev.graft.format.Gguf;
 import dev.graft.format.Json;
@@ -56,7 +57,7 @@ final class Inspections {
         if (has(directory, "recipe.yaml") && (has(directory, "metrics.jsonl") || has(directory, "report.json"))) {
             return run(directory);
         }
-        if (has(directory, "adapter_config.json") && !has(directory, "config.json")) {
+        if (AdapterWeights.isFolder(directory)) {
             return AdapterInspection.of(directory);
         }
         if (has(directory, "config.json")) {

@@ -23,6 +23,7 @@ final class Interruption implements AutoCloseable {
                 },
                 "interruption");
         Runtime.getRuntime().addShutdownHook(hook);
+        SuddenEnd.leaveToOthers();
     }
 
     /// What to throw when the trainer was stopped: the process also lives until the message is out.
@@ -36,6 +37,7 @@ final class Interruption implements AutoCloseable {
     public void close() {
         if (!awaitsMessage) {
             done.countDown();
+            SuddenEnd.takeBack();
         }
         try {
             Runtime.getRuntime().removeShutdownHook(hook);

@@ -24,8 +24,7 @@ import java.lang.annotation.Target;
     String name() default "";
 
     /// The key of the same section that takes the place of this one: only one of the two can be given, and
-    /// when it is the
-    /// other one, the default here does not count.
+    /// when it is the other one, the default here does not count.
     String unless() default "";
 
     /// For paths: relative ones belong to the working directory even when they stand in the file.

@@ -1,5 +1,6 @@
 package dev.graft.cli;
 
+import dev.graft.format.AdapterWeights;
 import dev.graft.format.FormatException;
 import dev.graft.model.Architectures;
 import dev.graft.model.LanguageModel;
@@ -60,7 +61,7 @@ final class LoadedModel implements AutoCloseable {
     }
 
     private static void requireModel(Path directory) {
-        if (Files.exists(directory.resolve("adapter_config.json")) && !Files.exists(directory.resolve("config.json"))) {
+        if (AdapterWeights.isFolder(directory)) {
             throw new FormatException(
                     directory,
                     "this is an adapter",
@@ -71,7 +72,7 @@ final class LoadedModel implements AutoCloseable {
 
     private static void requireAdapter(Path directory) {
         Path inside = directory.resolve("adapter");
-        if (!Files.exists(directory.resolve("adapter_config.json")) && Files.isDirectory(inside)) {
+        if (!Files.exists(directory.resolve(AdapterWeights.CONFIG)) && Files.isDirectory(inside)) {
             throw new FormatException(
                     directory,
                     "there is no adapter_config.json in it",

@@ -6,6 +6,7 @@ import dev.graft.data.prepare.Pii;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.util.Locale;
 import java.util.Properties;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -39,26 +40,24 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         versionProvider = Main.Version.class,
         synopsisSubcommandLabel = "COMMAND",
-        header = "Graft fine-tunes language models on the JVM.%n",
+        header = "Graft fine-tunes language models on the JVM.",
         description = {
             "%nA base model stays frozen, a small adapter is grafted onto it, and what comes out loads in PEFT, vLLM and"
-                    + " llama.cpp. @|bold graft COMMAND --help|@ explains each command, with its defaults."
+                    + " llama.cpp. @|bold graft COMMAND --help|@ explains each command, with its defaults and examples."
         },
-        optionListHeading = "%n@|bold Options|@%n",
-        commandListHeading = "%n@|bold Commands|@%n",
         footerHeading = "%n@|bold Two minutes, from nothing to an adapter that works|@%n",
         footer = {
             "  graft train examples/quickstart/recipe.yaml",
             "      trains, then shows the model before and after: runs/quickstart/report.html",
             "  graft generate examples/quickstart/base --adapter runs/quickstart/adapter \\",
-            "      --prompt \"Please ship 12 black chairs to Dublin by Friday.\"",
+            "      --prompt \"Please ship two black chairs to Dublin by Friday.\"",
             "      asks what was trained",
             "%n@|bold Your own data|@",
             "  Copy that recipe and set model and data.train, a JSONL file whose rows are",
             "  {\"prompt\": …, \"completion\": …} or {\"messages\": […]}. A change can be tried",
             "  without editing: graft train my.yaml --set training.learning_rate=1e-4",
             "%n@|bold Exit codes|@",
-            "  0 done, 1 failed, 2 bad usage, 130 interrupted"
+            "  0 done, 1 failed, 2 bad usage, 130 interrupted (Ctrl-C)"
         })
 public final class Main implements Runnable {
     @Spec
@@ -73,8 +72,12 @@ public final class Main implements Runnable {
     private Main() {}
 
     public static void main(String[] args) {
-        Console.useTerminalDevice();
-        System.exit(run(commandLine(), args));
+        Locale.setDefault(Locale.ROOT); // what is printed is English, and so are its numbers
+        Console.passTheFilter();
+        SuddenEnd.watch();
+        int exitCode = run(commandLine(), args);
+        SuddenEnd.commandIsOver();
+        System.exit(exitCode);
     }
 
     /// Runs one command line to its exit code; whatever is thrown ends as a sentence on standard error.
@@ -83,16 +86,17 @@ public final class Main implements Runnable {
             return commandLine.execute(args);
         } catch (Throwable thrown) { // Errors: picocli hands only exceptions to its handler
             return Faults.report(thrown, commandLine.getErr(), true);
+        } finally {
+            commandLine.getOut().flush();
         }
     }
 
     /// The commands, with their exit codes and their way to report a fault.
     static CommandLine commandLine() {
         boolean colour = Console.stdout().isColoured();
-        return new CommandLine(new Main())
+        CommandLine commands = new CommandLine(new Main())
                 .setColorScheme(style(colour))
                 .setUsageHelpWidth(Math.clamp(Console.stdout().width(), 80, 120))
-                .setUsageHelpLongOptionsMaxWidth(30)
                 .registerConverter(Normalisation.class, new Choice<>(Normalisation.class))
                 .registerConverter(PiiAction.class, new Choice<>(PiiAction.class))
                 .registerConverter(Pii.class, new Choice<>(Pii.class))
@@ -101,6 +105,8 @@ public final class Main implements Runnable {
                 .setParameterExceptionHandler(Faults::badUsage)
                 .setExecutionExceptionHandler(
                         (thrown, command, _) -> Faults.report(thrown, command.getErr(), wantsStacktrace(command)));
+        HelpPage.install(commands);
+        return commands;
     }
 
     /// Green for what is typed, dimmed for what stands for something else.

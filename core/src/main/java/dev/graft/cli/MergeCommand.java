@@ -34,7 +34,6 @@ import picocli.CommandLine.TypeConversionException;
         name = "merge",
         mixinStandardHelpOptions = true,
         header = "Folds adapters into their base model, or several into one.",
-        synopsisHeading = "%nUsage: ",
         description = {
             "%nWrites a model folder that runs without the adapters, anywhere the base runs. Each changed weight is"
                     + " W + ΔW, added in float32 and rounded once to the type it is saved in. The base is read tensor by"
@@ -45,13 +44,13 @@ import picocli.CommandLine.TypeConversionException;
                     + " leaving DIR when a limit is passed.",
             "%nSeveral adapters are combined by their true changes, ΔW = s·B·A, not by their factors.%n"
         },
-        optionListHeading = "%n@|bold Options|@%n",
         footerHeading = "%n@|bold Examples|@%n",
         footer = {
             "  graft merge examples/quickstart/base runs/quickstart/adapter --output merged",
             "  graft merge models/base runs/a/adapter runs/b/adapter --weights 0.7,0.3 \\",
             "      --method ties --density 0.2 --output merged",
-            "  graft merge models/base runs/a/adapter runs/b/adapter --method svd --rank 16 --output both"
+            "  graft merge models/base runs/a/adapter runs/b/adapter --method svd --rank 16 \\",
+            "      --output both"
         })
 final class MergeCommand implements Runnable {
     static final String REPORT_JSON = "merge_report.json";
@@ -123,8 +122,9 @@ final class MergeCommand implements Runnable {
     @Option(
             names = "--probe",
             paramLabel = "FILE",
-            description = "Compare on these rows (.jsonl, .json, .txt), best the adapter's own held-out ones; none"
-                    + " compares nothing (default: short texts that come with Graft).")
+            description =
+                    "Compare on these rows (.jsonl, .json, .csv, .tsv, .parquet, .txt), best the adapter's own held-out ones; none"
+                            + " compares nothing (default: short texts that come with Graft).")
     private Path probe;
 
     @Option(
@@ -168,18 +168,20 @@ final class MergeCommand implements Runnable {
         adapters.forEach(adapter -> AdapterOrigin.require(adapter, model, ChatTemplate.in(adapter), force));
         template = Templates.of(adapters);
         try (Merge merge = Merge.open(model, adapters, settings)) {
+            merge.watch(Tally.of("merging", "tensors"));
             template.ifPresent(own -> merge.useTemplate(Templates.files(model, own)));
             if (format == Format.GGUF) {
                 intoGguf(merge, settings);
-                return;
+            } else {
+                AtomicFiles.directory(output, overwrite, folder -> {
+                    if (options.method().asAdapter()) {
+                        intoAdapter(merge, settings, folder);
+                    } else {
+                        intoModel(merge, settings, folder);
+                    }
+                });
             }
-            AtomicFiles.directory(output, overwrite, folder -> {
-                if (options.method().asAdapter()) {
-                    intoAdapter(merge, settings, folder);
-                } else {
-                    intoModel(merge, settings, folder);
-                }
-            });
+            spec.commandLine().getOut().println("wrote " + output);
         }
     }
 

@@ -16,6 +16,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.TypeConversionException;
 
 /// How adapters are combined, in PEFT's words.
+@HelpGroup("How adapters are combined")
 final class MergeOptions {
     @Option(
             names = "--method",
@@ -29,7 +30,7 @@ final class MergeOptions {
 
     @Option(
             names = "--weights",
-            paramLabel = "W,…",
+            paramLabel = "W",
             split = ",",
             description = "Factor of each adapter's change (default: 1 for each).")
     private List<Double> weights;
@@ -48,7 +49,10 @@ final class MergeOptions {
                     + " (default: ${DEFAULT-VALUE}).")
     private String signs;
 
-    @Option(names = "--seed", paramLabel = "S", description = "Of what dare drops (default: 0).")
+    @Option(
+            names = "--seed",
+            paramLabel = "S",
+            description = "Of what dare drops; the same seed drops the same (default: 42).")
     private Long seed;
 
     @Option(
@@ -138,7 +142,7 @@ final class MergeOptions {
                 weights(adapters),
                 density == null ? 1 : density,
                 choice(command, "--majority-sign-method", signs, MergeMethod.Signs.class),
-                seed == null ? 0 : seed,
+                seed == null ? 42 : seed,
                 saveType(command));
     }
 

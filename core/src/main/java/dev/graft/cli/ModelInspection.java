@@ -6,6 +6,7 @@ import dev.graft.format.WeightFiles;
 import dev.graft.model.Architecture;
 import dev.graft.model.Architectures;
 import dev.graft.model.ModelConfig;
+import dev.graft.tensor.Shapes;
 import dev.graft.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -16,8 +17,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Collectors;
-import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
 /// Describes a model folder, also one of an architecture that Graft does not run.
@@ -155,8 +154,7 @@ final class ModelInspection {
             return "config.json alone";
         }
         Map<String, long[]> tensors = Architectures.of(config).tensors(config);
-        long total = tensors.values().stream()
-                .collect(Collectors.summingLong(shape -> LongStream.of(shape).reduce(1, Math::multiplyExact)));
+        long total = tensors.values().stream().mapToLong(Shapes::elements).sum();
         return "config.json describes %s parameters in %s"
                 .formatted(Facts.count(total), Facts.count(tensors.size(), "tensor"));
     }

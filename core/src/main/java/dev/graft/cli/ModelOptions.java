@@ -10,6 +10,7 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.TypeConversionException;
 
 /// The model a command works on: `MODEL [--adapter DIR] [--dtype D]`. A command takes it as a `@Mixin`.
+@HelpGroup("Model")
 final class ModelOptions {
     @Parameters(
             index = "0",

@@ -8,6 +8,7 @@ import dev.graft.model.LanguageModel;
 import dev.graft.nn.LinearFactory;
 import dev.graft.quant.AffineInt8;
 import dev.graft.quant.BitsAndBytesConfig;
+import dev.graft.quant.CalibrationHistogram;
 import dev.graft.quant.ObservedLinears;
 import dev.graft.quant.QuantFormat;
 import dev.graft.tensor.DType;
@@ -19,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /// A model on its way into fewer bits: calibrated, written, compared.
 final class ModelQuantization {
@@ -43,9 +45,11 @@ final class ModelQuantization {
         try (QuantisedModel quantised = QuantisedModel.open(model, format, skipped)) {
             Map<String, AffineInt8.Steps> inputs =
                     set.map(text -> inputSteps(text, quantised.modules())).orElse(Map.of());
-            return quantised.write(folder, inputs, layer -> {
+            Tally tally = Tally.of("quantising", "layers");
+            var done = new AtomicInteger();
+            return quantised.write(folder, inputs, _ -> {
                 ProcessMemory.anonymousMegabytes().ifPresent(now -> peak = Math.max(peak, now));
-                say("quantising " + layer.name());
+                tally.to(done.incrementAndGet(), quantised.modules().size());
             });
         }
     }
@@ -64,13 +68,22 @@ final class ModelQuantization {
         ObservedLinears observed = new ObservedLinears(streamed);
         try (LanguageModel running = Architectures.load(model, observed, Device.cpu(), DType.F32)) {
             TextRows.Tokens tokens = text.tokens(model, running);
-            say("calibrating on " + tokens.what());
-            HeldOut.of(running, tokens.batches());
+            measured("calibrating", running, tokens);
         }
         Map<String, AffineInt8.Steps> steps = new LinkedHashMap<>();
-        modules.forEach(module ->
-                steps.put(module, ((AffineInt8) format).steps(observed.inputs().get(module))));
+        modules.forEach(
+                module -> steps.put(module, steps(module, observed.inputs().get(module))));
         return steps;
+    }
+
+    /// An expert may stand idle over a whole set.
+    private AffineInt8.Steps steps(String module, CalibrationHistogram seen) {
+        if (seen.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "nothing came into %s while the model ran over the rows of --calibration, so the range of its inputs is not known; give more rows, or leave the layer out with --skip"
+                            .formatted(module));
+        }
+        return ((AffineInt8) format).steps(seen);
     }
 
     Perplexities compare(Path quantised, TextRows text, Recipe.Precision precision) {
@@ -80,13 +93,20 @@ final class ModelQuantization {
         HeldOut before;
         try (LanguageModel running = Architectures.load(model, LinearFactory.frozen(), device, type)) {
             tokens = text.tokens(model, running);
-            say("measuring the model on " + tokens.what());
-            before = HeldOut.of(running, tokens.batches());
+            before = measured("measuring the model", running, tokens);
         }
         try (LanguageModel running = Architectures.load(quantised, LinearFactory.frozen(), device, type)) {
-            say("measuring the quantised model on " + tokens.what());
-            return new Perplexities(tokens.what(), before, HeldOut.of(running, tokens.batches()));
+            HeldOut after = measured("measuring the quantised model", running, tokens);
+            return new Perplexities(tokens.what(), before, after);
         }
+    }
+
+    private static HeldOut measured(String doing, LanguageModel running, TextRows.Tokens tokens) {
+        Tally tally = Tally.of(doing, "batches");
+        return HeldOut.of(
+                running,
+                tokens.batches(),
+                done -> tally.at(done, tokens.batches().size()));
     }
 
     static void say(String doing) {

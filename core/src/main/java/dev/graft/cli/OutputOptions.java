@@ -72,7 +72,7 @@ final class OutputOptions {
         }
         if (Files.exists(output) && !overwrite) {
             throw new IllegalArgumentException(
-                    "%s exists; give another %s, or --overwrite to replace it".formatted(output, option));
+                    "%s exists already; give another %s, or --overwrite to replace it".formatted(output, option));
         }
         if (!Files.isDirectory(folder) || !Files.isWritable(folder)) {
             throw new IllegalArgumentException("%s cannot be written: %s %s"

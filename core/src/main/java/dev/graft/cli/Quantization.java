@@ -8,6 +8,7 @@ import dev.graft.quant.Int8Rows;
 import dev.graft.quant.Nf4;
 import dev.graft.quant.QuantFormat;
 import dev.graft.quant.QuantisedLinears;
+import dev.graft.quant.QuantizationConfig;
 import dev.graft.tensor.DType;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -133,7 +134,7 @@ public record Quantization(
     private static void requirePlain(Path model) {
         Path config = model.resolve("config.json");
         if (Files.isRegularFile(config)
-                && Json.readObject(config, "the model's configuration").hasNonNull("quantization_config")) {
+                && Json.readObject(config, "the model's configuration").hasNonNull(QuantizationConfig.KEY)) {
             throw new FormatException(
                     model,
                     "its weights are quantised already",

@@ -9,6 +9,7 @@ import picocli.CommandLine.TypeConversionException;
 
 /// `--load-in-4bit` and its like: the keys of a recipe's `quantization` as options. A command takes them as a
 /// `@Mixin`.
+@HelpGroup("Linear layers in 4 or 8 bits, packed while the model is loaded")
 final class QuantizationOptions {
     @Option(names = "--load-in-4bit", description = "Keep linear layers in 4 bits.")
     private boolean loadIn4bit;

@@ -1,6 +1,7 @@
 package dev.graft.cli;
 
 import dev.graft.export.QuantisedAdapter;
+import dev.graft.format.AdapterWeights;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.Json;
 import dev.graft.quant.QuantFormat;
@@ -22,7 +23,6 @@ import picocli.CommandLine.Spec;
         name = "quantize",
         mixinStandardHelpOptions = true,
         header = "Writes a model or an adapter in fewer bits.",
-        synopsisHeading = "%nUsage: ",
         description = {
             "%nPacks the linear layers of a model, one at a time, and says what it costs: bits per weight, the error of"
                     + " each layer, and with --eval the perplexity before and after. Every command takes the result"
@@ -31,11 +31,12 @@ import picocli.CommandLine.Spec;
                     + " does not read it.",
             "%nEverything is also in DIR/" + QuantizeCommand.REPORT + "."
         },
-        optionListHeading = "%n@|bold Options|@%n",
         footerHeading = "%n@|bold Examples|@%n",
         footer = {
-            "  graft quantize models/base --format nf4 --double-quant --output base-nf4 --eval held-out.jsonl",
-            "  graft quantize models/base --format int8-affine --calibrate mse --calibration texts.txt --output small",
+            "  graft quantize models/base --format nf4 --double-quant --output base-nf4 \\",
+            "      --eval held-out.jsonl",
+            "  graft quantize models/base --format int8-affine --calibrate mse \\",
+            "      --calibration texts.txt --output small",
             "  graft quantize runs/mine/adapter --format int8 --output adapter-int8"
         })
 final class QuantizeCommand implements Runnable {
@@ -71,14 +72,15 @@ final class QuantizeCommand implements Runnable {
     @Option(
             names = "--eval",
             paramLabel = "FILE",
-            description = "Measure perplexity before and after on these rows (.jsonl, .json, .txt); rows longer than"
-                    + " the model takes are split.")
+            description =
+                    "Measure perplexity before and after on these rows (.jsonl, .json, .csv, .tsv, .parquet, .txt); rows"
+                            + " longer than the model takes are split.")
     private Path eval;
 
     @Option(
-            names = "--model",
+            names = {"--model", "--base"},
             paramLabel = "MODEL",
-            description = "The model that an adapter belongs to, which --eval runs it on.")
+            description = "The model that the adapter PATH belongs to, which --eval runs it on.")
     private Path base;
 
     @Option(
@@ -105,7 +107,7 @@ final class QuantizeCommand implements Runnable {
     @Override
     public void run() {
         QuantFormat format = options.format(spec.commandLine());
-        boolean adapter = isAdapter();
+        boolean adapter = AdapterWeights.isFolder(path);
         require(calibration == null || options.isAffine(), "--calibration is for --format int8-affine");
         require(adapter || base == null, "--model is for adapters; %s is a model".formatted(path));
         require(!adapter || skipped == null, "--skip is for models; of an adapter all factors are quantised");
@@ -139,10 +141,6 @@ final class QuantizeCommand implements Runnable {
             summary.agreement(AdapterQuantization.compare(base, path, folder, text, dtype));
         });
         return summary;
-    }
-
-    private boolean isAdapter() {
-        return Files.exists(path.resolve("adapter_config.json")) && !Files.exists(path.resolve("config.json"));
     }
 
     private void require(boolean fine, String otherwise) {

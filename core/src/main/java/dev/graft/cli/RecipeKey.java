@@ -124,26 +124,10 @@ record RecipeKey(String path, Class<?> type, Class<?> element, boolean optional,
     private static int distance(String path, String known) {
         String typed = leaf(path).toLowerCase(Locale.ROOT).replace('-', '_');
         String name = leaf(known);
-        int edits = edits(typed, name);
+        int edits = Nearest.edits(typed, name);
         boolean contained =
                 Math.min(typed.length(), name.length()) > 2 && (typed.contains(name) || name.contains(typed));
         return contained ? Math.min(2, edits) : edits;
-    }
-
-    /// Levenshtein's distance, one row at a time.
-    private static int edits(String from, String to) {
-        int[] row = new int[to.length() + 1];
-        Arrays.setAll(row, j -> j);
-        for (int i = 1; i <= from.length(); i++) {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= to.length(); j++) {
-                int replaced = diagonal + (from.charAt(i - 1) == to.charAt(j - 1) ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.min(replaced, 1 + Math.min(row[j], row[j - 1]));
-            }
-        }
-        return row[to.length()];
     }
 
     /// `training.` of `training.learning_rate`; empty at the top level.

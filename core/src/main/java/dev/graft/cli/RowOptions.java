@@ -18,6 +18,7 @@ import picocli.CommandLine.Spec;
 import picocli.CommandLine.Spec.Target;
 
 /// Rows as training would take them: `INPUT… --model MODEL`, or a recipe. A command takes it as a `@Mixin`.
+@HelpGroup("How rows become tokens")
 final class RowOptions {
     @Spec(Target.MIXEE)
     private CommandSpec spec;
@@ -34,7 +35,7 @@ final class RowOptions {
     @Option(
             names = "--set",
             paramLabel = "KEY=VALUE",
-            description = "Overrides one key of the recipe. Can be repeated.")
+            description = "Override one key of the recipe, such as data.max_length=512. Can be repeated.")
     private List<String> overrides = new ArrayList<>();
 
     @Option(
@@ -71,7 +72,11 @@ final class RowOptions {
             description = "Other names of columns: prompt=question,completion=answer.")
     private Map<String, String> columns = new LinkedHashMap<>();
 
-    @Option(names = "--shape", paramLabel = "SHAPE", description = "What the columns mean, where they fit several.")
+    @Option(
+            names = "--shape",
+            paramLabel = "SHAPE",
+            description = "What the columns mean, where they fit several: text, prompt_completion, messages, alpaca,"
+                    + " sharegpt … (default: found from the columns).")
     private String shape;
 
     /// @param eval    held-out rows

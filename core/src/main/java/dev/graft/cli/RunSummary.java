@@ -69,7 +69,7 @@ record RunSummary(
 
     void write(RunDirectory directory) {
         AtomicFiles.writeString(directory.reportJson(), Json.pretty(json()) + "\n");
-        HtmlReport.write(page(directory), directory.reportHtml());
+        AtomicFiles.writeString(directory.reportHtml(), HtmlReport.page(page(directory)));
     }
 
     private Map<String, Object> json() {
@@ -246,8 +246,10 @@ record RunSummary(
                 result.seconds(),
                 result.tokensPerSecond()));
         console.say("%s   %s"
-                .formatted(adapter ? "adapter" : "model  ", adapter ? directory.adapter() : directory.model()));
-        console.say("report    " + directory.reportHtml());
+                .formatted(
+                        adapter ? "adapter" : "model  ",
+                        Facts.path(adapter ? directory.adapter() : directory.model())));
+        console.say("report    " + Facts.path(directory.reportHtml()));
     }
 
     private static String shortened(String text, Console console) {

@@ -7,6 +7,7 @@ import picocli.CommandLine.ParameterException;
 
 /// How tokens are chosen, for the commands that write text. A command takes it as a `@Mixin`; it may
 /// give other defaults than these with a default value provider of its own.
+@HelpGroup("Choice of tokens")
 final class SamplingOptions {
     @Option(
             names = "--max-new-tokens",

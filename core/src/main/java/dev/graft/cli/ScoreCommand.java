@@ -28,7 +28,6 @@ import picocli.CommandLine.Spec;
         name = "score",
         mixinStandardHelpOptions = true,
         header = "Writes how likely a model finds texts, token by token.",
-        synopsisHeading = "%nUsage: ",
         description = {
             "%nReads JSON lines that each hold a @|bold text|@ or its @|bold token_ids|@. Each comes out as it was, with"
                     + " two keys more:",
@@ -36,7 +35,6 @@ import picocli.CommandLine.Spec;
             "  logprobs   natural log-probability of each token given those before it;",
             "             the first, which nothing comes before, is null%n"
         },
-        optionListHeading = "%n@|bold Options|@%n",
         footerHeading = "%n@|bold Example|@%n",
         footer = {
             "  $ echo '{\"id\": 7, \"text\": \"Once upon a time\"}' > in.jsonl",
@@ -110,7 +108,7 @@ final class ScoreCommand implements Runnable {
         int longest = tokens.stream().mapToInt(Tokenized::tokens).max().orElseThrow();
         List<PackedBatch> runs = Packing.inOrder(tokens, Math.max(longest, RUN_TOKENS));
         List<float[]> all = new ArrayList<>();
-        Console console = Console.stderr();
+        Tally tally = Tally.of("scoring", "rows");
         for (PackedBatch run : runs) {
             float[] values = logProbs(model, run);
             int from = 0;
@@ -120,11 +118,9 @@ final class ScoreCommand implements Runnable {
                 from += length;
                 requireFinite(all.getLast(), tokens.get(all.size() - 1).row(), rows);
             }
-            if (console.isTerminal()) {
-                console.busy("scoring  %,d/%,d rows".formatted(all.size(), tokens.size()));
-            }
+            tally.at(all.size(), tokens.size());
         }
-        console.clear();
+        tally.clear();
         return all;
     }
 
@@ -179,7 +175,8 @@ final class ScoreCommand implements Runnable {
                 sum += value;
             }
         }
-        String read = String.format(Locale.ROOT, "%,d rows, %,d tokens", tokens.size(), count);
+        String read =
+                String.format(Locale.ROOT, "%s, %s", Facts.count(tokens.size(), "row"), Facts.count(count, "token"));
         return scored == 0
                 ? read + "; every row is one token, which nothing predicts"
                 : String.format(

@@ -6,6 +6,7 @@ import picocli.CommandLine.Option;
 
 /// `--chat-template NAME|FILE`, for commands that write or read conversations. A command takes it as a
 /// `@Mixin`.
+@HelpGroup("Model")
 final class TemplateOptions {
     /// What helps where a template is needed and there is none.
     static final String ADVICE = "choose the one it was trained with by --chat-template: %s, or a .jinja file"

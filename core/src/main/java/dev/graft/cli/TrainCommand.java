@@ -10,6 +10,7 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -18,7 +19,6 @@ import picocli.CommandLine.Spec;
         name = "train",
         mixinStandardHelpOptions = true,
         header = "Trains an adapter, or a whole model, as a recipe says.",
-        synopsisHeading = "%nUsage: ",
         description = {
             "%nReads the model and the rows that the recipe names, measures the model on held-out rows, trains it,"
                     + " measures it again, and writes a run folder: the recipe as resolved, metrics.jsonl, checkpoints,"
@@ -26,11 +26,11 @@ import picocli.CommandLine.Spec;
             "%nCtrl-C ends after the step it is in, with a checkpoint; --resume goes on from it as if nothing had"
                     + " happened."
         },
-        optionListHeading = "%n@|bold Options|@%n",
         footerHeading = "%n@|bold Examples|@%n",
         footer = {
             "  graft train examples/quickstart/recipe.yaml",
-            "  graft train my.yaml --set training.learning_rate=1e-4 --set adapter.r=32 --output runs/r32",
+            "  graft train my.yaml --set training.learning_rate=1e-4 --set adapter.r=32 \\",
+            "      --output runs/r32",
             "  graft train my.yaml --output runs/r32 --resume"
         })
 final class TrainCommand implements Callable<Integer> {
@@ -45,7 +45,7 @@ final class TrainCommand implements Callable<Integer> {
     @Option(
             names = "--set",
             paramLabel = "KEY=VALUE",
-            description = "Overrides one key of the recipe, such as training.max_steps=100. Can be repeated.")
+            description = "Override one key of the recipe, such as training.max_steps=100. Can be repeated.")
     private List<String> overrides = new ArrayList<>();
 
     @Option(
@@ -64,16 +64,16 @@ final class TrainCommand implements Callable<Integer> {
             names = "--allow",
             split = ",",
             paramLabel = "CHECK",
-            description = "Lets rows through that fail these checks of graft data check, besides data.allow.")
+            description = "Let rows through that fail these checks of graft data check, besides data.allow.")
     private List<String> allowed = new ArrayList<>();
 
-    @Option(names = "--resume", description = "Goes on from the run folder's latest checkpoint.")
+    @Option(names = "--resume", description = "Go on from the run folder's latest checkpoint.")
     private boolean resume;
 
-    @Option(names = "--overwrite", description = "Deletes an earlier run in the folder first.")
+    @Option(names = "--overwrite", description = "Delete an earlier run in the folder first.")
     private boolean overwrite;
 
-    @Option(names = "--keys", help = true, description = "Lists every key of a recipe with its default, and stops.")
+    @Option(names = "--keys", help = true, description = "List every key of a recipe with its default, and stop.")
     private boolean keys;
 
     @Override
@@ -83,8 +83,8 @@ final class TrainCommand implements Callable<Integer> {
             return 0;
         }
         if (resume && overwrite) {
-            throw new IllegalArgumentException(
-                    "--resume goes on with a run and --overwrite deletes it; give one of them");
+            throw new ParameterException(
+                    spec.commandLine(), "--resume goes on with a run and --overwrite deletes it; give one of them");
         }
         List<String> all = new ArrayList<>(overrides);
         if (output != null) {

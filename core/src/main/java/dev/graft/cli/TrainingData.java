@@ -142,10 +142,10 @@ record TrainingData(
     private static String line(TokenizedFile file) {
         var summary = file.summary();
         String unused = summary.unused().isEmpty() ? "" : "; columns not used: " + String.join(", ", summary.unused());
-        return "%s: %,d rows of shape %s%s; %s"
+        return "%s: %s of shape %s%s; %s"
                 .formatted(
-                        summary.file(),
-                        summary.rows(),
+                        Facts.path(summary.file()),
+                        Facts.count(summary.rows(), "row"),
                         summary.shape(),
                         unused,
                         switch (file.state()) {

@@ -19,14 +19,12 @@ import picocli.CommandLine.Spec;
         name = "unmerge",
         mixinStandardHelpOptions = true,
         header = "Takes adapters out of a merged model again.",
-        synopsisHeading = "%nUsage: ",
         description = {
             "%nA model merged with @|bold --keep-delta|@ gives its base back bit for bit, checked by its hash; no"
                     + " adapter is needed.",
             "%nAny other needs the adapters that went in: their changes are subtracted, which leaves the rounding of"
                     + " the merge and adds one of its own. It says how large that is expected to be.%n"
         },
-        optionListHeading = "%n@|bold Options|@%n",
         footerHeading = "%n@|bold Example|@%n",
         footer = {
             "  graft merge models/base runs/mine/adapter --output merged --keep-delta",
@@ -47,7 +45,7 @@ final class UnmergeCommand implements Runnable {
 
     @Option(
             names = "--weights",
-            paramLabel = "W,…",
+            paramLabel = "W",
             split = ",",
             description = "The weights that the adapters were merged with (default: 1 for each).")
     private List<Double> weights;

@@ -37,6 +37,7 @@ public final class Batches {
     ///
     /// @param epoch  counted from 0
     public List<PackedBatch> epoch(int epoch) {
+        Packing.requireFit(examples, batchTokens);
         var random = new Random(mix(seed, epoch));
         int[] order = IntStream.range(0, examples.size()).toArray();
         shuffle(order, random);

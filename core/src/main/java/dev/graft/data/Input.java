@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.graft.data.input.InputFiles;
 import dev.graft.data.shape.RowShapes;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,7 +19,7 @@ import java.util.Optional;
 public record Input(String path, Map<String, String> columns, Optional<String> shape) {
 
     public Input {
-        columns = new LinkedHashMap<>(columns);
+        columns = Collections.unmodifiableMap(new LinkedHashMap<>(columns)); // its order decides
         for (String column : columns.keySet()) {
             if (!RowShapes.columns().contains(column)) {
                 throw new IllegalArgumentException("columns gives \"%s\" a new place; expected one of %s"
@@ -36,10 +37,12 @@ public record Input(String path, Map<String, String> columns, Optional<String> s
         return new Input(path.toString(), Map.of(), Optional.empty());
     }
 
+    /// The same with these columns of the file in place of those of a shape.
     public Input withColumns(Map<String, String> columns) {
         return new Input(path, columns, shape);
     }
 
+    /// The same with a shape that is not to be found from the columns.
     public Input withShape(String shape) {
         return new Input(path, columns, Optional.of(shape));
     }

@@ -52,7 +52,9 @@ public record Mixture(List<Double> weights, Stopping stopping) {
         }
         for (int source = 0; source < sizes.length; source++) {
             if (sizes[source] == 0) {
-                throw new IllegalArgumentException("source %d has no row left to train on".formatted(source + 1));
+                throw new IllegalArgumentException(
+                        "source %d has no row left to train on; hold out fewer rows, or leave the source out"
+                                .formatted(source + 1));
             }
         }
         return drawn(sizes, new Random(seed));

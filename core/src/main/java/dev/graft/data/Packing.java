@@ -17,16 +17,16 @@ public final class Packing {
     /// keep their order, so the result depends on nothing but the arguments.
     public static List<PackedBatch> bestFitDecreasing(List<Tokenized> examples, int batchTokens) {
         Examples all = Examples.of(examples);
+        requireFit(all, batchTokens);
         int[] order = IntStream.range(0, all.size()).toArray();
         return plan(all, order, batchTokens).stream().map(bin -> join(all, bin)).toList();
     }
 
     /// Which examples go together, best-fit decreasing, from their lengths alone.
     ///
-    /// @param order  the examples to pack, by their index
+    /// @param order  the examples to pack, by their index; each fits into a batch ([#requireFit])
     /// @return       the indices of each batch
     static List<int[]> plan(Examples examples, int[] order, int batchTokens) {
-        requireFit(examples, batchTokens);
         List<Integer> sorted = new ArrayList<>(order.length);
         for (int example : order) {
             sorted.add(example);
@@ -104,7 +104,8 @@ public final class Packing {
         return new PackedBatch(ids, starts, labels);
     }
 
-    private static void requireFit(Examples examples, int batchTokens) {
+    /// Fails, naming the rows, when an example has more tokens than a batch holds.
+    static void requireFit(Examples examples, int batchTokens) {
         var faults = new Faults();
         int longest = 0;
         for (int i = 0; i < examples.size(); i++) {

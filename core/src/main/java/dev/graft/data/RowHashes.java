@@ -2,6 +2,7 @@ package dev.graft.data;
 
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.HashSet;
 import java.util.stream.IntStream;
 
 /// Hashes of the tokens of all rows of a data set, by which repetitions are found. Whole texts and rows
@@ -44,7 +45,7 @@ public final class RowHashes {
         var repetitions = new BitSet();
         BitSet repeated = repeated();
         repeated.and(rows);
-        var seen = new java.util.HashSet<Long>();
+        var seen = new HashSet<Long>();
         repeated.stream().filter(i -> !seen.add(hashes[i])).forEach(repetitions::set);
         return repetitions;
     }

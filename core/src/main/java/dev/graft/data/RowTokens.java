@@ -1,7 +1,6 @@
 package dev.graft.data;
 
 import java.nio.file.Path;
-import java.util.Arrays;
 
 /// All tokens of a row of a [Dataset], before anything is cut.
 public final class RowTokens {
@@ -64,10 +63,6 @@ public final class RowTokens {
     /// Why the row has no tokens; empty for one that has.
     public String nothing() {
         return tokens.nothing();
-    }
-
-    public boolean hasSameTokens(RowTokens other) {
-        return Arrays.equals(tokens.ids(), other.tokens.ids());
     }
 
     /// Equal for rows of the same tokens, and most unlikely so for others.

@@ -86,7 +86,7 @@ public record Tokenization(Examples examples, List<RowChange> changes, List<Inte
                 .filter(which)
                 .count();
         if (count > 0) {
-            text.append("; %,d rows %s".formatted(count, done));
+            text.append("; %,d %s %s".formatted(count, count == 1 ? "row" : "rows", done));
         }
     }
 }

@@ -50,18 +50,22 @@ public record TokenizationOptions(int maxLength, Overlong overlong, TrainOn trai
         return new TokenizationOptions(maxLength, Overlong.ERROR, TrainOn.COMPLETION, false);
     }
 
+    /// The same with another limit.
     public TokenizationOptions withMaxLength(int maxLength) {
         return new TokenizationOptions(maxLength, overlong, trainOn, dropMasked);
     }
 
+    /// The same, treating examples beyond the limit otherwise.
     public TokenizationOptions withOverlong(Overlong overlong) {
         return new TokenizationOptions(maxLength, overlong, trainOn, dropMasked);
     }
 
+    /// The same with other tokens learnt.
     public TokenizationOptions withTrainOn(TrainOn trainOn) {
         return new TokenizationOptions(maxLength, overlong, trainOn, dropMasked);
     }
 
+    /// The same; whether examples of which nothing is learnt are left out instead of being an error.
     public TokenizationOptions withDropMasked(boolean dropMasked) {
         return new TokenizationOptions(maxLength, overlong, trainOn, dropMasked);
     }

@@ -140,7 +140,8 @@ public final class TokenizedFile {
             return new FileSummary(
                     file, json.path("shape").asText(), json.path("rows").asInt(), unused);
         } catch (JacksonException e) {
-            throw new IllegalStateException("a note of the token cache is not JSON: " + note, e);
+            throw new IllegalStateException(
+                    "a note of the token cache is not JSON; delete the cache, which is made anew: " + note, e);
         }
     }
 }

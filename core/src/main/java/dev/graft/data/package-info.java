@@ -2,5 +2,6 @@
 ///
 /// May import: `tensor`, `tokenizer`.
 ///
-/// To add to it: one row shape is one case in `Rows`.
+/// To add to it: a shape of rows goes into [dev.graft.data.shape], a file format into
+/// [dev.graft.data.input].
 package dev.graft.data;

@@ -76,4 +76,10 @@ record Axis(double low, double high, double pixelLow, double pixelHigh, List<Dou
                 .stripTrailingZeros()
                 .toPlainString();
     }
+
+    /// What the two axes count: the vertical one above its top, the horizontal one below its middle.
+    static String names(String horizontal, String vertical, int left, int right, int height) {
+        return "<text x=\"%d\" y=\"14\">%s</text><text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%s</text>"
+                .formatted(0, Html.escaped(vertical), (left + right) / 2, height - 6, Html.escaped(horizontal));
+    }
 }

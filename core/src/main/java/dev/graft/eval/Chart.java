@@ -13,12 +13,13 @@ import java.util.stream.IntStream;
 /// Values that are not finite are gaps in their line.
 ///
 /// @param name     what the chart shows, for those who cannot see it
+/// @param unit     what its vertical axis counts; the horizontal one counts optimizer steps
 /// @param fromZero whether the vertical axis starts at zero
-record Chart(String name, List<Series> series, boolean fromZero) {
+record Chart(String name, String unit, List<Series> series, boolean fromZero) {
     private static final int LEFT = 46;
     private static final int RIGHT = 14;
-    private static final int TOP = 12;
-    private static final int BOTTOM = 30;
+    private static final int TOP = 28;
+    private static final int BOTTOM = 46;
     private static final int MOST_POINTS = 600;
 
     /// One line.
@@ -73,13 +74,14 @@ record Chart(String name, List<Series> series, boolean fromZero) {
         double min = all.stream().mapToDouble(Value::y).min().orElseThrow();
         double max = all.stream().mapToDouble(Value::y).max().orElseThrow();
         Axis y = Axis.widened(
-                fromZero ? Math.min(0, min) : min, max, height - BOTTOM, TOP, Math.max(3, (height - 40) / 55));
+                fromZero ? Math.min(0, min) : min, max, height - BOTTOM, TOP, Math.max(3, (height - 70) / 55));
         int firstStep = all.stream().mapToInt(Value::step).min().orElseThrow();
         int lastStep = all.stream().mapToInt(Value::step).max().orElseThrow();
         Axis x = Axis.exact(firstStep == 1 ? 0 : firstStep, lastStep, LEFT, width - RIGHT, Math.max(3, width / 110));
 
         svg.append(open(width, height, description(), hover(x)));
         grid(svg, x, y, width, height);
+        svg.append(Axis.names("optimizer step", unit, LEFT, width - RIGHT, height));
         series.forEach(line -> line(svg, line, x, y));
         svg.append("<line class=\"guide\" y1=\"%d\" y2=\"%d\" x1=\"-9\" x2=\"-9\"/>".formatted(TOP, height - BOTTOM));
         return svg.append("</svg>").toString();

@@ -12,11 +12,11 @@ import java.util.Map;
 public final class DataPage {
     private static final int BARS = 40;
     private static final int CATEGORIES_SHOWN = 40;
-    private static final int WIDTH = 720;
-    private static final int HEIGHT = 220;
+    private static final int WIDTH = 420;
+    private static final int HEIGHT = 240;
     private static final int LEFT = 56;
-    private static final int BOTTOM = 30;
-    private static final int TOP = 12;
+    private static final int BOTTOM = 46;
+    private static final int TOP = 28;
     private static final int RIGHT = 14;
 
     private DataPage() {}
@@ -45,7 +45,7 @@ public final class DataPage {
                                 Html.escaped(name),
                                 Html.number(values.quantile(0.5)),
                                 Html.number(values.quantile(0.99)),
-                                histogram(name, values.bars(BARS)))));
+                                histogram(name, unit(name), values.bars(BARS)))));
         page.append("</div></section>\n<section><h2>Worth a look</h2>\n");
         if (findings.isEmpty()) {
             page.append("<p>Nothing was found.</p>\n");
@@ -89,12 +89,17 @@ public final class DataPage {
         page.append("</div></section>\n");
     }
 
-    private static String histogram(String name, List<Bar> bars) {
+    /// `labelled tokens` of `Labelled tokens of a row`.
+    private static String unit(String name) {
+        return name.replace(" of a row", "").toLowerCase(Locale.ROOT);
+    }
+
+    private static String histogram(String name, String unit, List<Bar> bars) {
         int most = bars.stream().mapToInt(Bar::rows).max().orElse(0);
         Axis y = Axis.widened(0, most, HEIGHT - BOTTOM, TOP, 4);
         int from = bars.isEmpty() ? 0 : bars.getFirst().from();
         int to = bars.isEmpty() ? 1 : bars.getLast().to() + 1;
-        Axis x = Axis.exact(from, to, LEFT, WIDTH - RIGHT, 7);
+        Axis x = Axis.exact(from, to, LEFT, WIDTH - RIGHT, 5);
         var svg = new StringBuilder("<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s: %d bars from %d to %d\">"
                 .formatted(WIDTH, HEIGHT, Html.escaped(name), bars.size(), from, to - 1));
         for (double tick : y.ticks()) {
@@ -124,7 +129,9 @@ public final class DataPage {
             svg.append("<text x=\"%s\" y=\"%d\" text-anchor=\"middle\">%s</text>"
                     .formatted(at(x.pixel(tick)), HEIGHT - BOTTOM + 18, x.label(tick)));
         }
-        return svg.append("</svg>").toString();
+        return svg.append(Axis.names(unit, "rows", LEFT, WIDTH - RIGHT, HEIGHT))
+                .append("</svg>")
+                .toString();
     }
 
     private static String at(double pixel) {

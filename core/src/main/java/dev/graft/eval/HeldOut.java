@@ -8,6 +8,7 @@ import dev.graft.nn.TokenRun;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.util.List;
+import java.util.function.IntConsumer;
 
 /// How well a model predicts the labelled tokens of held-out batches.
 ///
@@ -22,6 +23,12 @@ public record HeldOut(double loss, double tokenAccuracy, long tokens) {
 
     /// Runs the model over the batches without recording.
     public static HeldOut of(LanguageModel model, List<PackedBatch> batches) {
+        return of(model, batches, _ -> {});
+    }
+
+    /// @param progress told how many batches are measured, after each
+    public static HeldOut of(LanguageModel model, List<PackedBatch> batches, IntConsumer progress) {
+        int done = 0;
         double sum = 0;
         long correct = 0;
         long tokens = 0;
@@ -35,6 +42,7 @@ public record HeldOut(double loss, double tokenAccuracy, long tokens) {
                 correct += scores.correct();
                 tokens += batch.labelledCount();
             }
+            progress.accept(++done);
         }
         if (tokens == 0) {
             throw new IllegalArgumentException("the held-out rows have no labelled token to measure a loss on");

@@ -6,22 +6,18 @@ import dev.graft.eval.RunReport.Headline;
 import dev.graft.eval.RunReport.Point;
 import dev.graft.eval.RunReport.Sample;
 import dev.graft.eval.RunReport.Unit;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.ToDoubleFunction;
 
-/// Writes a [RunReport] as one page that needs nothing else: style, charts and script are in the file.
+/// A [RunReport] as one page that needs nothing else: style, charts and script are in the file.
 ///
 /// The page is XHTML as well as HTML, follows the reader's light or dark setting, fits a phone and prints.
 ///
 /// {@snippet :
-/// HtmlReport.write(report, run.resolve("report.html"));
+/// Files.writeString(run.resolve("report.html"), HtmlReport.page(report));
 /// }
 public final class HtmlReport {
     private static final int MOST_ROWS = 100;
@@ -31,15 +27,6 @@ public final class HtmlReport {
 
     private HtmlReport(RunReport report) {
         this.report = report;
-    }
-
-    /// Writes the page, over whatever the file held.
-    public static void write(RunReport report, Path file) {
-        try {
-            Files.writeString(file, page(report));
-        } catch (IOException failed) {
-            throw new UncheckedIOException("%s cannot be written".formatted(file), failed);
-        }
     }
 
     /// The whole page.
@@ -147,25 +134,28 @@ public final class HtmlReport {
             series.add(new Series("held out", "held-out", true, evalLoss));
             legend += "<span class=\"key held-out\">held out</span>";
         }
-        var lossChart = new Chart("Loss over steps", series, false);
+        var lossChart = new Chart("Loss over steps", "nats a labelled token", series, false);
         page.append("<section><h2>Training</h2>\n<figure><figcaption>Loss <span class=\"legend\">")
                 .append(legend)
                 .append("</span></figcaption>\n<div class=\"wide\">")
-                .append(lossChart.svg(1040, 330))
+                .append(lossChart.svg(1040, 350))
                 .append("</div>\n<div class=\"narrow\">")
-                .append(lossChart.svg(360, 260))
+                .append(lossChart.svg(360, 280))
                 .append("</div></figure>\n<div class=\"small-charts\">\n");
-        smallChart("Learning rate", List.of(new Series("learning rate", "mean", false, line(Point::learningRate))));
-        smallChart("Gradient norm", noisy("gradient norm", Point::gradientNorm));
-        smallChart("Tokens per second", noisy("tokens/s", Point::tokensPerSecond));
+        smallChart(
+                "Learning rate",
+                "of the step",
+                List.of(new Series("learning rate", "mean", false, line(Point::learningRate))));
+        smallChart("Gradient norm", "L2, before clipping", noisy("gradient norm", Point::gradientNorm));
+        smallChart("Speed", "tokens per second", noisy("tokens/s", Point::tokensPerSecond));
         page.append("</div>\n");
         rows();
         page.append("</section>\n");
     }
 
-    private void smallChart(String name, List<Series> series) {
+    private void smallChart(String name, String unit, List<Series> series) {
         page.append("<figure><figcaption>%s</figcaption>\n%s</figure>\n"
-                .formatted(name, new Chart(name + " over steps", series, true).svg(340, 200)));
+                .formatted(name, new Chart(name + " over steps", unit, series, true).svg(340, 230)));
     }
 
     private List<Series> noisy(String label, ToDoubleFunction<Point> value) {

@@ -59,15 +59,13 @@ record AdapterFold(Tensor a, Tensor b, double norm, double residual) {
         Tensor root = svd.s().narrow(0, 0, found).sqrt();
         Tensor b = svd.u().narrow(1, 0, found).mul(root.unsqueeze(0)).to(DType.F32);
         Tensor a = svd.vt().narrow(0, 0, found).mul(root.unsqueeze(1)).to(DType.F32);
-        double[] squares = new double[(int) svd.s().elements()];
-        double all = 0;
-        double left = 0;
-        for (int i = 0; i < squares.length; i++) {
-            double value = svd.s().select(0, i).item();
-            all += value * value;
-            left += i < found ? 0 : value * value;
-        }
-        return new AdapterFold(widened(a, 0, rank), widened(b, 1, rank), Math.sqrt(all), Math.sqrt(left));
+        Tensor rest = svd.s().narrow(0, found, svd.s().elements() - found);
+        return new AdapterFold(widened(a, 0, rank), widened(b, 1, rank), norm(svd.s()), norm(rest));
+    }
+
+    /// In float64, as a residual is small beside the rest.
+    private static double norm(Tensor singularValues) {
+        return Math.sqrt(singularValues.square().sum().item());
     }
 
     /// Zeroes fill up what the change has no use for: every layer of an adapter has the rank it names.
@@ -79,9 +77,5 @@ record AdapterFold(Tensor a, Tensor b, double norm, double residual) {
         long[] shape = factor.shape();
         shape[dim] = missing;
         return Tensor.cat(List.of(factor, Tensor.zeros(DType.F32, Device.cpu(), shape)), dim);
-    }
-
-    double relativeResidual() {
-        return norm == 0 ? 0 : residual / norm;
     }
 }

@@ -1,12 +1,10 @@
 package dev.graft.export;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import dev.graft.format.AdapterWeights;
 import dev.graft.format.FormatException;
 import dev.graft.format.GgufType;
 import dev.graft.format.GgufValue;
 import dev.graft.format.GgufWriter;
-import dev.graft.format.Json;
 import dev.graft.model.Architectures;
 import dev.graft.model.ModelConfig;
 import dev.graft.model.RotaryRows;
@@ -14,6 +12,10 @@ import dev.graft.model.gguf.GgufFamilies;
 import dev.graft.model.gguf.GgufFamily;
 import dev.graft.model.gguf.GgufNames.Change;
 import dev.graft.model.gguf.GgufNames.Place;
+import dev.graft.peft.Adapters;
+import dev.graft.peft.Extras;
+import dev.graft.peft.Lora;
+import dev.graft.peft.TrainableTokens;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
@@ -23,35 +25,34 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Function;
-import java.util.regex.Pattern;
 
 /// Writes a PEFT LoRA adapter as a GGUF adapter for llama.cpp.
 ///
-/// llama.cpp knows one `alpha` and takes `alpha / rank` of each layer as its scale. Whatever else
-/// decides about a layer's
-/// scale (rsLoRA, `rank_pattern`, `alpha_pattern`) is therefore multiplied into its B: `B' = B · scale ·
-/// rank / alpha`.
+/// llama.cpp knows one `alpha` and takes `alpha / rank` of each layer as its scale. Whatever else decides
+/// about a layer's scale (rsLoRA, `rank_pattern`, `alpha_pattern`) is therefore multiplied into its B:
+/// `B' = B · scale · rank / alpha`.
 public final class GgufAdapter {
-    private static final String PREFIX = "base_model.model.";
-    private static final String A = ".lora_A.weight";
-    private static final String B = ".lora_B.weight";
+    private static final String PREFIX = AdapterWeights.PREFIX;
+    private static final String A = AdapterWeights.A;
+    private static final String B = AdapterWeights.B;
     private static final int NO_EXPERT = -1;
     private static final String ADVICE =
             "GGUF adapters cannot say this. Merge the adapter with \"graft merge\" and export the merged model.";
 
     private final Path adapter;
-    private final JsonNode settings;
+    private final Lora settings;
     private final ModelConfig base;
     private final GgufFamily family;
     private final GgufType type;
 
     private GgufAdapter(Path adapter, ModelConfig base, GgufType type) {
         this.adapter = adapter;
-        this.settings = Json.readObject(adapter.resolve("adapter_config.json"), "a PEFT adapter's settings");
+        this.settings = Adapters.read(adapter).settings();
         this.base = base;
         this.family = GgufFamilies.of(base);
         this.type = type;
@@ -63,16 +64,15 @@ public final class GgufAdapter {
     /// @param adapter PEFT adapter directory
     /// @param base    the model it belongs to
     /// @param type    F32 or F16
-    /// @throws FormatException for what the format cannot say: DoRA, biases, modules trained whole, new
-    /// tokens
+    /// @throws FormatException for settings that Graft does not honour, and for what the format cannot say:
+    ///                         DoRA, biases, modules trained whole, new tokens
     public static Report run(Path adapter, Path base, Path output, GgufType type) {
         return new GgufAdapter(adapter, ModelConfig.read(base), type).write(output);
     }
 
     private Report write(Path output) {
         requireSayable();
-        double alpha = settings.path("lora_alpha").asDouble(8);
-        double written = alpha == 0 ? 1 : alpha; // 0 means "no scale" to llama.cpp and "no change" to PEFT
+        double alpha = settings.alpha();
         try (AdapterWeights files = AdapterWeights.open(adapter);
                 Scope scope = Scope.open()) {
             List<GgufWriter.Part> parts = new ArrayList<>();
@@ -84,8 +84,7 @@ public final class GgufAdapter {
                 Tensor a = tensor(files, module + A);
                 Tensor b = tensor(files, module + B);
                 requireFit(module, a, b, tensors.get(module + ".weight"), place);
-                double scale = scale(module, a.size(0));
-                Tensor folded = paired(b.mul(scale * a.size(0) / written), place.change());
+                Tensor folded = paired(b.mul(settings.scaleOf(module) * a.size(0) / alpha), place.change());
                 layers.computeIfAbsent(place.tensor(), name -> new TreeMap<>())
                         .put(place.expert().orElse(NO_EXPERT), new Factors(module, a, folded));
             }
@@ -93,8 +92,8 @@ public final class GgufAdapter {
                 parts.add(part(tensor + ".lora_a", stacked(factors, Factors::a)));
                 parts.add(part(tensor + ".lora_b", stacked(factors, Factors::b)));
             });
-            GgufWriter.write(output, metadata(written), parts);
-            return new Report(modules.size(), written);
+            GgufWriter.write(output, metadata(alpha), parts);
+            return new Report(modules.size(), alpha);
         }
     }
 
@@ -138,36 +137,27 @@ public final class GgufAdapter {
 
     private void requireSayable() {
         List<String> faults = new ArrayList<>();
-        String kind = settings.path("peft_type").asText("LORA");
-        if (!kind.equals("LORA")) {
-            faults.add("peft_type is " + kind);
-        }
-        for (String key : List.of("use_dora", "lora_bias", "use_qalora", "use_bdlora")) {
-            if (settings.path(key).asBoolean(false)) {
-                faults.add(key + " is true");
-            }
-        }
-        for (String key : List.of(
-                "modules_to_save",
-                "trainable_token_indices",
-                "target_parameters",
-                "layer_replication",
-                "alora_invocation_tokens")) {
-            if (!settings.path(key).isMissingNode()
-                    && !settings.path(key).isNull()
-                    && !settings.path(key).isEmpty()) {
-                faults.add("%s is %s".formatted(key, settings.path(key)));
-            }
-        }
-        String init = settings.path("init_lora_weights").asText("true");
-        if (init.startsWith("pissa") || init.equals("olora")) {
-            faults.add("init_lora_weights is \"%s\", so the factors begin with a part of the base".formatted(init));
-        }
-        String bias = settings.path("bias").asText("none");
-        if (!bias.equals("none")) {
-            faults.add("bias is \"%s\"".formatted(bias));
-        }
+        Extras extras = settings.extras();
+        require(!settings.useDora(), "use_dora is true", faults);
+        require(!settings.loraBias(), "lora_bias is true", faults);
+        String bias = settings.bias().name().toLowerCase(Locale.ROOT);
+        require(settings.bias() == Lora.Bias.NONE, "bias is \"%s\"".formatted(bias), faults);
+        require(extras.modulesToSave().isEmpty(), "modules_to_save is " + extras.modulesToSave(), faults);
+        require(extras.tokens().equals(TrainableTokens.NONE), "trainable_token_indices is set", faults);
+        List<String> parameters = settings.selection().parameters();
+        require(parameters.isEmpty(), "target_parameters is " + parameters, faults);
+        require(
+                settings.init() != Lora.Init.PISSA && settings.init() != Lora.Init.OLORA,
+                "init_lora_weights is \"%s\", so the factors begin with a part of the base"
+                        .formatted(settings.init().name().toLowerCase(Locale.ROOT)),
+                faults);
         refuse(faults);
+    }
+
+    private static void require(boolean sayable, String otherwise, List<String> faults) {
+        if (!sayable) {
+            faults.add(otherwise);
+        }
     }
 
     private void refuse(List<String> faults) {
@@ -228,21 +218,13 @@ public final class GgufAdapter {
                     "[r, %d] and [%d, r]".formatted(in, out),
                     "Give the base model it was trained on with --base.");
         }
-    }
-
-    /// As PEFT computes it: `alpha / r`, or `alpha / √r` with rsLoRA; a pattern's alpha where one matches.
-    private double scale(String module, long rank) {
-        double alpha = settings.path("lora_alpha").asDouble(8);
-        for (Map.Entry<String, JsonNode> pattern :
-                settings.path("alpha_pattern").properties()) {
-            if (Pattern.compile("(.*\\.)?(" + pattern.getKey() + ")")
-                    .matcher(module)
-                    .matches()) {
-                alpha = pattern.getValue().asDouble();
-                break;
-            }
+        if (a.size(0) != settings.rankOf(module)) {
+            throw new FormatException(
+                    adapter,
+                    "the factors of %s have rank %d".formatted(module, a.size(0)),
+                    "rank %d, as r and rank_pattern of its settings say".formatted(settings.rankOf(module)),
+                    "Take settings and factors from one adapter.");
         }
-        return alpha / (settings.path("use_rslora").asBoolean(false) ? Math.sqrt(rank) : rank);
     }
 
     private Tensor paired(Tensor b, Change change) {
@@ -269,7 +251,9 @@ public final class GgufAdapter {
     private GgufWriter.Part part(String name, Tensor values) {
         Tensor plain = values.to(type.dtype().orElseThrow()).contiguous();
         if (!plain.allFinite()) {
-            throw new IllegalStateException("%s holds numbers that are not finite in %s".formatted(name, type));
+            throw new IllegalStateException(
+                    "%s holds numbers that are not finite in %s; nothing was written. Write it as f32, and where that fails too, the adapter is damaged"
+                            .formatted(name, type));
         }
         byte[] bytes = plain.memory().toArray(ValueLayout.JAVA_BYTE);
         return new GgufWriter.Part(name, type, plain.shape(), MemorySegment.ofArray(bytes));

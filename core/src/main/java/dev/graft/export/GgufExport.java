@@ -23,10 +23,10 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 
-/// Writes a model as a GGUF file that llama.cpp runs: weights, settings, tokenizer and chat template.
-/// One tensor is made
-/// at a time, and of one that is only copied or rounded, some rows at a time.
+/// Writes a model as a GGUF file that llama.cpp runs: weights, settings, tokenizer and chat template. One
+/// tensor is made at a time, and of one that is only copied or rounded, some rows at a time.
 ///
 /// Which tensors keep more bits than the rest is as in llama.cpp's converter: one-dimensional ones, a
 /// router's and a table of positions stay float32; rows that are no multiple of 32 fall back to float16.
@@ -57,10 +57,6 @@ public final class GgufExport {
             this.tensors = tensors;
             this.fileType = fileType;
         }
-
-        boolean isPacked() {
-            return tensors.codec().isPresent();
-        }
     }
 
     private GgufExport(ModelSource source, Type type) {
@@ -77,12 +73,17 @@ public final class GgufExport {
     /// @param model  anything [ModelSource#open] opens
     /// @param output file to write; replaced when it exists
     public static Report run(Path model, Path output, Type type) {
+        return run(model, output, type, Advance.UNWATCHED);
+    }
+
+    /// @param watcher told of each tensor
+    public static Report run(Path model, Path output, Type type, Advance watcher) {
         try (ModelSource source = ModelSource.open(model)) {
-            return new GgufExport(source, type).write(output);
+            return new GgufExport(source, type).write(output, watcher);
         }
     }
 
-    private Report write(Path output) {
+    private Report write(Path output, Advance watcher) {
         Map<String, long[]> tensors = Architectures.of(config).tensors(config);
         Architectures.requireFit(source);
         Map<String, List<String>> members = new LinkedHashMap<>(); // experts share a tensor
@@ -101,11 +102,21 @@ public final class GgufExport {
         if (tied && family.isOutputWritten()) {
             parts.add(part("output.weight", members.get("token_embd.weight")));
         }
-        GgufWriter.write(output, metadata(), parts);
+        GgufWriter.write(output, metadata(), watched(parts, watcher));
         long elements = tensors.keySet().stream()
                 .mapToLong(name -> source.entry(name).elements())
                 .sum();
         return new Report(parts.size(), elements);
+    }
+
+    private static List<GgufWriter.Part> watched(List<GgufWriter.Part> parts, Advance watcher) {
+        var begun = new AtomicInteger();
+        return parts.stream()
+                .map(part -> new GgufWriter.Part(part.name(), part.type(), part.shape(), channel -> {
+                    watcher.to(begun.incrementAndGet(), parts.size());
+                    part.source().writeTo(channel);
+                }))
+                .toList();
     }
 
     private Place place(String name) {

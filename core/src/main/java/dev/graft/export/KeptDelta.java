@@ -17,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -181,8 +182,18 @@ final class KeptDelta {
 
         /// Type of a tensor of the base.
         DType type(String name, DType merged) {
-            String type = manifest.path("types").path(name).asText();
-            return type.isEmpty() ? merged : DType.valueOf(type);
+            JsonNode type = manifest.path("types").path(name);
+            if (type.isMissingNode()) {
+                return merged;
+            }
+            return Arrays.stream(DType.values())
+                    .filter(known -> known.name().equals(type.asText()))
+                    .findFirst()
+                    .orElseThrow(() -> new FormatException(
+                            file,
+                            "it gives %s the type %s".formatted(name, type),
+                            "one of " + Arrays.toString(DType.values()),
+                            "Merge again."));
         }
 
         /// The base's tensor.

@@ -13,16 +13,14 @@ import dev.graft.model.ModelConfig;
 import dev.graft.model.ModelSource;
 import dev.graft.nn.LinearFactory;
 import dev.graft.nn.NamedTensors;
-import dev.graft.peft.Adapters.ChangedTensor;
 import dev.graft.peft.TensorChange;
+import dev.graft.quant.QuantizationConfig;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
-import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -36,8 +34,7 @@ import java.util.Set;
 ///
 /// The base stays in its files and is read tensor by tensor. Of a tensor that an adapter changes, the
 /// result is in memory in the type it is saved in, and some rows at a time in float32; methods that look
-/// at whole changes hold one per
-/// adapter.
+/// at whole changes hold one per adapter.
 ///
 /// ```java
 /// try (Merge merge = Merge.open(base, List.of(adapter), MergeSettings.plain(Optional.empty()))) {
@@ -46,7 +43,6 @@ import java.util.Set;
 /// ```
 public final class Merge implements AutoCloseable {
     private static final String HEAD = "lm_head.weight";
-    private static final String QUANTIZATION = "quantization_config";
 
     private final Path model;
     private final MergeSettings settings;
@@ -60,6 +56,7 @@ public final class Merge implements AutoCloseable {
 
     private Optional<TemplateFiles> template = Optional.empty();
     private LanguageModel reference;
+    private Advance watcher = Advance.UNWATCHED;
 
     private Merge(Path model, MergeSettings settings, ModelSource files, List<OpenedAdapter> adapters) {
         this.model = model;
@@ -86,16 +83,18 @@ public final class Merge implements AutoCloseable {
         ModelSource files = ModelSource.open(model);
         try {
             adapters.forEach(adapter -> opened.add(OpenedAdapter.open(model, adapter)));
-            opened.forEach(adapter -> requireBases(adapter, files));
-            requireNoConflict(opened);
-            requireOneHead(opened, settings);
-            requireFormatToPackAgain(model, files, settings);
+            MergeChecks.require(model, files, opened, settings);
             return new Merge(model, settings, files, opened);
         } catch (RuntimeException | Error e) {
             opened.forEach(OpenedAdapter::close);
             files.close();
             throw e;
         }
+    }
+
+    /// Tells of each tensor that is written.
+    public void watch(Advance advance) {
+        watcher = advance;
     }
 
     /// Gives the merged model another chat template than that of its base.
@@ -113,76 +112,6 @@ public final class Merge implements AutoCloseable {
             AtomicFiles.directory(output, folder -> report[0] = merge.write(folder));
             return report[0];
         }
-    }
-
-    private static void requireBases(OpenedAdapter adapter, ModelSource files) {
-        List<String> missing = adapter.changes().values().stream()
-                .map(ChangedTensor::base)
-                .filter(base -> !files.names().contains(base))
-                .toList();
-        if (!missing.isEmpty()) {
-            throw new IllegalArgumentException(
-                    "%s cannot be merged: it adds to tensors that its base does not have (%s), such as a bias that lora_bias trains in a layer without one. Keep it beside its base (--adapter)."
-                            .formatted(adapter.directory(), String.join(", ", missing)));
-        }
-    }
-
-    /// Values that two adapters bring for the same place have no sum.
-    private static void requireNoConflict(List<OpenedAdapter> adapters) {
-        List<String> faults = new ArrayList<>();
-        for (int i = 0; i < adapters.size(); i++) {
-            for (OpenedAdapter other : adapters.subList(0, i)) {
-                OpenedAdapter one = adapters.get(i);
-                one.changes().keySet().stream()
-                        .filter(tensor -> other.changes().containsKey(tensor) && conflict(one, other, tensor))
-                        .forEach(tensor ->
-                                faults.add("%s: %s and %s".formatted(tensor, other.directory(), one.directory())));
-            }
-        }
-        if (!faults.isEmpty()) {
-            throw new IllegalArgumentException(
-                    "these adapters each bring values of their own for the same place (modules_to_save, trained tokens or biases), and such values do not add up:\n  %s\nMerge one of them alone, or train one on top of the other."
-                            .formatted(String.join("\n  ", faults)));
-        }
-    }
-
-    /// A head that stops sharing the embedding's table makes another model of it, which only one adapter
-    /// can do.
-    private static void requireOneHead(List<OpenedAdapter> adapters, MergeSettings settings) {
-        if (settings.isPlain()) {
-            return;
-        }
-        for (OpenedAdapter adapter : adapters) {
-            for (ChangedTensor changed : adapter.changes().values()) {
-                if (!changed.name().equals(changed.base())) {
-                    throw new IllegalArgumentException(
-                            "%s gives the head a table of its own (%s), which the base takes from %s; such an adapter can be merged alone, as it is, and not weighted or with others"
-                                    .formatted(adapter.directory(), changed.name(), changed.base()));
-                }
-            }
-        }
-    }
-
-    /// Scales and zero points of a layer's inputs belong to the weights they were calibrated with.
-    private static void requireFormatToPackAgain(Path model, ModelSource files, MergeSettings settings) {
-        String format = files.config().json().path(QUANTIZATION).path("format").asText();
-        if (settings.saveType().isEmpty() && format.equals("int8-affine")) {
-            throw new IllegalArgumentException(
-                    "%s is quantised in int8-affine, which a merge does not calibrate again; merge into the model it was made of and quantise the result, or save it unquantised with --dtype bfloat16"
-                            .formatted(model));
-        }
-    }
-
-    private static boolean conflict(OpenedAdapter one, OpenedAdapter other, String tensor) {
-        if (one.change(tensor) instanceof TensorChange.Rows rows
-                && other.change(tensor) instanceof TensorChange.Rows others) {
-            try (Scope scope = Scope.open()) {
-                long[] taken = others.index().toLongs();
-                return Arrays.stream(rows.index().toLongs())
-                        .anyMatch(row -> Arrays.stream(taken).anyMatch(r -> r == row));
-            }
-        }
-        return one.replaces(tensor) && other.replaces(tensor);
     }
 
     /// Writes the merged model into an empty folder.
@@ -225,7 +154,8 @@ public final class Merge implements AutoCloseable {
                     case BF16 -> GgufExport.Type.BF16;
                     case F16 -> GgufExport.Type.F16;
                     default -> GgufExport.Type.F32;
-                });
+                },
+                watcher);
         return report.getFirst();
     }
 
@@ -255,28 +185,30 @@ public final class Merge implements AutoCloseable {
             }
             weights.put(name, new ModelDirectory.Weight(type, entry.shape(), () -> {
                 Tensor stored = source.stored(base);
-                Tensor saved = merge.isNothing() ? retyping.add(stored, type) : merge.rounded(stored, type, layers);
+                Tensor saved =
+                        merge.isNothing() ? retyping.add(name, stored, type) : merge.rounded(stored, type, layers);
                 kept.ifPresent(delta -> keep(delta, name, stored, saved));
                 return saved;
             }));
         }
         boolean untied = names().stream().anyMatch(name -> !baseOf(name).equals(name));
-        ModelDirectory.fill(folder, model, weights, saveType.orElse(storedType(files)), untied);
+        ModelDirectory.fill(
+                folder, model, ModelDirectory.watched(weights, watcher), saveType.orElse(storedType(files)), untied);
         if (isQuantised() && saveType.isPresent()) {
             removeQuantizationConfig(folder.resolve("config.json"));
         }
         template.ifPresent(files -> files.replaceIn(folder));
-        return new MergeReport(layers, names().size(), retyping.tensors, retyping.error());
+        return new MergeReport(layers, names().size(), retyping.tensors(), retyping.error());
     }
 
     private static void removeQuantizationConfig(Path file) {
         ObjectNode config = ((ObjectNode) Json.readObject(file, "the model's configuration")).deepCopy();
-        config.remove(QUANTIZATION);
+        config.remove(QuantizationConfig.KEY);
         AtomicFiles.writeString(file, Json.pretty(config) + "\n");
     }
 
     private boolean isQuantised() {
-        return files.config().json().hasNonNull(QUANTIZATION);
+        return files.config().json().hasNonNull(QuantizationConfig.KEY);
     }
 
     /// Whether weights are packed again after the merge, in the format they have in the base.
@@ -384,32 +316,5 @@ public final class Merge implements AutoCloseable {
         }
         adapters.forEach(OpenedAdapter::close);
         files.close();
-    }
-
-    /// What rounding does to tensors that no adapter changes.
-    private static final class Retyping {
-        private int tensors;
-        private double lost;
-        private double all;
-
-        Tensor add(Tensor stored, DType type) {
-            if (stored.dtype() == type) {
-                return stored;
-            }
-            Tensor result = stored.to(type);
-            try (Scope scope = Scope.open()) {
-                Tensor exact = stored.to(DType.F32);
-                double error = result.to(DType.F32).sub(exact).norm();
-                double norm = exact.norm();
-                lost += error * error;
-                all += norm * norm;
-                tensors++;
-            }
-            return result;
-        }
-
-        double error() {
-            return all == 0 ? 0 : Math.sqrt(lost / all);
-        }
     }
 }

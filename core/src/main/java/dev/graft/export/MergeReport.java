@@ -16,6 +16,7 @@ public record MergeReport(List<MergedTensor> layers, int tensors, int retyped, d
         layers = List.copyOf(layers);
     }
 
+    /// Number of tensors that were changed.
     public int changed() {
         return layers.size();
     }

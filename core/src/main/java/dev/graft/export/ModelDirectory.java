@@ -10,18 +10,20 @@ import dev.graft.model.ModelConfig;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
+import dev.graft.tensor.Shapes;
 import dev.graft.tensor.Tensor;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 
 /// Writes a Hugging Face model directory: weights in safetensors, configuration and tokenizer of the model
@@ -40,7 +42,6 @@ public final class ModelDirectory {
             "chat_template.jinja",
             "chat_template.json",
             "LICENSE");
-    private static final String OTHER_TEMPLATES = "additional_chat_templates";
 
     private ModelDirectory() {}
 
@@ -55,12 +56,19 @@ public final class ModelDirectory {
         }
 
         long bytes() {
-            long product = dtype.bytes();
-            for (long size : shape) {
-                product = Math.multiplyExact(product, size);
-            }
-            return product;
+            return Shapes.bytes(dtype, shape);
         }
+    }
+
+    /// The same tensors; `watcher` is told when one is made.
+    static Map<String, Weight> watched(Map<String, Weight> weights, Advance watcher) {
+        var begun = new AtomicInteger();
+        Map<String, Weight> watched = new LinkedHashMap<>();
+        weights.forEach((name, weight) -> watched.put(name, new Weight(weight.dtype(), weight.shape(), () -> {
+            watcher.to(begun.incrementAndGet(), weights.size());
+            return weight.values().get();
+        })));
+        return watched;
     }
 
     /// @param target   folder to create; must not exist
@@ -101,7 +109,7 @@ public final class ModelDirectory {
     /// Copies tokenizer, chat template and the like of a model's or an adapter's folder into another.
     static void copyBesideTheWeights(Path source, Path folder) {
         BESIDE_THE_WEIGHTS.forEach(name -> copy(source.resolve(name), folder.resolve(name)));
-        copyFolder(source.resolve(OTHER_TEMPLATES), folder.resolve(OTHER_TEMPLATES));
+        copyFolder(source.resolve(TokenizerTexts.OTHER_TEMPLATES), folder.resolve(TokenizerTexts.OTHER_TEMPLATES));
     }
 
     private static String config(Path source, DType saveType, boolean untied) {
@@ -109,6 +117,7 @@ public final class ModelDirectory {
         String name = switch (saveType) {
             case BF16 -> "bfloat16";
             case F16 -> "float16";
+            case F64 -> "float64";
             default -> "float32";
         };
         // Transformers 5 calls it "dtype", older versions "torch_dtype".
@@ -160,7 +169,7 @@ public final class ModelDirectory {
         }
         Map<String, String> map = new LinkedHashMap<>();
         for (int i = 0; i < shards.size(); i++) {
-            String name = "model-%05d-of-%05d.safetensors".formatted(i + 1, shards.size());
+            String name = String.format(Locale.ROOT, "model-%05d-of-%05d.safetensors", i + 1, shards.size());
             writeShard(folder.resolve(name), shards.get(i));
             shards.get(i).keySet().forEach(tensor -> map.put(tensor, name));
         }
@@ -177,23 +186,25 @@ public final class ModelDirectory {
         SafetensorsWriter.write(file, parts);
     }
 
+    /// Fails when numbers are not finite, or were and are too large for the type they are saved in.
+    static void requireFinite(String name, Tensor values, Tensor saved) {
+        if (saved.allFinite()) {
+            return;
+        }
+        throw new IllegalStateException(
+                values.allFinite()
+                        ? "%s holds numbers too large for %s; nothing was written. Save in a type of wider range, bfloat16 or float32."
+                                .formatted(name, saved.dtype())
+                        : "%s holds numbers that are not finite; nothing was written. The weights are damaged, or their training diverged."
+                                .formatted(name));
+    }
+
     private static void write(String name, Weight weight, WritableByteChannel channel) throws IOException {
         try (Scope scope = Scope.open()) {
             Tensor values = weight.values().get();
-            if (!values.allFinite()) {
-                throw new IllegalStateException(
-                        "%s holds numbers that are not finite; nothing was written".formatted(name));
-            }
             Tensor plain = values.to(Device.cpu()).to(weight.dtype()).contiguous();
-            long bytes = plain.bytes();
-            for (long from = 0, step = 1 << 28; from < bytes; from += step) {
-                ByteBuffer piece = plain.memory()
-                        .asSlice(from, Math.min(step, bytes - from))
-                        .asByteBuffer();
-                while (piece.hasRemaining()) {
-                    channel.write(piece);
-                }
-            }
+            requireFinite(name, values, plain);
+            SafetensorsWriter.writeAll(plain.memory(), channel);
         }
     }
 }

@@ -17,6 +17,7 @@ import dev.graft.quant.QuantFormat;
 import dev.graft.quant.Quantised;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
+import dev.graft.tensor.Shapes;
 import dev.graft.tensor.Tensor;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -34,9 +35,9 @@ import java.util.Optional;
 /// The result is `adapter_model.quantised.safetensors`, whose factors lie as bitsandbytes' weights do,
 /// beside the adapter's own `adapter_config.json`. Graft uses it like any adapter; PEFT does not read it.
 public final class QuantisedAdapter {
-    private static final String CONFIG = "adapter_config.json";
-    private static final String A = ".lora_A.weight";
-    private static final String B = ".lora_B.weight";
+    private static final String CONFIG = AdapterWeights.CONFIG;
+    private static final String A = AdapterWeights.A;
+    private static final String B = AdapterWeights.B;
 
     private final Path adapter;
     private final QuantFormat format;
@@ -104,7 +105,7 @@ public final class QuantisedAdapter {
         }
         SafetensorsWriter.write(folder.resolve(AdapterWeights.QUANTISED), parts);
         long after = parts.stream()
-                .mapToLong(part -> bytes(part.dtype(), part.shape()))
+                .mapToLong(part -> Shapes.bytes(part.dtype(), part.shape()))
                 .sum();
         describe(folder);
         return new QuantisationReport(layers, before, after);
@@ -112,14 +113,6 @@ public final class QuantisedAdapter {
 
     private static String partner(String a) {
         return a.substring(0, a.length() - A.length()) + B;
-    }
-
-    private static long bytes(DType type, long[] shape) {
-        long product = type.bytes();
-        for (long size : shape) {
-            product *= size;
-        }
-        return product;
     }
 
     private QuantisedLayer quantised(String nameA, String nameB) {
@@ -140,7 +133,7 @@ public final class QuantisedAdapter {
                     entryA.bytes() + entryB.bytes(),
                     parts.stream()
                             .skip(first)
-                            .mapToLong(part -> bytes(part.dtype(), part.shape()))
+                            .mapToLong(part -> Shapes.bytes(part.dtype(), part.shape()))
                             .sum(),
                     error,
                     Optional.empty());

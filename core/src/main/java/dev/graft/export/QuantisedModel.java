@@ -94,7 +94,7 @@ public final class QuantisedModel implements AutoCloseable {
     }
 
     private static void requirePlain(Path model, ModelSource source) {
-        if (source.config().json().hasNonNull("quantization_config")) {
+        if (source.config().json().hasNonNull(QuantizationConfig.KEY)) {
             throw quantisedAlready(model, "its weights are quantised already");
         }
         source.names().stream()
@@ -245,7 +245,7 @@ public final class QuantisedModel implements AutoCloseable {
 
     private void addSettings(Path file) {
         ObjectNode json = ((ObjectNode) Json.readObject(file, "the model's configuration")).deepCopy();
-        json.set("quantization_config", config.json());
+        json.set(QuantizationConfig.KEY, config.json());
         AtomicFiles.writeString(file, Json.pretty(json) + "\n");
     }
 

@@ -1,6 +1,7 @@
 package dev.graft.export;
 
 import dev.graft.format.GgufType;
+import dev.graft.format.SafetensorsWriter;
 import dev.graft.quant.SmallBlocks;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
@@ -8,7 +9,6 @@ import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.util.Optional;
 
@@ -20,8 +20,8 @@ final class RowWriter {
 
     /// @throws IllegalStateException when it holds numbers that are not finite, or too large for the type
     static void write(String name, Tensor tensor, GgufType type, WritableByteChannel channel) throws IOException {
-        Tensor rows = tensor.dims() == 2 ? tensor : tensor.reshape(1, tensor.elements());
-        long columns = rows.size(1);
+        long columns = tensor.dims() < 2 ? tensor.elements() : tensor.size(tensor.dims() - 1);
+        Tensor rows = tensor.reshape(-1, columns);
         long step = Math.max(1, ELEMENTS_AT_ONCE / Math.max(1, columns));
         for (long from = 0; from < rows.size(0); from += step) {
             try (Scope scope = Scope.open()) {
@@ -42,7 +42,7 @@ final class RowWriter {
                 throw new IllegalStateException(
                         "%s holds numbers too large for %s; export it as f32 or bf16".formatted(name, type));
             }
-            drain(rounded.memory().asByteBuffer(), channel);
+            SafetensorsWriter.writeAll(rounded.memory(), channel);
             return;
         }
         SmallBlocks codec = SmallBlocks.valueOf(type.name());
@@ -56,12 +56,6 @@ final class RowWriter {
         } catch (ArithmeticException e) {
             throw new IllegalStateException("%s: %s; export it as f32 or bf16".formatted(name, e.getMessage()), e);
         }
-        drain(ByteBuffer.wrap(packed), channel);
-    }
-
-    private static void drain(ByteBuffer bytes, WritableByteChannel channel) throws IOException {
-        while (bytes.hasRemaining()) {
-            channel.write(bytes);
-        }
+        SafetensorsWriter.writeAll(segment, channel);
     }
 }

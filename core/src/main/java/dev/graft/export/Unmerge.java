@@ -106,8 +106,7 @@ public final class Unmerge {
     }
 
     /// An element that the merge rounded in steps no larger than those it had before falls back into its
-    /// place; one that
-    /// moved to where steps are larger is off by such a step over √12 on average.
+    /// place; one that moved to where steps are larger is off by such a step over √12 on average.
     private static double expectedSquare(Tensor merged, Tensor restored) {
         MemorySegment before = merged.to(DType.F32).memory();
         MemorySegment after = restored.to(DType.F32).memory();

@@ -14,8 +14,17 @@ import java.util.Set;
 /// PEFT looks for the first name, so that it stops at the second instead of loading a part.
 public final class AdapterWeights implements AutoCloseable {
     public static final String PLAIN = WeightFiles.ADAPTER;
-    private static final String PICKLE = "adapter_model.bin";
     public static final String QUANTISED = "adapter_model.quantised.safetensors";
+    /// The settings beside the tensors.
+    public static final String CONFIG = "adapter_config.json";
+    /// How PEFT's name of every tensor begins, before that of the module.
+    public static final String PREFIX = "base_model.model.";
+    /// How the name of a linear layer's first factor ends, behind that of the module.
+    public static final String A = ".lora_A.weight";
+    /// The same of the second; as long as [#A].
+    public static final String B = ".lora_B.weight";
+
+    private static final String PICKLE = "adapter_model.bin";
 
     private final WeightFiles files;
     private final PackedWeights weights;
@@ -28,6 +37,11 @@ public final class AdapterWeights implements AutoCloseable {
             files.close();
             throw e;
         }
+    }
+
+    /// Whether a path is the folder of an adapter and not of a model.
+    public static boolean isFolder(Path path) {
+        return Files.exists(path.resolve(CONFIG)) && !Files.exists(path.resolve("config.json"));
     }
 
     /// The file of a folder that holds the tensors.

@@ -15,7 +15,9 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 
@@ -26,6 +28,10 @@ import java.util.stream.Stream;
 /// A link at the target is replaced by the file; what it points to stays as it is.
 public final class AtomicFiles {
     private static final boolean WINDOWS = File.separatorChar == '\\';
+    private static final int ATTEMPTS = 20;
+
+    /// What is being written now, under its hidden name.
+    private static final Set<Path> UNFINISHED = ConcurrentHashMap.newKeySet();
 
     private AtomicFiles() {}
 
@@ -53,6 +59,7 @@ public final class AtomicFiles {
     /// Puts what `content` writes at `target`, replacing a file that is there.
     public static void write(Path target, Content content) {
         Path temporary = beside(target, UUID.randomUUID() + ".tmp");
+        UNFINISHED.add(temporary);
         try {
             requireParent(target);
             // not createTempFile: its files are closed to everyone else, also after the rename
@@ -68,6 +75,8 @@ public final class AtomicFiles {
         } catch (RuntimeException | Error e) {
             cleaned(temporary, e);
             throw e;
+        } finally {
+            UNFINISHED.remove(temporary);
         }
     }
 
@@ -85,6 +94,7 @@ public final class AtomicFiles {
     /// @param replace whether an existing `target` gives way; otherwise it is an error
     public static void directory(Path target, boolean replace, Consumer<Path> fill) {
         Path temporary = beside(target, UUID.randomUUID() + ".tmp");
+        UNFINISHED.add(temporary);
         try {
             requireParent(target);
             recover(target);
@@ -99,6 +109,21 @@ public final class AtomicFiles {
         } catch (RuntimeException | Error e) {
             cleaned(temporary, e);
             throw e;
+        } finally {
+            UNFINISHED.remove(temporary);
+        }
+    }
+
+    /// Deletes what other threads are writing now. Only for a process that is about to end: they fail.
+    public static void deleteUnfinished() {
+        for (Path temporary : UNFINISHED) {
+            for (int attempt = 0; attempt < ATTEMPTS && exists(temporary); attempt++) {
+                try {
+                    deleteTree(temporary);
+                } catch (IOException | UncheckedIOException e) {
+                    // its writer put another file into it meanwhile, or took one away
+                }
+            }
         }
     }
 

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -107,7 +108,7 @@ public final class Gguf implements AutoCloseable {
                     "Give %s-00001-of-%s.gguf.".formatted(name.group(1), name.group(3)));
         }
         for (int part = 2; part <= count; part++) {
-            add(file.resolveSibling("%s-%05d-of-%05d.gguf".formatted(name.group(1), part, count)));
+            add(file.resolveSibling(String.format(Locale.ROOT, "%s-%05d-of-%05d.gguf", name.group(1), part, count)));
         }
         whole("split.tensors.count")
                 .filter(tensors -> tensors != entries.size())
@@ -120,6 +121,7 @@ public final class Gguf implements AutoCloseable {
                 });
     }
 
+    /// The file that was named, the first of a split model.
     public Path file() {
         return file;
     }
@@ -129,6 +131,7 @@ public final class Gguf implements AutoCloseable {
         return List.copyOf(files);
     }
 
+    /// Everything that stands before the tensors, by its key; of a split model that of the first file.
     public Map<String, GgufValue> metadata() {
         return metadata;
     }
@@ -143,6 +146,9 @@ public final class Gguf implements AutoCloseable {
         return GgufType.valueOf(entry(name).dtypeName());
     }
 
+    /// What is said about a tensor.
+    ///
+    /// @throws FormatException when there is none of that name
     public Entry entry(String name) {
         Entry entry = entries.get(name);
         if (entry == null) {
@@ -192,6 +198,7 @@ public final class Gguf implements AutoCloseable {
         };
     }
 
+    /// True or false, of the metadata.
     public Optional<Boolean> flag(String key) {
         return switch (metadata.get(key)) {
             case null -> Optional.empty();
@@ -200,6 +207,7 @@ public final class Gguf implements AutoCloseable {
         };
     }
 
+    /// A list of texts of the metadata.
     public Optional<List<String>> texts(String key) {
         return switch (metadata.get(key)) {
             case null -> Optional.empty();
@@ -209,6 +217,7 @@ public final class Gguf implements AutoCloseable {
         };
     }
 
+    /// A list of numbers of the metadata.
     public Optional<GgufValue.Numbers> numbers(String key) {
         return switch (metadata.get(key)) {
             case null -> Optional.empty();

@@ -3,6 +3,7 @@ package dev.graft.format;
 import static dev.graft.format.FormatException.quote;
 
 import dev.graft.format.Safetensors.Entry;
+import dev.graft.tensor.Shapes;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
@@ -149,7 +150,7 @@ final class GgufHeader {
                     "a multiple of its blocks of " + type.blockElements());
         }
         try {
-            long end = Math.addExact(offset, type.bytes(Safetensors.product(shape)));
+            long end = Math.addExact(offset, type.bytes(Shapes.elements(shape)));
             if (offset >= 0) {
                 return new Entry(name, type.name(), type.dtype(), shape, offset, end);
             }

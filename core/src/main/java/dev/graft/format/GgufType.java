@@ -7,8 +7,6 @@ import dev.graft.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Optional;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /// Every tensor type a GGUF file can name, with ggml's number for it, and how many bytes a block of so
 /// many elements takes. Graft describes files of all of them and computes with those that are a [DType]
@@ -102,9 +100,5 @@ public enum GgufType {
 
     static Optional<GgufType> numbered(int number) {
         return Arrays.stream(values()).filter(type -> type.number == number).findFirst();
-    }
-
-    static String readable() {
-        return Stream.of(values()).filter(GgufType::isReadable).map(Enum::name).collect(Collectors.joining(", "));
     }
 }

@@ -6,6 +6,7 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /// A value of a GGUF file's metadata. Numbers of all widths are one kind; their kind in the file is the
 /// [Kind].
@@ -60,10 +61,12 @@ public sealed interface GgufValue {
         return new Text(text);
     }
 
+    /// A whole number as UINT32, which llama.cpp reads nearly all of them as.
     static GgufValue of(long value) {
         return new Whole(Kind.UINT32, value);
     }
 
+    /// A number as FLOAT32.
     static GgufValue of(double value) {
         return new Real(Kind.FLOAT32, value);
     }
@@ -82,7 +85,7 @@ public sealed interface GgufValue {
             case Text text -> text.value;
             case Texts texts -> texts.values;
             case Numbers numbers ->
-                java.util.stream.IntStream.range(0, numbers.size())
+                IntStream.range(0, numbers.size())
                         .<Object>mapToObj(
                                 i -> numbers.kind.isReal() ? (Object) numbers.real(i) : (Object) numbers.whole(i))
                         .toList();

@@ -2,7 +2,9 @@ package dev.graft.format;
 
 import static dev.graft.format.FormatException.quote;
 
+import dev.graft.tensor.Shapes;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
@@ -46,7 +48,7 @@ public final class GgufWriter {
         }
 
         long bytes() {
-            return type.bytes(Safetensors.product(shape));
+            return type.bytes(Shapes.elements(shape));
         }
     }
 
@@ -69,7 +71,7 @@ public final class GgufWriter {
         });
     }
 
-    private static void pad(FileChannel channel) throws java.io.IOException {
+    private static void pad(FileChannel channel) throws IOException {
         int missing = (int) (padded(channel.position()) - channel.position());
         SafetensorsWriter.writeFully(ByteBuffer.allocate(missing), channel);
     }

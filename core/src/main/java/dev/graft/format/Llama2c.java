@@ -1,5 +1,6 @@
 package dev.graft.format;
 
+import dev.graft.tensor.Shapes;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
@@ -15,8 +16,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /// A llama2.c checkpoint (`.bin`), memory-mapped. Three layouts exist: the legacy one of seven ints and
-/// float32 weights,
-/// version 1 (`ak42`, float32) and version 2 (`ak42`, eight-bit groups with float32 scales).
+/// float32 weights, version 1 (`ak42`, float32) and version 2 (`ak42`, eight-bit groups with float32
+/// scales).
 ///
 /// Tensors have the names of llama2.c (`wq.3` is layer 3's). Rows of `wq` and `wk` are in the order of
 /// rotary pairs, as Meta published Llama.
@@ -40,7 +41,7 @@ public final class Llama2c implements AutoCloseable {
         }
 
         public long elements() {
-            return Safetensors.product(shape);
+            return Shapes.elements(shape);
         }
     }
 
@@ -137,16 +138,17 @@ public final class Llama2c implements AutoCloseable {
             norms("attention_norm");
             attention(keys);
             norms("ffn_norm");
-            feedForward(true);
+            feedForward();
             put("norm", width());
-            position += 4L * positions() * headDim(); // tables of cosines and sines
+            requireRoom("the tables of cosines and sines", (long) positions() * headDim());
+            position += 4L * positions() * headDim();
         } else {
             norms("attention_norm");
             norms("ffn_norm");
             put("norm", width());
             put("tok_embeddings", vocabulary(), width());
             attention(keys);
-            feedForward(version == 1);
+            feedForward();
         }
         if (!sharedClassifier) {
             put("output", vocabulary(), width());
@@ -164,7 +166,7 @@ public final class Llama2c implements AutoCloseable {
         perLayer("wo", width(), width());
     }
 
-    private void feedForward(boolean inOrder) {
+    private void feedForward() {
         perLayer("w1", inner(), width());
         perLayer("w2", width(), inner());
         perLayer("w3", inner(), width());
@@ -177,7 +179,8 @@ public final class Llama2c implements AutoCloseable {
     }
 
     private void put(String name, long... shape) {
-        long elements = Safetensors.product(shape);
+        long elements = Shapes.elements(shape);
+        requireRoom(name, elements);
         boolean packed = version == 2 && shape.length == 2;
         if (packed && elements % group != 0) {
             throw refusal("%s has %,d weights".formatted(name, elements), "a multiple of its group of " + group);
@@ -185,7 +188,11 @@ public final class Llama2c implements AutoCloseable {
         long scales = position + elements;
         parts.put(name, new Part(shape, position, packed ? scales : 0));
         position += packed ? elements + 4 * (elements / group) : 4 * elements;
-        if (position < 0 || position > bytes.byteSize()) {
+    }
+
+    /// Each takes a byte at least; what is left open is found where the file should end.
+    private void requireRoom(String name, long elements) {
+        if (elements > bytes.byteSize() - position) {
             throw refusal("it ends within " + name, "weights for the sizes in its header (%s)".formatted(describe()));
         }
     }

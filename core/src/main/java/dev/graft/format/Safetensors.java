@@ -3,6 +3,7 @@ package dev.graft.format;
 import static dev.graft.format.FormatException.quote;
 
 import dev.graft.tensor.DType;
+import dev.graft.tensor.Shapes;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
@@ -59,7 +60,7 @@ public final class Safetensors implements AutoCloseable {
         }
 
         public long elements() {
-            return product(shape);
+            return Shapes.elements(shape);
         }
 
         @Override
@@ -102,8 +103,7 @@ public final class Safetensors implements AutoCloseable {
         }
         Arena arena = Arena.ofShared(); // weights are read by every worker thread
         try (var channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            var opened = open(file, channel, arena);
-            return opened;
+            return open(file, channel, arena);
         } catch (IOException e) {
             arena.close();
             throw new UncheckedIOException("%s: cannot be read (%s)".formatted(file, e), e);
@@ -230,14 +230,5 @@ public final class Safetensors implements AutoCloseable {
         if (arena.scope().isAlive()) {
             arena.close();
         }
-    }
-
-    /// Elements of `shape`; 1 for a scalar.
-    static long product(long[] shape) {
-        long product = 1;
-        for (long size : shape) {
-            product = Math.multiplyExact(product, size);
-        }
-        return product;
     }
 }

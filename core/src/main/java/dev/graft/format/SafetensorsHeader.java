@@ -10,6 +10,7 @@ import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import dev.graft.format.Safetensors.Entry;
+import dev.graft.tensor.Shapes;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -190,7 +191,7 @@ final class SafetensorsHeader {
         }
         long bits;
         try {
-            bits = Math.multiplyExact(Safetensors.product(shape), (long) type.bits());
+            bits = Math.multiplyExact(Shapes.elements(shape), (long) type.bits());
         } catch (ArithmeticException e) {
             throw refusal(
                     "%s of shape %s overflows 63 bits".formatted(tensor, brief(shape)), "a size that fits a file");

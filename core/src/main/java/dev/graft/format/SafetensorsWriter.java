@@ -7,6 +7,7 @@ import com.fasterxml.jackson.core.JsonFactoryBuilder;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.json.JsonWriteFeature;
 import dev.graft.tensor.DType;
+import dev.graft.tensor.Shapes;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -41,8 +42,7 @@ public final class SafetensorsWriter {
     private SafetensorsWriter() {}
 
     /// Writes the bytes of one tensor, little-endian and row-major, when its turn comes; so tensors can be
-    /// made one at a
-    /// time.
+    /// made one at a time.
     @FunctionalInterface
     public interface Source {
         void writeTo(WritableByteChannel channel) throws IOException;
@@ -79,7 +79,7 @@ public final class SafetensorsWriter {
         }
 
         long bytes() {
-            return Math.multiplyExact(Safetensors.product(shape), (long) dtype.bytes());
+            return Shapes.bytes(dtype, shape);
         }
     }
 
@@ -178,7 +178,8 @@ public final class SafetensorsWriter {
         return StandardCharsets.UTF_8.newEncoder().canEncode(text);
     }
 
-    static void writeAll(MemorySegment data, WritableByteChannel channel) throws IOException {
+    /// Writes memory of any size.
+    public static void writeAll(MemorySegment data, WritableByteChannel channel) throws IOException {
         for (long at = 0; at < data.byteSize(); at += CHUNK_BYTES) {
             long count = Math.min(CHUNK_BYTES, data.byteSize() - at);
             var chunk = data.asSlice(at, count).asByteBuffer();

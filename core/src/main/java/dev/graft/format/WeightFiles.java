@@ -5,6 +5,7 @@ import static dev.graft.format.FormatException.quote;
 import dev.graft.format.Safetensors.Entry;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
+import dev.graft.tensor.Shapes;
 import dev.graft.tensor.Tensor;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -48,7 +49,7 @@ public final class WeightFiles implements AutoCloseable {
             long[] shape = view.shape.orElseGet(seen::shape);
             long elementBytes = seen.bytes() / Math.max(1, seen.elements());
             long begin = seen.begin() + view.first * elementBytes;
-            long end = begin + Arrays.stream(shape).reduce(1, Math::multiplyExact) * elementBytes;
+            long end = begin + Math.multiplyExact(Shapes.elements(shape), elementBytes);
             if (begin < seen.begin() || end > seen.end()) {
                 throw new IllegalArgumentException(
                         "%s from element %d of %s".formatted(Arrays.toString(shape), view.first, seen));

@@ -34,26 +34,32 @@ public record GenerationSettings(int maxNewTokens, double temperature, double to
         return new GenerationSettings(128, 0, 1, 0, 42);
     }
 
+    /// Whether the likeliest token is always taken.
     public boolean isGreedy() {
         return temperature == 0;
     }
 
+    /// The same, ending after this many tokens at the latest.
     public GenerationSettings withMaxNewTokens(int tokens) {
         return new GenerationSettings(tokens, temperature, topP, topK, seed);
     }
 
+    /// The same with logits divided by this; 0 takes the likeliest token.
     public GenerationSettings withTemperature(double value) {
         return new GenerationSettings(maxNewTokens, value, topP, topK, seed);
     }
 
+    /// The same, sampling among the likeliest tokens whose probabilities add up to this.
     public GenerationSettings withTopP(double sum) {
         return new GenerationSettings(maxNewTokens, temperature, sum, topK, seed);
     }
 
+    /// The same, sampling among this many of the likeliest tokens.
     public GenerationSettings withTopK(int tokens) {
         return new GenerationSettings(maxNewTokens, temperature, topP, tokens, seed);
     }
 
+    /// The same with another seed.
     public GenerationSettings withSeed(long value) {
         return new GenerationSettings(maxNewTokens, temperature, topP, topK, value);
     }

@@ -115,6 +115,32 @@ final class Arguments {
         requireWhole("codes", codes);
     }
 
+    /// The same for a matrix of bfloat16.
+    static void halves(Tensor x, Tensor matrix) {
+        int width = columns(x);
+        isHalf("x", x);
+        shaped("matrix", matrix, DType.BF16, matrix.size(0), width);
+        requireWhole("matrix", matrix);
+    }
+
+    /// Queries, and keys and values they fit.
+    static void attention(Tensor q, Tensor k, Tensor v, Kernels.Ranges ranges) {
+        int headDim = width("q", q, 3);
+        isHalf("q", q);
+        width("k", k, 3);
+        shaped("k", k, q.dtype(), k.size(0), k.size(1), headDim);
+        shaped("v", v, q.dtype(), k.shape());
+        requireWhole("q", q);
+        requireWhole("k", k);
+        requireWhole("v", v);
+        if (q.size(0) % k.size(0) != 0 || ranges.rows() != q.size(1)) {
+            throw new IllegalArgumentException("q is %s, k is %s, and there are %d ranges; expected a range for each"
+                            .formatted(q, k, ranges.rows())
+                    + " token and a multiple of the heads of k");
+        }
+        check(ranges, Math.toIntExact(k.size(1)));
+    }
+
     /// The same for a matrix of 4-bit blocks.
     static void blocks(Tensor x, Tensor codes, Codebook book, int block, RowProducts.Scales scales, long out) {
         int width = columns(x);

@@ -7,16 +7,27 @@ import dev.graft.kernel.RowProducts.Scales;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
-/// Rows of a matrix in 4-bit blocks, for one thread: it unpacks the scales of some rows at a time.
-final class BlockRows {
-    private static final int SCALES_AT_ONCE = 1024;
+/// Rows of a matrix in 4-bit blocks, for one thread: it unpacks the scales of some rows at a time, at each
+/// of the four places where rows are read at once.
+final class BlockRows implements VectorRowProducts.Rows {
+    private static final int FEWEST_SCALES = 64;
+    private static final int MOST_SCALES = 512;
+
+    /// Into so many stretches the scales of a small matrix are cut, so that few are unpacked twice.
+    private static final int STRETCHES = 32;
 
     private final Matrix matrix;
-    private final float[] scales;
-    private final float[] tile;
+    private final int blockBits;
     private final int[] words;
-    private long firstScale;
-    private int scalesRead;
+
+    /// For each of four rows that are read at once: a stretch of `scales`, which of the matrix's scales it
+    /// begins with, how many it holds, and where in it the row begins.
+    private final float[] scales;
+
+    private final int stretch;
+    private final long[] firstScale = new long[4];
+    private final int[] scalesRead = new int[4];
+    private final int[] at = new int[4];
 
     /// @param codes  address of the codes
     /// @param values by code
@@ -48,10 +59,19 @@ final class BlockRows {
             };
         }
 
-        void readScales(long first, int n, float[] target) {
+        /// Rows that the loops can take: the last run of a row may reach into later ones, but not beyond the
+        /// codes.
+        long quickRows() {
+            if (!isSpread()) {
+                return 0;
+            }
+            return Math.max(0, Math.floorDiv(rows * width - padded(), width) + 1);
+        }
+
+        void readScales(long first, int n, float[] target, int start) {
             switch (scales) {
                 case Scales.Plain plain ->
-                    Tile.read(Tile.at(address(plain.absmax()), first, false), false, target, 0, n);
+                    Tile.read(Tile.at(address(plain.absmax()), first, false), false, target, start, n);
                 case Scales.Nested nested ->
                     QuantLoops.lookUpBytes(
                             address(nested.codes()),
@@ -61,72 +81,83 @@ final class BlockRows {
                             nested.offset(),
                             first,
                             n,
-                            target);
+                            target,
+                            start);
             }
         }
     }
 
     BlockRows(Matrix matrix) {
         this.matrix = matrix;
-        this.tile = new float[matrix.padded()];
+        this.blockBits = Integer.numberOfTrailingZeros(matrix.block);
         this.words = RowLoops.blockOfWord(matrix.block);
-        this.scales = new float[Tile.padded(Math.max(SCALES_AT_ONCE, matrix.width / matrix.block + 2)) + COUNT];
+        int some = Math.clamp(matrix.blocks() / STRETCHES, FEWEST_SCALES, MOST_SCALES);
+        this.stretch = Tile.padded(Math.max(some, matrix.width / matrix.block + 2)) + COUNT;
+        this.scales = new float[4 * stretch];
     }
 
-    /// Row `row` times one row of activations, padded with zeros as rows are.
-    float dot(long row, float[] x) {
-        if (!mayReadBehind(row)) {
-            read(row, tile);
-            return RowLoops.dot(tile, x, tile.length);
+    /// As many as their scales have room.
+    @Override
+    public int atOnce() {
+        return Math.max(1, (stretch - COUNT) / Math.max(1, matrix.width >> blockBits));
+    }
+
+    /// All rows are below [Matrix#quickRows].
+    @Override
+    public void dot(long row, long apart, int count, float[] x, float[] sums) {
+        int blocks = matrix.width >> blockBits;
+        for (int r = 0; r < 4; r++) {
+            long first = (row + r * apart) * blocks;
+            findScales(r, first, first + (long) count * blocks - 1);
         }
-        return RowLoops.dotBlocks(codes(row), matrix.values, scales, scales(row), blockBits(), words, x, matrix.width);
+        RowLoops.dotBlocks(
+                codes(row),
+                apart * matrix.width / 2,
+                count,
+                matrix.values,
+                scales,
+                at,
+                blockBits,
+                words,
+                x,
+                matrix.width,
+                sums);
     }
 
-    /// Row `row` in float32, in the order activations are in.
-    void read(long row, float[] target) {
-        if (mayReadBehind(row)) {
+    @Override
+    public void read(long row, float[] target) {
+        if (row < matrix.quickRows()) {
+            long blocks = matrix.width >> blockBits;
+            findScales(0, row * blocks, row * blocks + blocks - 1);
             RowLoops.readBlocks(
-                    codes(row), matrix.values, scales, scales(row), blockBits(), words, target, matrix.width);
+                    codes(row), matrix.values, scales, at[0], blockBits, words, target, matrix.width);
             return;
         }
         long first = row * matrix.width;
         long firstBlock = first / matrix.block;
-        int at = scales(firstBlock, (first + matrix.width - 1) / matrix.block);
+        findScales(0, firstBlock, (first + matrix.width - 1) / matrix.block);
         float[] plain = new float[matrix.width];
         for (int i = 0; i < matrix.width; i++) {
             int both = Tile.MEMORY.get(ValueLayout.JAVA_BYTE, matrix.codes + (first + i) / 2) & 0xff;
             int code = (first + i) % 2 == 0 ? both >> 4 : both & 15;
-            plain[i] = matrix.values[code] * scales[at + (int) ((first + i) / matrix.block - firstBlock)];
+            plain[i] = matrix.values[code] * scales[at[0] + (int) ((first + i) / matrix.block - firstBlock)];
         }
         float[] ordered = matrix.ordered(plain);
         System.arraycopy(ordered, 0, target, 0, ordered.length);
-    }
-
-    /// Whether the loops can take a row: its last run may reach into later rows, but not beyond the codes.
-    private boolean mayReadBehind(long row) {
-        return matrix.isSpread() && row * matrix.width + matrix.padded() <= matrix.rows * matrix.width;
     }
 
     private long codes(long row) {
         return matrix.codes + row * matrix.width / 2;
     }
 
-    private int blockBits() {
-        return Integer.numberOfTrailingZeros(matrix.block);
-    }
-
-    private int scales(long row) {
-        int blocks = matrix.width / matrix.block;
-        return scales(row * blocks, row * blocks + blocks - 1);
-    }
-
-    /// Where the scales of these blocks lie in `scales`, unpacked if they were not.
-    private int scales(long firstBlock, long lastBlock) {
-        if (firstBlock < firstScale || lastBlock >= firstScale + scalesRead) {
-            firstScale = firstBlock;
-            scalesRead = (int) Math.min(scales.length - COUNT, matrix.blocks() - firstBlock);
-            matrix.readScales(firstScale, scalesRead, scales);
+    /// Has the scales of these blocks in the stretch of a place, unpacked if they were not.
+    private void findScales(int place, long firstBlock, long lastBlock) {
+        int start = place * stretch;
+        if (firstBlock < firstScale[place] || lastBlock >= firstScale[place] + scalesRead[place]) {
+            firstScale[place] = firstBlock;
+            scalesRead[place] = (int) Math.min(stretch - COUNT, matrix.blocks() - firstBlock);
+            matrix.readScales(firstBlock, scalesRead[place], scales, start);
         }
-        return (int) (firstBlock - firstScale);
+        at[place] = start + (int) (firstBlock - firstScale[place]);
     }
 }

@@ -1,8 +1,6 @@
 package dev.graft.kernel;
 
 import dev.graft.tensor.Torch;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
@@ -17,9 +15,6 @@ final class Parallel {
     private static final int BLOCKS_PER_THREAD = 4;
     private static final int ELEMENTS_PER_ROW = 1024;
     private static final long LONGEST_RANGE = 1 << 30;
-
-    private static final ExecutorService HELPERS = Executors.newCachedThreadPool(
-            work -> Thread.ofPlatform().daemon().name("graft-kernel").unstarted(work));
 
     private Parallel() {}
 
@@ -75,9 +70,10 @@ final class Parallel {
 
         void run(int threads) {
             for (int i = 1; i < threads; i++) {
-                HELPERS.execute(this::takeBlocks);
+                Crew.help(this::takeBlocks);
             }
             takeBlocks();
+            Crew.seen(() -> unfinished.get() == 0);
             boolean interrupted = false;
             while (unfinished.get() > 0) {
                 LockSupport.park(this);

@@ -218,7 +218,7 @@ final class QuantLoops {
 
     /// Codes of 8 bits, `codes[first …]`, as `value · absmax + offset`, rounded after each step.
     static void lookUpBytes(
-            long codes, long absmax, float[] values, int block, float offset, long first, int n, float[] y) {
+            long codes, long absmax, float[] values, int block, float offset, long first, int n, float[] y, int start) {
         int[] index = new int[COUNT];
         FloatVector plus = all(offset);
         int i = 0;
@@ -231,12 +231,12 @@ final class QuantLoops {
                     ((IntVector) ByteVector.fromMemorySegment(BYTES, MEMORY, codes + first + i, ORDER)
                                     .convertShape(VectorOperators.ZERO_EXTEND_B2I, INTS, 0))
                             .intoArray(index, 0);
-                    fromArray(FLOATS, values, 0, index, 0).mul(scale).add(plus).intoArray(y, i);
+                    fromArray(FLOATS, values, 0, index, 0).mul(scale).add(plus).intoArray(y, start + i);
                 }
             }
             for (; i < end; i++) {
                 int code = MEMORY.get(ValueLayout.JAVA_BYTE, codes + first + i) & 0xff;
-                y[i] = values[code] * scale + offset;
+                y[start + i] = values[code] * scale + offset;
             }
         }
     }

@@ -1,5 +1,7 @@
 package dev.graft.kernel;
 
+import dev.graft.kernel.Kernels.Ranges;
+import dev.graft.kernel.Kernels.Scoring;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Tensor;
 
@@ -9,7 +11,7 @@ import dev.graft.tensor.Tensor;
 /// As with [Kernels] there are two bodies, [PlainRowProducts] (ATen operations, any device) and
 /// [VectorRowProducts] (Vector API, CPU), and both take the same tests. Sums are in float32; a row of
 /// the matrix is worked on whole by one thread, so results do not depend on their number. Tensors are
-/// contiguous. Matrices in bfloat16 are not here: libtorch's product reads them as fast as memory gives them.
+/// contiguous. Matrices in float32 are not here: libtorch's product reads them as fast as memory gives them.
 public interface RowProducts {
     /// With more rows than this, unpacking the matrix for a full product is as fast.
     int MOST_ROWS = 8;
@@ -43,6 +45,22 @@ public interface RowProducts {
     /// @param codes int8 `[out, in]`
     /// @return      float32 `[rows, out]`
     Tensor bytes(Tensor x, Tensor codes);
+
+    /// A matrix in bfloat16.
+    ///
+    /// @param x      float32 or bfloat16 `[rows, in]`
+    /// @param matrix bfloat16 `[out, in]`
+    /// @return       `[rows, out]` in the type of `x`
+    Tensor halves(Tensor x, Tensor matrix);
+
+    /// Softmax attention of a few queries, each over its own range of keys.
+    ///
+    /// @param q      float32 or bfloat16 `[heads, tokens, headDim]`
+    /// @param k      `[keyHeads, keys, headDim]` of the same type, each shared by `heads / keyHeads` heads
+    /// @param v      the same
+    /// @param ranges for each token the keys it may see, at least one
+    /// @return       `[tokens, heads · headDim]` of the same type
+    Tensor attention(Tensor q, Tensor k, Tensor v, Ranges ranges, Scoring scoring);
 
     /// What the values of each block are multiplied by.
     sealed interface Scales {

@@ -66,15 +66,24 @@ final class Tile {
     private static void readHalf(long address, float[] tile, int start, int n) {
         int i = 0;
         for (int end = n - COUNT; i <= end; i += COUNT) {
-            ((IntVector) ShortVector.fromMemorySegment(SHORTS, MEMORY, address + 2L * i, ORDER)
-                            .convertShape(VectorOperators.ZERO_EXTEND_S2I, Lanes.INTS, 0))
-                    .lanewise(VectorOperators.LSHL, 16)
-                    .reinterpretAsFloats()
-                    .intoArray(tile, start + i);
+            half(address + 2L * i).intoArray(tile, start + i);
         }
         for (; i < n; i++) {
             tile[start + i] = get(address + 2L * i, true);
         }
+    }
+
+    /// A register of bfloat16, widened.
+    static FloatVector half(long address) {
+        return ((IntVector) ShortVector.fromMemorySegment(SHORTS, MEMORY, address, ORDER)
+                        .convertShape(VectorOperators.ZERO_EXTEND_S2I, Lanes.INTS, 0))
+                .lanewise(VectorOperators.LSHL, 16)
+                .reinterpretAsFloats();
+    }
+
+    /// A register of either type in float32.
+    static FloatVector register(long address, boolean half) {
+        return half ? half(address) : FloatVector.fromMemorySegment(FLOATS, MEMORY, address, ORDER);
     }
 
     /// Tile to memory; bfloat16 is rounded to the nearest, ties to even. Infinities and the NaNs that

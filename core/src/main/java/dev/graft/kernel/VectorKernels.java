@@ -18,10 +18,9 @@ import java.util.Arrays;
 
 /// The kernels over libtorch's memory with the JDK's Vector API, on all threads libtorch uses.
 ///
-/// This class compares shapes and types ([Arguments]) and deals out rows; the loops are in [Loops], over
-/// what [Tile] read. It must
-/// not mention vector types itself: without the module `jdk.incubator.vector` it still has to load and
-/// say so.
+/// This class compares shapes and types ([Arguments]) and deals out rows; the loops are in [Loops], over what
+/// [Tile] read. It must not mention vector types itself: without the module `jdk.incubator.vector` it still
+/// has to load and say so.
 final class VectorKernels implements Kernels {
     private static final VectorKernels INSTANCE = new VectorKernels();
 

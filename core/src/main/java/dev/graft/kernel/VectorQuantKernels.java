@@ -83,7 +83,7 @@ enum VectorQuantKernels implements QuantKernels {
         float[] tile = Tile.of(Tile.LENGTH);
         for (long first = from; first < to; first += Tile.LENGTH) {
             int n = (int) Math.min(Tile.LENGTH, to - first);
-            QuantLoops.lookUpBytes(codes, scales, values, block, -0f, first, n, tile); // adding −0 changes nothing
+            QuantLoops.lookUpBytes(codes, scales, values, block, -0f, first, n, tile, 0); // adding −0 changes nothing
             Tile.write(tile, 0, Tile.at(y, first, half), half, n);
         }
     }

@@ -3,6 +3,8 @@ package dev.graft.kernel;
 import static dev.graft.kernel.Arguments.address;
 import static dev.graft.kernel.Arguments.isHalf;
 
+import dev.graft.kernel.Kernels.Ranges;
+import dev.graft.kernel.Kernels.Scoring;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Tensor;
@@ -14,57 +16,101 @@ import java.util.function.UnaryOperator;
 enum VectorRowProducts implements RowProducts {
     INSTANCE;
 
-    /// The rows of a packed matrix, for one thread.
-    private interface Rows {
-        /// Row `row` times one row of activations, which is padded with zeros to whole registers.
-        float dot(long row, float[] x);
+    private static final int TOGETHER = 4;
+
+    /// The rows of a matrix, for one thread.
+    interface Rows {
+        /// Most rows that [#dot] takes one after another.
+        int atOnce();
+
+        /// Rows `row … row+count-1` times one row of activations, which is padded with zeros, and as many at
+        /// `row + apart`, `row + 2·apart` and `row + 3·apart`.
+        ///
+        /// @param sums the four first rows, the four second ones, …
+        void dot(long row, long apart, int count, float[] x, float[] sums);
 
         /// Row `row` in float32, in the order activations are in.
         void read(long row, float[] tile);
     }
 
+    /// A matrix to multiply by.
+    ///
+    /// @param out    its rows
+    /// @param quick  how many of them, from the first, [Rows#dot] can take
+    /// @param padded length of tiles for its rows
+    /// @param rows   makes what one thread needs
+    private record Matrix(long out, long quick, int padded, Supplier<Rows> rows) {}
+
     @Override
     public Tensor blocks(Tensor x, Tensor codes, Codebook book, int block, Scales scales, long out) {
         Arguments.blocks(x, codes, book, block, scales, out);
         int width = (int) x.size(1);
-        BlockRows.Matrix matrix = new BlockRows.Matrix(address(codes), book.values(), block, out, width, scales);
-        return product(activations(x, matrix::ordered), out, matrix.padded(), x.dtype(), () -> {
-            BlockRows rows = new BlockRows(matrix);
-            return new Rows() {
-                @Override
-                public float dot(long row, float[] x) {
-                    return rows.dot(row, x);
-                }
-
-                @Override
-                public void read(long row, float[] tile) {
-                    rows.read(row, tile);
-                }
-            };
-        });
+        BlockRows.Matrix blocks = new BlockRows.Matrix(address(codes), book.values(), block, out, width, scales);
+        Matrix matrix = new Matrix(out, blocks.quickRows(), blocks.padded(), () -> new BlockRows(blocks));
+        return product(activations(x, blocks::ordered), matrix, x.dtype());
     }
 
     @Override
     public Tensor bytes(Tensor x, Tensor codes) {
         Arguments.bytes(x, codes);
         int width = (int) x.size(1);
+        long out = codes.size(0);
         long bytes = address(codes);
         boolean whole = x.dtype() == DType.I8;
-        float[][] activations = activations(whole ? x.to(DType.F32) : x, row -> row);
-        Supplier<Rows> rows = () -> new Rows() {
+        Matrix matrix = new Matrix(out, out, Tile.padded(width), () -> new Rows() {
             @Override
-            public float dot(long row, float[] x) {
-                return RowLoops.dotBytes(bytes + row * width, x, width, whole);
+            public int atOnce() {
+                return 1;
+            }
+
+            @Override
+            public void dot(long row, long apart, int count, float[] x, float[] sums) {
+                RowLoops.dotBytes(bytes + row * width, apart * width, x, width, whole, sums);
             }
 
             @Override
             public void read(long row, float[] tile) {
                 RowLoops.readBytes(bytes + row * width, tile, width);
             }
-        };
-        return whole
-                ? oneByOne(activations, codes.size(0), width, rows)
-                : product(activations, codes.size(0), Tile.padded(width), DType.F32, rows);
+        });
+        float[][] activations = activations(whole ? x.to(DType.F32) : x, row -> row);
+        return whole ? oneByOne(activations, matrix, DType.F32) : product(activations, matrix, DType.F32);
+    }
+
+    @Override
+    public Tensor halves(Tensor x, Tensor matrix) {
+        Arguments.halves(x, matrix);
+        int width = (int) x.size(1);
+        long out = matrix.size(0);
+        long halves = address(matrix);
+        return product(
+                activations(x, row -> row),
+                new Matrix(out, out, Tile.padded(width), () -> new Rows() {
+                    @Override
+                    public int atOnce() {
+                        return 1;
+                    }
+
+                    @Override
+                    public void dot(long row, long apart, int count, float[] x, float[] sums) {
+                        RowLoops.dotNumbers(halves + 2 * row * width, 2 * apart * width, true, x, width, sums);
+                    }
+
+                    @Override
+                    public void read(long row, float[] tile) {
+                        Tile.read(halves + 2 * row * width, true, tile, 0, width);
+                    }
+                }),
+                x.dtype());
+    }
+
+    @Override
+    public Tensor attention(Tensor q, Tensor k, Tensor v, Ranges ranges, Scoring scoring) {
+        Arguments.attention(q, k, v, ranges);
+        Tensor y = Tensor.empty(q.dtype(), Device.cpu(), q.size(1), q.size(0) * q.size(2));
+        RowAttention work = new RowAttention(q, k, v, ranges, scoring, y);
+        Parallel.rows(q.size(0) * q.size(1), 2 * work.longest() * q.size(2), work::rows);
+        return y;
     }
 
     /// Rows of `x` as padded tiles.
@@ -81,48 +127,94 @@ enum VectorRowProducts implements RowProducts {
     }
 
     /// Unpacks each row of the matrix once when there are several of activations.
-    ///
-    /// @param padded length of their tiles
-    private static Tensor product(float[][] x, long out, int padded, DType type, Supplier<Rows> matrix) {
+    private static Tensor product(float[][] x, Matrix matrix, DType type) {
         if (x.length <= 1) {
-            return oneByOne(x, out, padded, matrix).to(type);
+            return oneByOne(x, matrix, type);
         }
-        Tensor y = Tensor.empty(type, Device.cpu(), x.length, out);
+        Tensor y = Tensor.empty(type, Device.cpu(), x.length, matrix.out);
         boolean half = isHalf("y", y);
         long ys = address(y);
-        Parallel.rows(out, padded, (from, to) -> {
-            Rows rows = matrix.get();
-            float[] tile = new float[padded];
+        Parallel.rows(matrix.out, matrix.padded, (from, to) -> {
+            Rows rows = matrix.rows.get();
+            float[] tile = new float[matrix.padded];
             float[] sums = new float[x.length];
             for (long row = from; row < to; row++) {
                 rows.read(row, tile);
                 int r = 0;
                 for (; r + 4 <= x.length; r += 4) {
-                    RowLoops.dotFour(tile, x, r, padded, sums);
+                    RowLoops.dotFour(tile, x, r, matrix.padded, sums);
                 }
                 for (; r < x.length; r++) {
-                    sums[r] = RowLoops.dot(tile, x[r], padded);
+                    sums[r] = RowLoops.dot(tile, x[r], matrix.padded);
                 }
                 for (int i = 0; i < x.length; i++) {
-                    Tile.put(sums[i], Tile.at(ys, i * out + row, half), half);
+                    Tile.put(sums[i], Tile.at(ys, i * matrix.out + row, half), half);
                 }
             }
         });
         return y;
     }
 
-    /// float32 `[rows of x, out]`
-    private static Tensor oneByOne(float[][] x, long out, int width, Supplier<Rows> matrix) {
-        Tensor y = Tensor.empty(DType.F32, Device.cpu(), x.length, out);
+    /// `[rows of x, out]`
+    private static Tensor oneByOne(float[][] x, Matrix matrix, DType type) {
+        Tensor y = Tensor.empty(type, Device.cpu(), x.length, matrix.out);
+        boolean half = isHalf("y", y);
         long ys = address(y);
-        Parallel.rows(out, width, (from, to) -> {
-            Rows rows = matrix.get();
-            for (long row = from; row < to; row++) {
+        Parallel.rows(matrix.out, matrix.padded, (from, to) -> new OneByOne(x, matrix, ys, half).work(from, to));
+        return y;
+    }
+
+    /// The rows one thread takes: four at a time, each from its own quarter.
+    private static final class OneByOne {
+        private final float[][] x;
+        private final Matrix matrix;
+        private final Rows rows;
+        private final long ys;
+        private final boolean half;
+        private final int atOnce;
+        private final float[] sums;
+
+        OneByOne(float[][] x, Matrix matrix, long ys, boolean half) {
+            this.x = x;
+            this.matrix = matrix;
+            this.rows = matrix.rows.get();
+            this.ys = ys;
+            this.half = half;
+            this.atOnce = rows.atOnce();
+            this.sums = new float[TOGETHER * atOnce];
+        }
+
+        void work(long from, long to) {
+            long quick = Math.max(from, Math.min(to, matrix.quick));
+            long apart = (quick - from) / TOGETHER;
+            for (long row = from; row < from + apart; row += atOnce) {
+                dot(row, apart, (int) Math.min(atOnce, from + apart - row), TOGETHER);
+            }
+            for (long row = from + TOGETHER * apart; row < quick; row++) {
+                dot(row, 0, 1, 1);
+            }
+            float[] tile = new float[matrix.padded];
+            for (long row = quick; row < to; row++) {
+                rows.read(row, tile);
                 for (int i = 0; i < x.length; i++) {
-                    Tile.put(rows.dot(row, x[i]), Tile.at(ys, i * out + row, false), false);
+                    put(RowLoops.dot(tile, x[i], matrix.padded), i, row);
                 }
             }
-        });
-        return y;
+        }
+
+        private void dot(long row, long apart, int count, int places) {
+            for (int i = 0; i < x.length; i++) {
+                rows.dot(row, apart, count, x[i], sums);
+                for (int g = 0; g < count; g++) {
+                    for (int r = 0; r < places; r++) {
+                        put(sums[TOGETHER * g + r], i, row + g + r * apart);
+                    }
+                }
+            }
+        }
+
+        private void put(float sum, int i, long row) {
+            Tile.put(sum, Tile.at(ys, i * matrix.out + row, half), half);
+        }
     }
 }

@@ -9,9 +9,9 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.Set;
 
-/// A Hugging Face folder: `config.json` and safetensors, named and cut as the architecture describes
-/// them, which are opened when first asked for, so that a configuration
-/// Graft cannot run is refused before weights are looked at.
+/// A Hugging Face folder: `config.json` and safetensors, named and cut as the architecture describes them,
+/// which are opened when first asked for, so that a configuration Graft cannot run is refused before weights
+/// are looked at.
 final class HubFolder implements ModelSource {
     private final Path folder;
     private final ModelConfig config;

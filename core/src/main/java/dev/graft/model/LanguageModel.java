@@ -21,8 +21,10 @@ import java.util.List;
 public interface LanguageModel extends AutoCloseable {
     ModelConfig config();
 
+    /// Type of the hidden states.
     DType computeType();
 
+    /// Where its weights lie and it computes.
     Device device();
 
     /// Hidden states after the last norm.
@@ -50,6 +52,7 @@ public interface LanguageModel extends AutoCloseable {
         return Integer.MAX_VALUE;
     }
 
+    /// Token ids it knows, from 0; at least those of its tokenizer.
     int vocabularySize();
 
     /// Longest document the model was made for, in tokens.

@@ -9,7 +9,6 @@ import dev.graft.format.Json;
 import dev.graft.format.Llama2c;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -65,6 +64,7 @@ public final class ModelConfig {
         return new ModelConfig(file, "", JSON.valueToTree(settings));
     }
 
+    /// The file that messages name.
     public Path file() {
         return file;
     }
@@ -98,6 +98,9 @@ public final class ModelConfig {
         return has(key) ? this : with(key, value);
     }
 
+    /// `model_type`, which names the architecture.
+    ///
+    /// @throws FormatException where it is missing
     public String modelType() {
         return text("model_type")
                 .orElseThrow(() -> wrong("model_type", "it is missing", "a model type such as \"llama\""));
@@ -108,6 +111,7 @@ public final class ModelConfig {
         return root.hasNonNull(key);
     }
 
+    /// A text; empty where it is missing or null.
     public Optional<String> text(String key) {
         JsonNode value = root.get(key);
         if (value == null || value.isNull()) {
@@ -131,6 +135,7 @@ public final class ModelConfig {
         return optionalSize(key).orElseThrow(() -> wrong(key, "it is missing", "a positive whole number"));
     }
 
+    /// A positive whole number; empty where it is missing or null.
     public OptionalInt optionalSize(String key) {
         JsonNode value = value(key);
         if (value.isMissingNode() || value.isNull()) {
@@ -158,6 +163,9 @@ public final class ModelConfig {
         return (int) value;
     }
 
+    /// A number.
+    ///
+    /// @param otherwise where it is missing or null
     public double number(String key, double otherwise) {
         return number(key).orElse(otherwise);
     }
@@ -211,6 +219,9 @@ public final class ModelConfig {
         return Optional.of(value.valueStream().toList());
     }
 
+    /// True or false.
+    ///
+    /// @param otherwise where it is missing or null
     public boolean flag(String key, boolean otherwise) {
         JsonNode value = root.get(key);
         if (value == null || value.isNull()) {
@@ -220,17 +231,6 @@ public final class ModelConfig {
             throw wrong(key, "it is " + value, "true or false");
         }
         return value.asBoolean();
-    }
-
-    /// The ids that end a generation, from `eos_token_id` (a number or a list).
-    public List<Integer> eosIds() {
-        List<Integer> ids = new ArrayList<>();
-        JsonNode value = root.path("eos_token_id");
-        if (value.isInt()) {
-            ids.add(value.asInt());
-        }
-        value.forEach(id -> ids.add(id.asInt()));
-        return ids;
     }
 
     /// Refuses a setting this architecture does not have.

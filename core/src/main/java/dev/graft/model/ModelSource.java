@@ -15,9 +15,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
-/// What a path called MODEL holds, whatever kind of file it is: a configuration in Hugging Face's terms
-/// and tensors under
-/// Hugging Face's names.
+/// What a path called MODEL holds, whatever kind of file it is: a configuration in Hugging Face's terms and
+/// tensors under Hugging Face's names.
 ///
 /// {@snippet :
 /// try (var source = ModelSource.open(Path.of("model-Q4_K.gguf"))) {
@@ -35,6 +34,7 @@ public interface ModelSource extends AutoCloseable {
         return Llama2c.isNamedSo(model) ? new Llama2cModel(Llama2c.open(model)) : new HubFolder(model);
     }
 
+    /// What was named MODEL.
     Path path();
 
     ModelConfig config();
@@ -42,9 +42,8 @@ public interface ModelSource extends AutoCloseable {
     /// Names of all tensors.
     Set<String> names();
 
-    /// A tensor's shape, its type as stored (`dtypeName`) and the type in which it is read (`dtype`),
-    /// with bytes counted
-    /// as stored.
+    /// A tensor's shape, its type as stored (`dtypeName`) and the type in which it is read (`dtype`), with
+    /// bytes counted as stored.
     ///
     /// @throws FormatException when there is no such tensor
     Entry entry(String name);

@@ -2,10 +2,9 @@ package dev.graft.model;
 
 import dev.graft.tensor.Tensor;
 
-/// The two orders in which the rows of query and key projections are kept. Rotary positions turn pairs
-/// of rows: Meta's checkpoints, and llama2.c and GGUF files after them, keep the two of a pair together;
-/// Hugging Face keeps the firsts of
-/// a head before its seconds.
+/// The two orders in which the rows of query and key projections are kept. Rotary positions turn pairs of
+/// rows: Meta's checkpoints, and llama2.c and GGUF files after them, keep the two of a pair together; Hugging
+/// Face keeps the firsts of a head before its seconds.
 public final class RotaryRows {
     private RotaryRows() {}
 

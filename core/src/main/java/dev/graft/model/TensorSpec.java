@@ -1,5 +1,6 @@
 package dev.graft.model;
 
+import dev.graft.tensor.Shapes;
 import java.util.List;
 
 /// A tensor of a model: its name in files, its shape, and what it holds before anything is learnt.
@@ -27,11 +28,7 @@ record TensorSpec(String name, long[] shape, Initial initial) implements Part {
     }
 
     long elements() {
-        long product = 1;
-        for (long size : shape) {
-            product = Math.multiplyExact(product, size);
-        }
-        return product;
+        return Shapes.elements(shape);
     }
 
     @Override

@@ -28,6 +28,7 @@ public final class KvCache implements AutoCloseable {
         }
     }
 
+    /// Tokens it has room for, all sequences together.
     public int slots() {
         return slots;
     }

@@ -6,9 +6,9 @@ import dev.graft.autograd.Projection;
 import dev.graft.autograd.Weight;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Scratch;
+import dev.graft.tensor.Shapes;
 import dev.graft.tensor.Tensor;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BiFunction;
@@ -37,9 +37,12 @@ public interface LinearFactory extends AutoCloseable {
     /// @param tied the input embedding whose table it shares, instead of having a weight of its own
     default LinearLayer head(String name, Optional<EmbeddingLayer> tied, NamedTensors source) {
         Weight weight = tied.map(EmbeddingLayer::table).orElseGet(() -> weight(name + ".weight", source));
-        Optional<Weight> bias =
-                source.has(name + ".bias") ? Optional.of(weight(name + ".bias", source)) : Optional.empty();
-        return LinearLayer.of(new Projection(weight, bias, List.of()));
+        return LinearLayer.of(new Projection(weight, bias(name, source), List.of()));
+    }
+
+    /// The bias of a layer, `name + ".bias"`, where the source has it.
+    default Optional<Weight> bias(String name, NamedTensors source) {
+        return source.has(name + ".bias") ? Optional.of(weight(name + ".bias", source)) : Optional.empty();
     }
 
     /// Everything made so far that learns.
@@ -68,12 +71,11 @@ public interface LinearFactory extends AutoCloseable {
     static LinearFactory trainable() {
         return new Direct(
                 (tensor, source) -> {
-                    source.packed(tensor).ifPresent(packed -> {
-                        packed.close();
+                    if (source.isPacked(tensor)) {
                         throw new IllegalArgumentException(
                                 "%s is quantised and cannot be trained itself; train an adapter on it, or start from a model that is not quantised"
                                         .formatted(tensor));
-                    });
+                    }
                     return new Parameter(tensor, source.stored(tensor).to(source.device()), source.computeType());
                 },
                 () -> {});
@@ -107,7 +109,7 @@ public interface LinearFactory extends AutoCloseable {
 
         @Override
         public long elements() {
-            return Arrays.stream(source.shape(tensor)).reduce(1, Math::multiplyExact);
+            return Shapes.elements(source.shape(tensor));
         }
 
         @Override
@@ -131,9 +133,7 @@ public interface LinearFactory extends AutoCloseable {
         public LinearLayer linear(String name, NamedTensors source) {
             Weight stored = weight(name + ".weight", source);
             Weight weight = source.layout(name).transposed() ? new Weight.Transposed(stored) : stored;
-            Optional<Weight> bias =
-                    source.has(name + ".bias") ? Optional.of(weight(name + ".bias", source)) : Optional.empty();
-            return LinearLayer.of(new Projection(weight, bias, List.of()));
+            return LinearLayer.of(new Projection(weight, bias(name, source), List.of()));
         }
 
         @Override

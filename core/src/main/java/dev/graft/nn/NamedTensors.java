@@ -8,6 +8,7 @@ import java.util.Optional;
 
 /// Where a model's weights come from while it is built: files, or random numbers.
 public interface NamedTensors {
+    /// Whether there is a tensor of this full name.
     boolean has(String name);
 
     /// Shape of a tensor, without loading it.
@@ -32,9 +33,17 @@ public interface NamedTensors {
         return Optional.empty();
     }
 
+    /// Whether the source packs the tensor.
+    default boolean isPacked(String name) {
+        Optional<Packed> packed = packed(name);
+        packed.ifPresent(Packed::close);
+        return packed.isPresent();
+    }
+
     /// Type in which layers compute.
     DType computeType();
 
+    /// Where layers compute.
     Device device();
 
     /// The tensor in the computing type on the device; belongs to the current scope.

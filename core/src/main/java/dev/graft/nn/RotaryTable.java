@@ -61,6 +61,7 @@ public final class RotaryTable implements AutoCloseable {
         return new CosSin(cos.indexSelect(0, index), sin.indexSelect(0, index));
     }
 
+    /// Cosines and sines of the angles of some positions, one row each.
     public record CosSin(Tensor cos, Tensor sin) {}
 
     /// Rows for positions from 0.
@@ -83,8 +84,8 @@ public final class RotaryTable implements AutoCloseable {
 
         private void grow(int newRows) {
             int pairs = frequencies.length;
-            float[] cosines = new float[newRows * pairs];
-            float[] sines = new float[newRows * pairs];
+            float[] cosines = new float[Math.multiplyExact(newRows, pairs)];
+            float[] sines = new float[cosines.length];
             for (int position = 0; position < newRows; position++) {
                 for (int i = 0; i < pairs; i++) {
                     // The angle is rounded to float32 first, as the reference implementations compute it.

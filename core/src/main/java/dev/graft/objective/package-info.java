@@ -2,5 +2,5 @@
 ///
 /// May import: `tensor`.
 ///
-/// To add to it: one class an objective, one line in `Objectives`.
+/// To add to it: one class an objective.
 package dev.graft.objective;

@@ -19,6 +19,7 @@ public record AdamWSettings(double beta1, double beta2, double epsilon, double w
         return new AdamWSettings(0.9, 0.999, 1e-8, 0);
     }
 
+    /// The same with another decay.
     public AdamWSettings withWeightDecay(double decay) {
         return new AdamWSettings(beta1, beta2, epsilon, decay);
     }

@@ -4,6 +4,7 @@ import dev.graft.autograd.Parameter;
 import dev.graft.kernel.Kernels;
 import dev.graft.kernel.QuantKernels;
 import dev.graft.tensor.DType;
+import dev.graft.tensor.Shapes;
 import dev.graft.tensor.Tensor;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -18,11 +19,7 @@ public sealed interface Moments {
     /// A tensor of the state.
     record Part(DType dtype, long... shape) {
         long bytes() {
-            long elements = 1;
-            for (long size : shape) {
-                elements *= size;
-            }
-            return elements * dtype.bytes();
+            return Shapes.bytes(dtype, shape);
         }
     }
 

@@ -3,6 +3,7 @@ package dev.graft.optim;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
+import dev.graft.tensor.Shapes;
 import dev.graft.tensor.Tensor;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -58,10 +59,7 @@ public final class PagedMemory implements StateMemory {
                     "paged optimizer state is for the CPU and this parameter lies on %s; use training.optim adamw_torch or adamw_8bit"
                             .formatted(device));
         }
-        long bytes = dtype.bytes();
-        for (long size : shape) {
-            bytes *= size;
-        }
+        long bytes = Shapes.bytes(dtype, shape);
         extendTo(used + bytes);
         try (Scope scope = Scope.open()) {
             MemorySegment memory = file.map(FileChannel.MapMode.READ_WRITE, used, bytes, arena);

@@ -6,6 +6,7 @@ import dev.graft.autograd.Parameter;
 import dev.graft.autograd.ReplacedRows;
 import dev.graft.autograd.RowNorms;
 import dev.graft.autograd.Weight;
+import dev.graft.format.AdapterWeights;
 import dev.graft.nn.LinearLayout.Slice;
 import dev.graft.nn.NamedTensors;
 import dev.graft.peft.Adapters.Adapted;
@@ -30,6 +31,9 @@ final class AdaptedModel {
     /// Rows of a module that are trained.
     record Tokens(Tensor index, Parameter values) {}
 
+    /// A layer changed by [#stacked].
+    private record SlicedLayer(Slice slice, int rows) {}
+
     /// Adapted layers in the order of the model.
     final Map<String, Adapted> adapted = new LinkedHashMap<>();
     /// Factors of `target_parameters`, by the parameters' full names.
@@ -43,9 +47,6 @@ final class AdaptedModel {
     private final Map<String, SlicedLayer> sliced = new LinkedHashMap<>();
     /// Layers whose weights are stored `[in, out]`.
     final Set<String> transposed = new LinkedHashSet<>();
-
-    /// A layer changed by [#stacked].
-    private record SlicedLayer(Slice slice, int rows) {}
 
     /// Tensors that are trained whole, by full name.
     final Map<String, Parameter> saved = new LinkedHashMap<>();
@@ -91,12 +92,14 @@ final class AdaptedModel {
         int out = Math.toIntExact(shape[0]);
         int in = Math.toIntExact(shape[1]);
         InitialFactors start = InitialFactors.ofLinear(settings.init(), rank, in, out, random(name));
-        Parameter a = learn(name + ".lora_A.weight", start.a(), source, rank, in);
-        Parameter b = learn(name + ".lora_B.weight", start.b(), source, out, rank);
+        Parameter a = learn(name + AdapterWeights.A, start.a(), source, rank, in);
+        Parameter b = learn(name + AdapterWeights.B, start.b(), source, out, rank);
         Optional<Parameter> bias = settings.loraBias()
                 ? Optional.of(learn(name + ".lora_B.bias", start.bias(), source, out))
                 : Optional.empty();
-        RowNorms norms = settings.useDora() ? RowNorms.ofRows(weight, a, b, settings.scaleOf(name)) : null;
+        Optional<RowNorms> norms = settings.useDora()
+                ? Optional.of(RowNorms.ofRows(weight, a, b, settings.scaleOf(name)))
+                : Optional.empty();
         return List.of(adapt(name, a, b, bias, norms, false, source));
     }
 
@@ -104,16 +107,17 @@ final class AdaptedModel {
         try (Scope scope = Scope.open()) {
             WeightFactors factors = WeightFactors.of(settings, name, weight, source, random(name));
             DType type = source.computeType();
-            Parameter a = put(name + ".lora_A.weight", new Parameter(name + ".lora_A.weight", factors.a(), type));
-            Parameter b = put(name + ".lora_B.weight", new Parameter(name + ".lora_B.weight", factors.b(), type));
+            Parameter a = put(name + AdapterWeights.A, new Parameter(name + AdapterWeights.A, factors.a(), type));
+            Parameter b = put(name + AdapterWeights.B, new Parameter(name + AdapterWeights.B, factors.b(), type));
             if (!settings.init().takesFromWeight()) {
-                return List.of(adapt(name, a, b, Optional.empty(), null, false, source));
+                return List.of(adapt(name, a, b, Optional.empty(), Optional.empty(), false, source));
             }
             StartingFactors start = StartingFactors.of(factors, type);
             others.add(start);
             starts.put(name, start);
             return List.of(
-                    adapt(name, a, b, Optional.empty(), null, false, source), start.taken(settings.scaleOf(name)));
+                    adapt(name, a, b, Optional.empty(), Optional.empty(), false, source),
+                    start.taken(settings.scaleOf(name)));
         }
     }
 
@@ -139,8 +143,8 @@ final class AdaptedModel {
                 .toList();
         InitialFactors start = StackedFactors.initial(slice, ofExperts, rank, in);
         long all = (long) rank * slice.experts();
-        Parameter a = learn(name + ".lora_A.weight", start.a(), source, all, in);
-        Parameter b = learn(name + ".lora_B.weight", start.b(), source, slice.out(), all);
+        Parameter a = learn(name + AdapterWeights.A, start.a(), source, all, in);
+        Parameter b = learn(name + AdapterWeights.B, start.b(), source, slice.out(), all);
         return new StackedFactors(a, b, slice.experts(), rank, settings.scaleOf(name));
     }
 
@@ -154,7 +158,7 @@ final class AdaptedModel {
             long around = names.subList(i + 1, names.size()).stream()
                     .filter(later -> holder(later).equals(module))
                     .count();
-            for (String factor : List.of(".lora_A.weight", ".lora_B.weight")) {
+            for (String factor : List.of(AdapterWeights.A, AdapterWeights.B)) {
                 Parameter parameter = keys.remove(names.get(i) + factor);
                 put(module + ".base_layer".repeat((int) around) + factor, parameter);
             }
@@ -162,18 +166,13 @@ final class AdaptedModel {
     }
 
     /// Layers adapted by their own names that end as those inside experts do. PEFT takes such a name in
-    /// `target_modules`
-    /// for the experts alone.
+    /// `target_modules` for the experts alone.
     List<String> namedLikeExperts() {
         Set<String> inside = new LinkedHashSet<>();
-        slices.keySet().forEach(layer -> inside.add(lastPart(layer)));
+        slices.keySet().forEach(layer -> inside.add(ModuleNames.lastPart(layer)));
         return adapted.keySet().stream()
-                .filter(layer -> !slices.containsKey(layer) && inside.contains(lastPart(layer)))
+                .filter(layer -> !slices.containsKey(layer) && inside.contains(ModuleNames.lastPart(layer)))
                 .toList();
-    }
-
-    private static String lastPart(String layer) {
-        return layer.substring(layer.lastIndexOf('.') + 1);
     }
 
     private static String holder(String parameter) {
@@ -200,7 +199,9 @@ final class AdaptedModel {
         InitialFactors start = InitialFactors.ofEmbedding(settings.init(), rank, vocab, width, random(name));
         Parameter a = learn(name + ".lora_embedding_A", start.a(), source, rank, vocab);
         Parameter b = learn(name + ".lora_embedding_B", start.b(), source, width, rank);
-        RowNorms norms = settings.useDora() ? RowNorms.ofColumns(table, a, b, settings.scaleOf(name)) : null;
+        Optional<RowNorms> norms = settings.useDora()
+                ? Optional.of(RowNorms.ofColumns(table, a, b, settings.scaleOf(name)))
+                : Optional.empty();
         return adapt(name, a, b, Optional.empty(), norms, true, source);
     }
 
@@ -209,29 +210,16 @@ final class AdaptedModel {
             Parameter a,
             Parameter b,
             Optional<Parameter> bias,
-            RowNorms norms,
+            Optional<RowNorms> norms,
             boolean embedding,
             NamedTensors source) {
-        Optional<Parameter> sizes = Optional.empty();
-        Optional<Magnitude> magnitude = Optional.empty();
-        if (norms != null) {
-            others.add(norms);
-            // the factors give nothing yet, or what they give belongs to the matrix that training starts from
-            Parameter start = put(
-                    name + ".lora_magnitude_vector",
-                    new Parameter(name + ".lora_magnitude_vector", norms.value(), source.computeType()));
-            sizes = Optional.of(start);
-            magnitude = Optional.of(new Magnitude(start, norms));
-        }
+        norms.ifPresent(others::add);
+        // the factors give nothing yet, or what they give belongs to the matrix that training starts from
+        String key = name + ".lora_magnitude_vector";
+        Optional<Parameter> sizes = norms.map(n -> put(key, new Parameter(key, n.value(), source.computeType())));
+        Optional<Magnitude> magnitude = norms.map(n -> new Magnitude(sizes.orElseThrow(), n));
         Adapted change = new Adapted(
-                a,
-                b,
-                settings.scaleOf(name),
-                bias,
-                sizes,
-                Optional.ofNullable(norms),
-                embedding,
-                Optional.ofNullable(starts.get(name)));
+                a, b, settings.scaleOf(name), bias, sizes, norms, embedding, Optional.ofNullable(starts.get(name)));
         adapted.put(name, change);
         return change.lowRank(settings.dropout(), adapted.size(), magnitude);
     }

@@ -1,6 +1,7 @@
 package dev.graft.peft;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.graft.format.AdapterWeights;
 import dev.graft.format.FormatException;
 import dev.graft.format.Json;
 import java.io.IOException;
@@ -17,7 +18,7 @@ import java.util.stream.Stream;
 /// Reads `adapter_config.json` as PEFT reads it. A setting Graft does not honour is refused by name:
 /// ignoring it would compute something else than the adapter's author trained. See [UnusableSettings].
 final class AdapterConfigReader {
-    static final String FILE = "adapter_config.json";
+    private static final String FILE = AdapterWeights.CONFIG;
 
     private final Path file;
     private final JsonNode config;

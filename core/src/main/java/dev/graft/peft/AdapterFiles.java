@@ -24,7 +24,7 @@ import java.util.TreeSet;
 /// The two files of a PEFT adapter directory.
 final class AdapterFiles {
     static final String WEIGHTS = AdapterWeights.PLAIN;
-    private static final String PREFIX = "base_model.model.";
+    private static final String PREFIX = AdapterWeights.PREFIX;
 
     private AdapterFiles() {}
 
@@ -45,18 +45,18 @@ final class AdapterFiles {
             SafetensorsWriter.write(directory.resolve(WEIGHTS), parts);
         }
         AtomicFiles.writeString(
-                directory.resolve(AdapterConfigReader.FILE),
+                directory.resolve(AdapterWeights.CONFIG),
                 AdapterConfigWriter.write(
                         model.starts.isEmpty() ? settings : settings.besideTheirStart(), model, baseModel));
     }
 
     /// Factors as those of the whole change; other tensors as they are.
     private static Tensor besideItsStart(String key, Tensor values, AdaptedModel model) {
-        boolean first = key.endsWith(".lora_A.weight");
-        if (!first && !key.endsWith(".lora_B.weight")) {
+        boolean first = key.endsWith(AdapterWeights.A);
+        if (!first && !key.endsWith(AdapterWeights.B)) {
             return values;
         }
-        Adapted layer = model.adapted.get(key.substring(0, key.length() - ".lora_A.weight".length()));
+        Adapted layer = model.adapted.get(key.substring(0, key.length() - AdapterWeights.A.length()));
         return layer == null ? values : first ? layer.factorA() : layer.factorB(); // stacked factors have no layer
     }
 

@@ -16,8 +16,10 @@ import java.util.Optional;
 
 /// The adapters of one model: made while the model is built, trained with it, saved beside it.
 ///
-/// ```java var adapters = new Adapters(new Lora(8, 16, 0.05, Targets.allLinear()), 42); var model =
-/// Architectures.load(directory, adapters.over(LinearFactory.frozen()), Device.cpu(), DType.BF16); …
+/// ```java
+/// var adapters = new Adapters(new Lora(8, 16, 0.05, Targets.allLinear()), 42);
+/// var model = Architectures.load(directory, adapters.over(LinearFactory.frozen()), Device.cpu(), DType.BF16);
+/// …
 /// adapters.save(Path.of("adapter"), "base-model-name");
 /// ```
 public final class Adapters {
@@ -103,11 +105,9 @@ public final class Adapters {
             return merged(w, 0);
         }
 
-        /// What the change adds to `w`, exactly: `s·B·A`, or [#merged] less `w`. Float32.
-        public Tensor delta(Tensor w) {
-            return delta(w, 0);
-        }
-
+        /// What the change adds to some rows of `w`, exactly: `s·B·A`, or [#merged] less `w`. Float32.
+        ///
+        /// @param from number of the first of them
         Tensor delta(Tensor w, long from) {
             return magnitude.isEmpty()
                     ? product(from, w.size(0))
@@ -139,6 +139,7 @@ public final class Adapters {
         return new Adapters(AdapterConfigReader.read(directory), 0, true);
     }
 
+    /// What they were made with, or read from a file.
     public Lora settings() {
         return settings;
     }
@@ -151,11 +152,6 @@ public final class Adapters {
     /// Tensors of `modules_to_save`, trained whole, by full name.
     public Map<String, Parameter> saved() {
         return Collections.unmodifiableMap(model.saved);
-    }
-
-    /// Biases of the base that are trained (`bias`), by full name.
-    public Map<String, Parameter> biases() {
-        return Collections.unmodifiableMap(model.biases);
     }
 
     /// Everything that folding the adapter into its base changes, with the arithmetic of each. When the head

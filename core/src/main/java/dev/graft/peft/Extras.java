@@ -17,12 +17,14 @@ public record Extras(List<String> modulesToSave, TrainableTokens tokens, boolean
         modulesToSave = List.copyOf(modulesToSave);
         for (String module : modulesToSave) {
             if (module.isBlank()) {
-                throw new IllegalArgumentException("modules_to_save holds a blank name: " + modulesToSave);
+                throw new IllegalArgumentException(
+                        "modules_to_save holds a blank name; leave it out: " + modulesToSave);
             }
             PythonRegex.translate(module);
         }
     }
 
+    /// Trained tokens and nothing else.
     public static Extras ofTokens(TrainableTokens tokens) {
         return new Extras(List.of(), tokens, false);
     }

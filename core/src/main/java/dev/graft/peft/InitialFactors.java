@@ -10,7 +10,7 @@ import java.util.SplittableRandom;
 record InitialFactors(float[] a, float[] b, float[] bias) {
     /// Factors of a linear layer: `A` is `[rank, in]`, `B` is `[out, rank]`.
     static InitialFactors ofLinear(Lora.Init init, int rank, int in, int out, SplittableRandom random) {
-        InitialFactors start = new InitialFactors(new float[rank * in], new float[out * rank], new float[out]);
+        InitialFactors start = new InitialFactors(zeros(rank, in), zeros(out, rank), new float[out]);
         switch (init) {
             case DEFAULT -> uniform(start.a, 1 / Math.sqrt(in), random);
             case GAUSSIAN -> normal(start.a, 1.0 / rank, random);
@@ -27,12 +27,16 @@ record InitialFactors(float[] a, float[] b, float[] bias) {
 
     /// Factors of an embedding: `A` is `[rank, vocab]`, `B` is `[width, rank]`.
     static InitialFactors ofEmbedding(Lora.Init init, int rank, int vocab, int width, SplittableRandom random) {
-        InitialFactors start = new InitialFactors(new float[rank * vocab], new float[width * rank], new float[0]);
+        InitialFactors start = new InitialFactors(zeros(rank, vocab), zeros(width, rank), new float[0]);
         if (init == Lora.Init.RANDOM) {
             normal(start.a, 1, random);
         }
         normal(start.b, 1, random);
         return start;
+    }
+
+    private static float[] zeros(int rows, int columns) {
+        return new float[Math.multiplyExact(rows, columns)];
     }
 
     private static void uniform(float[] values, double bound, SplittableRandom random) {

@@ -1,6 +1,7 @@
 package dev.graft.peft;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -93,8 +94,8 @@ public record Lora(
         if (!(dropout >= 0 && dropout < 1)) {
             throw new IllegalArgumentException("lora_dropout is %s; expected 0 ≤ rate < 1".formatted(dropout));
         }
-        rankPattern = new LinkedHashMap<>(rankPattern);
-        alphaPattern = new LinkedHashMap<>(alphaPattern);
+        rankPattern = Collections.unmodifiableMap(new LinkedHashMap<>(rankPattern)); // their order counts
+        alphaPattern = Collections.unmodifiableMap(new LinkedHashMap<>(alphaPattern));
         rankPattern.forEach((key, rank) -> {
             PythonRegex.translate(key);
             requireRank("rank_pattern \"" + key + "\"", rank);
@@ -166,34 +167,43 @@ public record Lora(
         return with(selection.withParameters(names));
     }
 
+    /// The same without these layers (`exclude_modules`).
     public Lora withExcluded(Targets excluded) {
         return with(selection.withExcluded(excluded));
     }
 
+    /// The same on other layers.
     public Lora with(Selection other) {
         return copy(other, rankPattern, alphaPattern, useRslora, useDora, loraBias, bias, init, extras);
     }
 
+    /// The same with other ranks and alphas for some layers (`rank_pattern`, `alpha_pattern`).
     public Lora withPatterns(Map<String, Integer> ranks, Map<String, Double> alphas) {
         return copy(selection, ranks, alphas, useRslora, useDora, loraBias, bias, init, extras);
     }
 
+    /// The same, rank-stabilised: `s = alpha / √r`.
     public Lora withRslora() {
         return copy(selection, rankPattern, alphaPattern, true, useDora, loraBias, bias, init, extras);
     }
 
+    /// The same with the size of each row learnt apart from its direction. Liu et al. 2024,
+    /// <https://arxiv.org/abs/2402.09353>.
     public Lora withDora() {
         return copy(selection, rankPattern, alphaPattern, useRslora, true, loraBias, bias, init, extras);
     }
 
+    /// The same with a bias beside `B`.
     public Lora withLoraBias() {
         return copy(selection, rankPattern, alphaPattern, useRslora, useDora, true, bias, init, extras);
     }
 
+    /// The same with other biases of the base trained.
     public Lora with(Bias other) {
         return copy(selection, rankPattern, alphaPattern, useRslora, useDora, loraBias, other, init, extras);
     }
 
+    /// The same with factors that start otherwise.
     public Lora with(Init other) {
         return copy(selection, rankPattern, alphaPattern, useRslora, useDora, loraBias, bias, other, extras);
     }
@@ -240,10 +250,12 @@ public record Lora(
                 extras);
     }
 
+    /// The same with something else trained beside the factors.
     public Lora with(Extras other) {
         return copy(selection, rankPattern, alphaPattern, useRslora, useDora, loraBias, bias, init, other);
     }
 
+    /// The same with these modules trained whole (`modules_to_save`).
     public Lora withModulesToSave(String... modules) {
         return with(new Extras(List.of(modules), extras.tokens(), extras.ensureWeightTying()));
     }
@@ -271,7 +283,7 @@ public record Lora(
     }
 
     /// Rank of the change of a layer.
-    int rankOf(String module) {
+    public int rankOf(String module) {
         return valueOf(rankPattern, module, r);
     }
 
@@ -280,7 +292,7 @@ public record Lora(
     }
 
     /// Factor of `B·A` of a layer.
-    double scaleOf(String module) {
+    public double scaleOf(String module) {
         int rank = rankOf(module);
         return useRslora ? alphaOf(module) / Math.sqrt(rank) : alphaOf(module) / rank;
     }

@@ -115,13 +115,15 @@ final class ModuleNames {
         return ends;
     }
 
+    /// `q_proj` of `model.layers.0.self_attn.q_proj`.
+    static String lastPart(String module) {
+        return module.substring(module.lastIndexOf('.') + 1);
+    }
+
     /// Last parts of the names of linear layers, for sentences.
     String shortNames() {
         return String.join(
                 ", ",
-                of(Kind.LINEAR).stream()
-                        .map(name -> name.substring(name.lastIndexOf('.') + 1))
-                        .distinct()
-                        .toList());
+                of(Kind.LINEAR).stream().map(ModuleNames::lastPart).distinct().toList());
     }
 }

@@ -7,6 +7,7 @@ import dev.graft.format.FormatException;
 import dev.graft.format.Json;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -17,6 +18,7 @@ import java.util.Optional;
 /// @param base     what it was trained on
 /// @param made     how, by name: `graft`, `created`, `data_sha256`, `seed`, `step`, `versions`, `recipe`
 public record Origin(Base base, Map<String, Object> made) {
+    /// Its name in the folder of an adapter.
     public static final String FILE = "graft.json";
     private static final int FORMAT = 1;
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -31,7 +33,7 @@ public record Origin(Base base, Map<String, Object> made) {
             String model, Optional<String> weights, Optional<String> tokenizer, Optional<String> chatTemplate) {}
 
     public Origin {
-        made = new LinkedHashMap<>(made);
+        made = Collections.unmodifiableMap(new LinkedHashMap<>(made));
     }
 
     /// Writes the file into an adapter's directory.

@@ -19,7 +19,7 @@ public record Selection(
     public Selection {
         parameters = List.copyOf(parameters);
         if (parameters.stream().anyMatch(String::isBlank)) {
-            throw new IllegalArgumentException("target_parameters holds a blank name: " + parameters);
+            throw new IllegalArgumentException("target_parameters holds a blank name; leave it out: " + parameters);
         }
         layers = List.copyOf(layers);
         patterns = List.copyOf(patterns);

@@ -123,7 +123,12 @@ final class SettingsCheck {
                     .map(tensor -> tensor.replaceFirst("\\.(weight|bias)$", ""))
                     .noneMatch(module -> new Extras(List.of(name), TrainableTokens.NONE, false).saves(module))) {
                 throw new IllegalArgumentException(
-                        "modules_to_save: no module of this model ends in \"%s\"".formatted(name));
+                        "modules_to_save: no module of this model ends in \"%s\"; its linear layers end in %s, its embedding is %s and its head %s"
+                                .formatted(
+                                        name,
+                                        model.modules.shortNames(),
+                                        String.join(", ", model.modules.of(Kind.EMBEDDING)),
+                                        String.join(", ", model.modules.of(Kind.HEAD))));
             }
             model.modules.others().stream()
                     .filter(module -> module.endsWith(name) && model.modules.isList(module))

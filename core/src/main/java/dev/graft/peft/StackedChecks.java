@@ -7,10 +7,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/// What PEFT asks of adapters for layers that Transformers holds as slices of stacked parameters:
-/// experts and their routers. PEFT turns modules of that kind (`w1`, `gate_proj`, `gate`) into
-/// parameters when it reads an adapter; what it
-/// could not turn, or would turn into something else, is refused here before anything is trained.
+/// What PEFT asks of adapters for layers that Transformers holds as slices of stacked parameters: experts and
+/// their routers. PEFT turns modules of that kind (`w1`, `gate_proj`, `gate`) into parameters when it reads
+/// an adapter; what it could not turn, or would turn into something else, is refused here before anything is
+/// trained.
 final class StackedChecks {
     private final Lora settings;
     private final AdaptedModel model;
@@ -95,14 +95,10 @@ final class StackedChecks {
         Set<String> parts = new LinkedHashSet<>();
         model.slices.forEach((layer, slice) -> {
             if (ends(slice.parameter()).equals(end)) {
-                parts.add(lastPart(layer));
+                parts.add(ModuleNames.lastPart(layer));
             }
         });
         return parts;
-    }
-
-    private static String lastPart(String layer) {
-        return layer.substring(layer.lastIndexOf('.') + 1);
     }
 
     /// PEFT makes one change of twice the rank and twice the alpha of two layers that are stacked in one

@@ -43,8 +43,11 @@ record StackedFactors(Parameter a, Parameter b, int experts, int rank, double sc
     /// Random numbers of all experts to start from, each expert's as those of a layer.
     static InitialFactors initial(Slice slice, List<InitialFactors> ofExperts, int rank, int in) {
         int experts = slice.experts();
+        int ranks = Math.multiplyExact(experts, rank);
         InitialFactors all = new InitialFactors(
-                new float[experts * rank * in], new float[slice.out() * rank * experts], new float[0]);
+                new float[Math.multiplyExact(ranks, in)],
+                new float[Math.multiplyExact(slice.out(), ranks)],
+                new float[0]);
         for (int e = 0; e < experts; e++) {
             InitialFactors own = ofExperts.get(e);
             System.arraycopy(own.a(), 0, all.a(), e * rank * in, rank * in);

@@ -20,7 +20,7 @@ public sealed interface Targets {
         public Names {
             names = List.copyOf(names);
             if (names.stream().anyMatch(String::isBlank)) {
-                throw new IllegalArgumentException("a list of modules holds a blank name: " + names);
+                throw new IllegalArgumentException("a list of modules holds a blank name; leave it out: " + names);
             }
         }
 
@@ -50,14 +50,17 @@ public sealed interface Targets {
         }
     }
 
+    /// `"all-linear"`: every linear layer but the output embedding.
     static Targets allLinear() {
         return new AllLinear();
     }
 
+    /// Layers by their names or the ends of them, such as `q_proj`.
     static Targets names(String... names) {
         return new Names(List.of(names));
     }
 
+    /// No layer.
     static Targets none() {
         return new None();
     }

@@ -24,11 +24,6 @@ public sealed interface TensorChange {
         return merged(base, from).sub(base.to(DType.F32));
     }
 
-    /// The tensor that stands in place of the stored one, when none of that is left.
-    default Optional<Tensor> whole() {
-        return Optional.empty();
-    }
-
     /// Nothing changes; of a head that shared a table which changes.
     record None() implements TensorChange {
         @Override
@@ -82,7 +77,7 @@ public sealed interface TensorChange {
         private static void requireWhole(long from) {
             if (from != 0) {
                 throw new IllegalArgumentException(
-                        "rows from " + from + " on of a matrix that is stored transposed;" + " expected all of them");
+                        "rows from %d on of a matrix that is stored transposed; expected all of them".formatted(from));
             }
         }
     }
@@ -92,11 +87,6 @@ public sealed interface TensorChange {
         @Override
         public Tensor merged(Tensor base, long from) {
             return values.master().narrow(0, from, base.size(0));
-        }
-
-        @Override
-        public Optional<Tensor> whole() {
-            return Optional.of(values.master());
         }
     }
 

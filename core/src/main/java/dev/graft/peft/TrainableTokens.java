@@ -1,5 +1,6 @@
 package dev.graft.peft;
 
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -13,11 +14,12 @@ import java.util.Set;
 /// @param embedding tokens of the input embedding, when a plain list was given
 /// @param modules   tokens by the end of a module's name, when a mapping was given
 public record TrainableTokens(Optional<List<Integer>> embedding, Map<String, List<Integer>> modules) {
+    /// No rows.
     public static final TrainableTokens NONE = new TrainableTokens(Optional.empty(), Map.of());
 
     public TrainableTokens {
         embedding = embedding.map(List::copyOf);
-        modules = new LinkedHashMap<>(modules);
+        modules = Collections.unmodifiableMap(new LinkedHashMap<>(modules));
         embedding.ifPresent(TrainableTokens::check);
         modules.values().forEach(TrainableTokens::check);
     }

@@ -8,9 +8,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/// Settings of an `adapter_config.json` that Graft does not compute with, each with the reason and a way
-/// out. Where such
-/// a setting stands at its default, it changes nothing and is read over.
+/// Settings of an `adapter_config.json` that Graft does not compute with, each with the reason and a way out.
+/// Where such a setting stands at its default, it changes nothing and is read over.
 final class UnusableSettings {
     private static final String RESIDUAL =
             "this start takes something away from the base weights, without which the factors mean something else;"

@@ -5,7 +5,6 @@ import dev.graft.autograd.Weight;
 import dev.graft.nn.NamedTensors;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.LinearAlgebra;
-import dev.graft.tensor.Packed;
 import dev.graft.tensor.Tensor;
 import java.util.Arrays;
 import java.util.Locale;
@@ -54,9 +53,7 @@ record WeightFactors(Tensor a, Tensor b) {
     /// What quantisation took away.
     private static Tensor lost(String layer, Weight weight, boolean packed, NamedTensors source) {
         String tensor = layer + ".weight";
-        var inFile = source.packed(tensor);
-        inFile.ifPresent(Packed::close);
-        if (!packed || inFile.isPresent()) {
+        if (!packed || source.isPacked(tensor)) {
             throw new IllegalArgumentException(
                     "init_lora_weights is loftq and %s is %s; loftq starts from what is lost when a model is quantised while it is loaded: set quantization.load_in_4bit, with a base that is not quantised"
                             .formatted(layer, packed ? "stored quantised" : "not quantised"));

@@ -2,5 +2,6 @@
 ///
 /// May import: `tensor`, `kernel`, `autograd`, `nn`, `format`.
 ///
-/// To add to it: one class a method, one line in `PeftMethods`, one test that extends `PeftMethodContract`.
+/// To add to it: a way to begin is a case of `Lora.Init`, a way to change a tensor one of `TensorChange`;
+/// each with a test that extends `PeftMethodContract`.
 package dev.graft.peft;

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
 
 /// `quantization_config` of a model's `config.json`, as Transformers' class of this name has it.
 ///
@@ -14,6 +15,7 @@ import java.util.regex.Pattern;
 ///                embedding; with one, it is what the list says.
 public record BitsAndBytesConfig(QuantFormat format, Optional<List<String>> skipped) implements QuantizationConfig {
     private static final ObjectMapper JSON = new ObjectMapper();
+    /// The output embedding, which is left as it is unless a list says otherwise.
     public static final String HEAD = "lm_head";
 
     public BitsAndBytesConfig {
@@ -26,11 +28,20 @@ public record BitsAndBytesConfig(QuantFormat format, Optional<List<String>> skip
     }
 
     /// Transformers' `should_convert_module`: a pattern holds up to a boundary of the name.
+    ///
+    /// @throws IllegalArgumentException when the name does not end in the key, which is no pattern either
     public static boolean matches(String key, String module) {
-        return module.endsWith(key)
-                || Pattern.compile("(?:" + key + ")(?:(?<=\\.)|(?=\\.|$))")
-                        .matcher(module)
-                        .lookingAt();
+        try {
+            return module.endsWith(key)
+                    || Pattern.compile("(?:" + key + ")(?:(?<=\\.)|(?=\\.|$))")
+                            .matcher(module)
+                            .lookingAt();
+        } catch (PatternSyntaxException e) {
+            throw new IllegalArgumentException(
+                    "llm_int8_skip_modules holds \"%s\", which is neither the end of a name (%s) nor a regular expression (%s); write names such as lm_head"
+                            .formatted(key, module, e.getDescription()),
+                    e);
+        }
     }
 
     /// The object as Transformers writes it.

@@ -90,10 +90,10 @@ record BitsAndBytesState(String type, int block, DType dtype, long[] shape, Opti
     /// The bytes as bitsandbytes writes them: Python's `json.dumps`.
     byte[] bytes() {
         String sizes = Arrays.stream(shape).mapToObj(Long::toString).collect(Collectors.joining(", ", "[", "]"));
-        String json = "{\"quant_type\": \"%s\", \"blocksize\": %d, \"dtype\": \"%s\", \"shape\": %s"
+        String json = "{\"quant_type\": \"%s\", \"blocksize\": %s, \"dtype\": \"%s\", \"shape\": %s"
                 .formatted(type, block, name(dtype), sizes);
         if (offset.isPresent()) {
-            json += ", \"nested_blocksize\": %d, \"nested_dtype\": \"float32\", \"nested_offset\": %s"
+            json += ", \"nested_blocksize\": %s, \"nested_dtype\": \"float32\", \"nested_offset\": %s"
                     .formatted(BlockScales.NESTED_BLOCK, python(offset.getAsDouble()));
         }
         return (json + "}").getBytes(StandardCharsets.UTF_8);

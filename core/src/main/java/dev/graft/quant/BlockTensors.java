@@ -2,10 +2,10 @@ package dev.graft.quant;
 
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
+import dev.graft.tensor.Shapes;
 import dev.graft.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.Arrays;
 import java.util.stream.IntStream;
 
 /// Whole tensors of a [BlockCodec].
@@ -25,10 +25,10 @@ public final class BlockTensors {
         Tensor result = Tensor.empty(target, Device.cpu(), shape);
         MemorySegment memory = result.memory();
         long columns = shape[shape.length - 1];
-        long rows = Arrays.stream(shape).reduce(1, Math::multiplyExact) / Math.max(1, columns);
+        long rows = Shapes.elements(shape) / Math.max(1, columns);
         long rowBytes = columns / codec.elements() * codec.bytes();
         IntStream.range(0, (int) Math.ceilDiv(rows, ROWS_AT_ONCE)).parallel().forEach(part -> {
-            float[] row = new float[(int) columns];
+            float[] row = new float[Math.toIntExact(columns)];
             for (long i = (long) part * ROWS_AT_ONCE; i < Math.min(rows, (part + 1L) * ROWS_AT_ONCE); i++) {
                 for (int block = 0; block < columns / codec.elements(); block++) {
                     codec.decode(packed, i * rowBytes + (long) block * codec.bytes(), row, block * codec.elements());
@@ -45,7 +45,7 @@ public final class BlockTensors {
             return;
         }
         for (int i = 0; i < row.length; i++) {
-            int bits = Float.floatToRawIntBits(row[i]);
+            int bits = Float.floatToIntBits(row[i]); // one NaN for all: others would be rounded to numbers
             int rounded = bits + 0x7fff + (bits >>> 16 & 1); // to the nearest, ties to even
             memory.setAtIndex(ValueLayout.JAVA_SHORT, at + i, (short) (rounded >>> 16));
         }

@@ -82,12 +82,17 @@ public final class CalibrationHistogram {
         return max;
     }
 
+    /// Whether no number has come in yet.
+    public boolean isEmpty() {
+        return total == 0;
+    }
+
     long total() {
         return total;
     }
 
     private void requireAny() {
-        if (total == 0) {
+        if (isEmpty()) {
             throw new IllegalStateException("the calibration set is empty; add at least one tensor");
         }
     }

@@ -13,6 +13,7 @@ import java.util.Optional;
 ///
 /// @param format int8-affine or int4
 public record GraftConfig(QuantFormat format, Optional<List<String>> skipped) implements QuantizationConfig {
+    /// `quant_method` of such models.
     public static final String METHOD = "graft";
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -59,14 +60,19 @@ public record GraftConfig(QuantFormat format, Optional<List<String>> skipped) im
                 new AffineInt8(
                         flag(json, "per_channel"),
                         flag(json, "symmetric"),
-                        Calibration.named(
-                                json.path("calibration").asText(),
-                                json.path("percentile").asDouble(Calibration.Percentile.USUAL)));
+                        Calibration.named(json.path("calibration").asText(), share(json)));
             default ->
                 throw new IllegalArgumentException(
                         "format is \"%s\"; expected %s or %s".formatted(name, AffineInt8.NAME, Int4.NAME));
         };
         return new GraftConfig(format, skipped(json.path("skip_modules")));
+    }
+
+    private static double share(JsonNode json) {
+        if (json.has("percentile") && !json.get("percentile").isNumber()) {
+            throw new IllegalArgumentException("percentile is %s; expected a number".formatted(json.get("percentile")));
+        }
+        return json.path("percentile").asDouble(Calibration.Percentile.USUAL);
     }
 
     private static boolean flag(JsonNode json, String key) {
@@ -77,11 +83,14 @@ public record GraftConfig(QuantFormat format, Optional<List<String>> skipped) im
     }
 
     private static Optional<List<String>> skipped(JsonNode names) {
-        if (!names.isArray()) {
+        if (names.isMissingNode() || names.isNull()) {
             return Optional.empty();
         }
         List<String> all = new ArrayList<>();
         names.forEach(one -> all.add(one.asText()));
+        if (!names.isArray() || !names.valueStream().allMatch(JsonNode::isTextual)) {
+            throw new IllegalArgumentException("skip_modules is %s; expected a list of names".formatted(names));
+        }
         return Optional.of(all);
     }
 }

@@ -1,12 +1,12 @@
 package dev.graft.quant;
 
 import dev.graft.autograd.PackedWeight;
-import dev.graft.autograd.Parameter;
 import dev.graft.autograd.Projection;
 import dev.graft.autograd.Weight;
 import dev.graft.kernel.QuantKernels;
 import dev.graft.kernel.RowProducts;
 import dev.graft.nn.EmbeddingLayer;
+import dev.graft.nn.ForwardingFactory;
 import dev.graft.nn.LinearFactory;
 import dev.graft.nn.LinearLayer;
 import dev.graft.nn.NamedTensors;
@@ -27,40 +27,30 @@ import java.util.Optional;
 /// Unlike LLM.int8() it leaves its inputs as they are: `y = (Σ x · code) · scale / 127`. A head that
 /// shares the input embedding's table leaves that table alone; one that its source packs already stays
 /// as it is.
-public final class Int8Head implements LinearFactory {
+public final class Int8Head extends ForwardingFactory {
     private static final int ROWS_AT_ONCE = 4096;
 
-    private final LinearFactory base;
     private final Scratch scratch = new Scratch();
     private final List<Weight> made = new ArrayList<>();
 
     public Int8Head(LinearFactory base) {
-        this.base = base;
+        super(base);
     }
 
     @Override
     public LinearLayer head(String name, Optional<EmbeddingLayer> tied, NamedTensors source) {
         String tensor = name + ".weight";
-        boolean packed =
-                tied.isEmpty() && source.packed(tensor).map(Int8Head::closed).orElse(false);
-        if (packed) {
+        if (tied.isEmpty() && source.isPacked(tensor)) {
             return base.head(name, tied, source);
         }
         try (Scope scope = Scope.open()) {
             Tensor table = tied.map(layer -> layer.table().value()).orElseGet(() -> source.computed(tensor));
             Weight weight = new PackedWeight(Rows.of(table), source.computeType(), source.device(), scratch);
             made.add(weight);
-            Optional<Weight> bias =
-                    source.has(name + ".bias") ? Optional.of(base.weight(name + ".bias", source)) : Optional.empty();
-            return LinearLayer.of(new Projection(weight, bias, List.of()));
+            return LinearLayer.of(new Projection(weight, base.bias(name, source), List.of()));
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException(tensor + ": " + e.getMessage(), e);
         }
-    }
-
-    private static boolean closed(Packed packed) {
-        packed.close();
-        return true;
     }
 
     /// @param codes  int8 `[rows, columns]`
@@ -117,33 +107,8 @@ public final class Int8Head implements LinearFactory {
     }
 
     @Override
-    public LinearLayer linear(String name, NamedTensors source) {
-        return base.linear(name, source);
-    }
-
-    @Override
-    public Weight weight(String tensor, NamedTensors source) {
-        return base.weight(tensor, source);
-    }
-
-    @Override
-    public EmbeddingLayer embedding(String name, NamedTensors source) {
-        return base.embedding(name, source);
-    }
-
-    @Override
-    public List<Parameter> parameters() {
-        return base.parameters();
-    }
-
-    @Override
-    public void complete() {
-        base.complete();
-    }
-
-    @Override
     public void close() {
-        base.close();
+        super.close();
         made.forEach(Weight::close);
         made.clear();
         scratch.close();

@@ -5,8 +5,7 @@ import dev.graft.kernel.RowProducts;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.BitSet;
 
 /// LLM.int8()'s product: inputs become whole numbers row by row, but columns that hold an input of the
 /// threshold or more are multiplied in floating point.
@@ -29,7 +28,6 @@ final class Int8Product {
         return Scope.local(() -> {
             Tensor half = x.to(DType.F16).to(DType.F32);
             long[] outliers = outliers(half, weight.format().threshold());
-            Tensor index = Tensor.of(outliers, outliers.length).to(x.device());
             Tensor inside = half;
             if (outliers.length > 0) {
                 Tensor small =
@@ -40,23 +38,29 @@ final class Int8Product {
             Tensor codes = Tensor.empty(DType.I8, x.device(), x.shape());
             Tensor scales = Tensor.empty(DType.F32, x.device(), x.size(0));
             QuantKernels.of(x.device()).quantiseRows(inside.contiguous(), codes, scales);
-            if (outliers.length > 0 && x.size(0) > 1) {
+            if (outliers.length == 0) {
+                return scaled(codes, scales, weight).to(x.dtype());
+            }
+            Tensor index = Tensor.of(outliers, outliers.length).to(x.device());
+            if (x.size(0) > 1) {
                 codes.indexCopyInPlace(1, index, Tensor.zeros(DType.I8, x.device(), x.size(0), outliers.length));
             }
-            Tensor y = product(codes, weight.codes())
-                    .mulInPlace(scales.unsqueeze(1))
-                    .mulInPlace(weight.scales())
-                    .mulInPlace(STEP);
-            if (outliers.length > 0) {
-                Tensor columns = weight.codes().indexSelect(1, index).contiguous();
-                Tensor values = Tensor.empty(DType.F32, x.device(), columns.shape());
-                QuantKernels.of(x.device()).dequantiseRows(columns, weight.scales(), values);
-                y = y.to(x.dtype())
-                        .to(DType.F32)
-                        .addInPlace(x.to(DType.F32).indexSelect(1, index).mm(values.t()));
-            }
-            return y.to(x.dtype());
+            Tensor y = scaled(codes, scales, weight);
+            Tensor columns = weight.codes().indexSelect(1, index).contiguous();
+            Tensor values = Tensor.empty(DType.F32, x.device(), columns.shape());
+            QuantKernels.of(x.device()).dequantiseRows(columns, weight.scales(), values);
+            return y.to(x.dtype())
+                    .to(DType.F32)
+                    .addInPlace(x.to(DType.F32).indexSelect(1, index).mm(values.t()))
+                    .to(x.dtype());
         });
+    }
+
+    private static Tensor scaled(Tensor codes, Tensor scales, Int8Rows.Rows weight) {
+        return product(codes, weight.codes())
+                .mulInPlace(scales.unsqueeze(1))
+                .mulInPlace(weight.scales())
+                .mulInPlace(STEP);
     }
 
     /// The whole-number product, exact, as float32 (rounded once more when a sum passes 2²⁴).
@@ -82,13 +86,14 @@ final class Int8Product {
         if (threshold == 0) {
             return new long[0];
         }
-        float[] largest = x.abs().amax(0, false).toFloats();
-        List<Long> found = new ArrayList<>();
-        for (int i = 0; i < largest.length; i++) {
-            if (largest[i] >= (float) threshold) {
-                found.add((long) i);
+        float[] values = x.toFloats();
+        int columns = (int) x.size(1);
+        BitSet found = new BitSet(columns);
+        for (int i = 0; i < values.length; i++) {
+            if (Math.abs(values[i]) >= (float) threshold) {
+                found.set(i % columns);
             }
         }
-        return found.stream().mapToLong(Long::longValue).toArray();
+        return found.stream().asLongStream().toArray();
     }
 }

@@ -32,6 +32,7 @@ public record Int8Rows(double threshold) implements QuantFormat {
         }
     }
 
+    /// With the threshold that Transformers has.
     public Int8Rows() {
         this(DEFAULT_THRESHOLD);
     }

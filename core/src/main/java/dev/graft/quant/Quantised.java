@@ -8,11 +8,13 @@ import java.util.Map;
 
 /// A tensor that a [QuantFormat] has packed.
 public interface Quantised extends Packed {
+    /// What packed it.
     QuantFormat format();
 
     /// Type of the numbers before they were packed.
     DType dtype();
 
+    /// Where its parts lie, and where it is unpacked.
     Device device();
 
     /// What is stored in a file: tensors by what follows the weight's name there, the codes under `""`.

@@ -1,15 +1,14 @@
 package dev.graft.quant;
 
 import dev.graft.autograd.PackedWeight;
-import dev.graft.autograd.Parameter;
 import dev.graft.autograd.Projection;
 import dev.graft.autograd.Weight;
 import dev.graft.nn.EmbeddingLayer;
+import dev.graft.nn.ForwardingFactory;
 import dev.graft.nn.LinearFactory;
 import dev.graft.nn.LinearLayer;
 import dev.graft.nn.NamedTensors;
 import dev.graft.tensor.DType;
-import dev.graft.tensor.Packed;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Scratch;
 import dev.graft.tensor.Tensor;
@@ -26,8 +25,7 @@ import java.util.Optional;
 /// }
 ///
 /// A layer that its source packs already stays as it is.
-public final class QuantisedLinears implements LinearFactory {
-    private final LinearFactory base;
+public final class QuantisedLinears extends ForwardingFactory {
     private final QuantFormat format;
     private final Optional<DType> productType;
     private final Optional<List<String>> skipped;
@@ -47,7 +45,7 @@ public final class QuantisedLinears implements LinearFactory {
     ///                    that of the layers
     public QuantisedLinears(
             LinearFactory base, QuantFormat format, Optional<List<String>> skipped, Optional<DType> productType) {
-        this.base = base;
+        super(base);
         this.format = format;
         this.skipped = skipped.map(List::copyOf);
         this.productType = productType;
@@ -74,9 +72,7 @@ public final class QuantisedLinears implements LinearFactory {
 
     private Optional<LinearLayer> quantised(String name, NamedTensors source) {
         String tensor = name + ".weight";
-        Optional<Packed> packed = source.packed(tensor);
-        if (packed.isPresent()) {
-            packed.get().close();
+        if (source.isPacked(tensor)) {
             return Optional.empty();
         }
         try (Scope scope = Scope.open()) {
@@ -90,30 +86,8 @@ public final class QuantisedLinears implements LinearFactory {
             DType type = source.computeType();
             Weight layer = new PackedWeight(weight, type, productType.orElse(type), source.device(), scratch);
             made.add(layer);
-            Optional<Weight> bias =
-                    source.has(name + ".bias") ? Optional.of(base.weight(name + ".bias", source)) : Optional.empty();
-            return Optional.of(LinearLayer.of(new Projection(layer, bias, List.of())));
+            return Optional.of(LinearLayer.of(new Projection(layer, base.bias(name, source), List.of())));
         }
-    }
-
-    @Override
-    public Weight weight(String tensor, NamedTensors source) {
-        return base.weight(tensor, source);
-    }
-
-    @Override
-    public EmbeddingLayer embedding(String name, NamedTensors source) {
-        return base.embedding(name, source);
-    }
-
-    @Override
-    public List<Parameter> parameters() {
-        return base.parameters();
-    }
-
-    @Override
-    public void complete() {
-        base.complete();
     }
 
     /// Bytes of all weights quantised so far.
@@ -125,7 +99,7 @@ public final class QuantisedLinears implements LinearFactory {
 
     @Override
     public void close() {
-        base.close();
+        super.close();
         made.forEach(Weight::close);
         made.clear();
         scratch.close();

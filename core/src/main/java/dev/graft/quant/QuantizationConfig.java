@@ -6,6 +6,10 @@ import java.util.Optional;
 
 /// `quantization_config` of a model's `config.json`: what its linear layers are packed in, and which are not.
 public sealed interface QuantizationConfig permits BitsAndBytesConfig, GraftConfig {
+    /// The key in `config.json`.
+    String KEY = "quantization_config";
+
+    /// What linear layers are packed in.
     QuantFormat format();
 
     /// Modules left as they are, by the beginning or end of their name, or a regular expression for the

@@ -103,6 +103,7 @@ public enum SmallBlocks implements BlockCodec {
         }
     };
 
+    /// Weights in one block.
     public static final int ELEMENTS = 32;
 
     private final int bytes;

@@ -29,11 +29,7 @@ public interface Packed extends AutoCloseable {
 
     /// Elements of what is packed.
     default long elements() {
-        long product = 1;
-        for (long size : shape()) {
-            product *= size;
-        }
-        return product;
+        return Shapes.elements(shape());
     }
 
     /// The numbers as a new tensor.

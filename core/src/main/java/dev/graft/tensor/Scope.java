@@ -69,20 +69,6 @@ public final class Scope implements AutoCloseable {
         return tensor;
     }
 
-    /// Gives up this scope's hold of a tensor made in it before the scope closes; memory goes at once
-    /// unless somebody retains it.
-    public void drop(Tensor tensor) {
-        requireOpen();
-        for (int i = tensors.size() - 1; i >= 0; i--) {
-            if (tensors.get(i) == tensor) {
-                tensors.remove(i);
-                tensor.release();
-                return;
-            }
-        }
-        throw new IllegalStateException("this scope does not hold the tensor " + tensor);
-    }
-
     @Override
     public void close() {
         requireOpen();

@@ -35,11 +35,7 @@ public final class Scratch implements AutoCloseable {
     /// An uninitialised tensor of the current scope, as [Tensor#empty] makes. Views of it must not
     /// outlive it.
     public synchronized Tensor take(DType dtype, Device device, long... shape) {
-        long elements = 1;
-        for (long size : shape) {
-            elements = Math.multiplyExact(elements, size);
-        }
-        Slot slot = slot(dtype, device, elements);
+        Slot slot = slot(dtype, device, Shapes.elements(shape));
         slot.lent = slot.memory.view(shape);
         return slot.lent;
     }

@@ -75,9 +75,9 @@ public final class Tensor {
 
     private static Tensor forValues(DType dtype, int count, long[] shape) {
         long[] actual = shape.length == 0 ? new long[] {count} : shape;
-        if (elements(actual) != count) {
+        if (Shapes.elements(actual) != count) {
             throw new IllegalArgumentException("shape %s has %d elements; %d values were given"
-                    .formatted(Arrays.toString(actual), elements(actual), count));
+                    .formatted(Arrays.toString(actual), Shapes.elements(actual), count));
         }
         return empty(dtype, Device.cpu(), actual);
     }
@@ -85,9 +85,9 @@ public final class Tensor {
     /// A tensor over memory that somebody else owns, such as a memory-mapped file. Nothing is copied; the
     /// memory must outlive the tensor, and must not be written when it is read-only.
     public static Tensor over(MemorySegment memory, DType dtype, long... shape) {
-        if (elements(shape) * dtype.bytes() != memory.byteSize()) {
+        if (Shapes.bytes(dtype, shape) != memory.byteSize()) {
             throw new IllegalArgumentException("shape %s of %s takes %d bytes; the memory has %d"
-                    .formatted(Arrays.toString(shape), dtype, elements(shape) * dtype.bytes(), memory.byteSize()));
+                    .formatted(Arrays.toString(shape), dtype, Shapes.bytes(dtype, shape), memory.byteSize()));
         }
         if (memory.byteSize() == 0) {
             return empty(dtype, Device.cpu(), shape);
@@ -242,14 +242,6 @@ public final class Tensor {
         return holders > 0 ? "Tensor" + Arrays.toString(shape()) + " " + dtype() + " on " + device() : "Tensor (freed)";
     }
 
-    private static long elements(long[] shape) {
-        long product = 1;
-        for (long size : shape) {
-            product = Math.multiplyExact(product, size);
-        }
-        return product;
-    }
-
     // ---------------------------------------------------------------- rearranging
 
     /// The same tensor in another type; shares memory when it has that type already.
@@ -346,11 +338,6 @@ public final class Tensor {
                 Scalar scale = new Scalar(alpha)) {
             return inPlace(handle.addmm_(a.handle, b.handle, one, scale));
         }
-    }
-
-    /// Batched: this tensor becomes `this + a × b`.
-    public Tensor baddbmmInPlace(Tensor a, Tensor b) {
-        return inPlace(handle.baddbmm_(a.handle, b.handle));
     }
 
     // ---------------------------------------------------------------- arithmetic
@@ -636,13 +623,6 @@ public final class Tensor {
     /// Copies each row of `source` over the row that `index` names, along `dim`.
     public Tensor indexCopyInPlace(int dim, Tensor index, Tensor source) {
         return inPlace(handle.index_copy_(dim, index.handle, source.handle));
-    }
-
-    /// `this[index[i]] = value` along the last dimension.
-    public Tensor scatterInPlace(int dim, Tensor index, double value) {
-        try (Scalar v = new Scalar(value)) {
-            return inPlace(handle.scatter_(dim, index.handle, v));
-        }
     }
 
     /// Adds each element of `source` where `index` says along `dim`, like PyTorch's `scatter_add_`.

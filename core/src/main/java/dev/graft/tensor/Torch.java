@@ -1,5 +1,6 @@
 package dev.graft.tensor;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -120,7 +121,7 @@ public final class Torch {
         Path info = Path.of("/proc/cpuinfo");
         try {
             return Files.isReadable(info) ? Files.readString(info) : "";
-        } catch (java.io.IOException e) {
+        } catch (IOException e) {
             return ""; // not Linux, or not readable: the processor stays unnamed and float32 is used
         }
     }

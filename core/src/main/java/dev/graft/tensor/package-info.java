@@ -2,5 +2,5 @@
 ///
 /// May import: nothing of Graft; it is the only package that touches org.bytedeco.
 ///
-/// To add to it: a new ATen operation is one method in `Tensor` (or `Ops` when it needs a boxed call).
+/// To add to it: a new ATen operation is one method in `Tensor`, a decomposition one in `LinearAlgebra`.
 package dev.graft.tensor;

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.graft.format.AtomicFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -13,9 +14,9 @@ import java.util.List;
 
 /// A trained byte-level BPE vocabulary, and the Hugging Face files it is kept in.
 ///
-/// The first special token both begins and ends a text (`bos_token` and `eos_token`). The tokenizer puts
-/// it in front when
-/// asked for special tokens, as Llama's does; the end is added by whoever knows that a text is complete.
+/// The first special token both begins and ends a text (`bos_token` and `eos_token`). The tokenizer puts it
+/// in front when asked for special tokens, as Llama's does; the end is added by whoever knows that a text is
+/// complete.
 ///
 /// @param specialTokens  matched whole in a text, with the first ids
 /// @param split          the regular expression that cuts a text into words before anything is merged
@@ -41,8 +42,9 @@ public record BpeVocabulary(List<String> specialTokens, String split, List<byte[
         ObjectMapper mapper = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
         try {
             Files.createDirectories(directory);
-            Files.writeString(directory.resolve("tokenizer.json"), mapper.writeValueAsString(tokenizerJson()) + "\n");
-            Files.writeString(
+            AtomicFiles.writeString(
+                    directory.resolve("tokenizer.json"), mapper.writeValueAsString(tokenizerJson()) + "\n");
+            AtomicFiles.writeString(
                     directory.resolve("tokenizer_config.json"),
                     mapper.writeValueAsString(tokenizerConfig(chatTemplate)) + "\n");
         } catch (IOException e) {
@@ -148,9 +150,8 @@ public record BpeVocabulary(List<String> specialTokens, String split, List<byte[
                 .put("chat_template", chatTemplate);
     }
 
-    /// The bytes in GPT-2's alphabet, in which every byte is a visible character: those of Latin-1 that
-    /// can be seen stand
-    /// for themselves, the others for the characters from U+0100 on, so a space is `Ġ`.
+    /// The bytes in GPT-2's alphabet, in which every byte is a visible character: those of Latin-1 that can
+    /// be seen stand for themselves, the others for the characters from U+0100 on, so a space is `Ġ`.
     private static String spelled(byte[] token) {
         var text = new StringBuilder();
         for (byte b : token) {

@@ -122,8 +122,7 @@ public final class ChatTemplate {
 
     /// As `apply_chat_template` of Transformers with these arguments: `tools`, `documents` and
     /// `add_generation_prompt` have values though none are given, and a message's reasoning can be read by
-    /// its
-    /// older names.
+    /// its older names.
     public Rendered render(Map<String, ?> arguments) {
         Map<String, Object> all = new LinkedHashMap<>();
         all.put("tools", null);

@@ -2,33 +2,37 @@ package dev.graft.train;
 
 import dev.graft.data.Batches;
 import dev.graft.data.PackedBatch;
-import java.util.Iterator;
+import java.util.List;
 
 /// The batches of one epoch after another, without end.
 final class BatchStream {
     private final Batches batches;
     private int epoch;
-    private Iterator<PackedBatch> current;
+    private List<PackedBatch> current;
+    private int next;
     private long consumed;
 
     BatchStream(Batches batches) {
         this.batches = batches;
-        this.current = batches.epoch(0).iterator();
+        this.current = batches.epoch(0);
     }
 
     PackedBatch next() {
-        while (!current.hasNext()) {
-            current = batches.epoch(++epoch).iterator();
-        }
+        skip(0);
         consumed++;
-        return current.next();
+        return current.get(next++);
     }
 
-    /// Moves on as if `count` batches had been read.
+    /// Moves on as if `count` batches had been read; none of them is put together.
     void skip(long count) {
-        for (long i = 0; i < count; i++) {
-            next();
+        long left = count;
+        while (left >= current.size() - next) {
+            left -= current.size() - next;
+            current = batches.epoch(++epoch);
+            next = 0;
         }
+        next += (int) left;
+        consumed += count;
     }
 
     /// Batches read so far.

@@ -35,6 +35,7 @@ import java.util.stream.Stream;
 /// another run is refused.
 public final class Checkpoints {
     private static final Pattern NAME = Pattern.compile("step-(\\d+)");
+    private static final Pattern ASIDE = Pattern.compile("\\.(step-\\d+)\\.old"); // see [AtomicFiles#directory]
     private static final String STATE = "trainer_state.json";
     private static final String PARAMETERS = "parameters.safetensors";
     private static final String OPTIMIZER = "optimizer.safetensors";
@@ -68,11 +69,25 @@ public final class Checkpoints {
         if (!Files.isDirectory(directory)) {
             return List.of();
         }
+        recover();
         try (Stream<Path> entries = Files.list(directory)) {
             return entries.filter(
                             path -> NAME.matcher(path.getFileName().toString()).matches())
                     .sorted(Comparator.comparingInt(Checkpoints::stepOf))
                     .toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot list " + directory, e);
+        }
+    }
+
+    /// Brings back checkpoints that had stepped aside for a new one when the process was killed.
+    private void recover() {
+        try (Stream<Path> entries = Files.list(directory)) {
+            entries.map(path -> ASIDE.matcher(path.getFileName().toString()))
+                    .filter(Matcher::matches)
+                    .map(name -> directory.resolve(name.group(1)))
+                    .toList()
+                    .forEach(AtomicFiles::recover);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot list " + directory, e);
         }
@@ -164,14 +179,26 @@ public final class Checkpoints {
         try (WeightFiles moments = WeightFiles.openFile(checkpoint.resolve(OPTIMIZER));
                 Scope scope = Scope.open()) {
             optimizer.load(
-                    state.path("optimizer_steps").asLong(),
+                    (long) number(file, state, "optimizer_steps"),
                     name -> moments.names().contains(name) ? Optional.of(read(moments, name)) : Optional.empty());
         }
         return new Trainer.Progress(
-                state.path("step").asInt(),
-                state.path("micro_batches").asLong(),
-                state.path("tokens").asLong(),
-                state.path("seconds").asDouble());
+                (int) number(file, state, "step"),
+                (long) number(file, state, "micro_batches"),
+                (long) number(file, state, "tokens"),
+                number(file, state, "seconds"));
+    }
+
+    private static double number(Path file, JsonNode state, String key) {
+        JsonNode value = state.path(key);
+        if (!value.isNumber() || value.asDouble() < 0) {
+            throw new FormatException(
+                    file,
+                    value.isMissingNode() ? "it has no " + key : "%s is %s".formatted(key, value),
+                    "a number of 0 or more, as a run writes it",
+                    "Delete this checkpoint, and the run resumes from the one before.");
+        }
+        return value.asDouble();
     }
 
     private void requireSameRun(Path file, JsonNode state) {

@@ -40,31 +40,38 @@ public record TrainingConfig(
         return new TrainingConfig(steps, 1, 1.0, 0, 0, 2, false, 42);
     }
 
+    /// The same with this many forward and backward passes in a step.
     public TrainingConfig withMicroBatches(int microBatches) {
         return new TrainingConfig(
                 steps, microBatches, maxGradientNorm, evalSteps, saveSteps, keepCheckpoints, recompute, seed);
     }
 
+    /// The same with gradients clipped to this L2 norm; 0 leaves them as they are.
     public TrainingConfig withMaxGradientNorm(double maxGradientNorm) {
         return new TrainingConfig(
                 steps, microBatches, maxGradientNorm, evalSteps, saveSteps, keepCheckpoints, recompute, seed);
     }
 
+    /// The same, measuring held-out batches every so many steps; 0 for none on the way.
     public TrainingConfig withEvalSteps(int evalSteps) {
         return new TrainingConfig(
                 steps, microBatches, maxGradientNorm, evalSteps, saveSteps, keepCheckpoints, recompute, seed);
     }
 
+    /// The same with a checkpoint every so many steps (0 for none on the way), of which the last few are kept
+    /// (0 for all).
     public TrainingConfig withSaveSteps(int saveSteps, int keepCheckpoints) {
         return new TrainingConfig(
                 steps, microBatches, maxGradientNorm, evalSteps, saveSteps, keepCheckpoints, recompute, seed);
     }
 
+    /// The same, keeping of each block its input alone and running it again on the way back.
     public TrainingConfig withRecompute(boolean recompute) {
         return new TrainingConfig(
                 steps, microBatches, maxGradientNorm, evalSteps, saveSteps, keepCheckpoints, recompute, seed);
     }
 
+    /// The same with another seed of dropout.
     public TrainingConfig withSeed(long seed) {
         return new TrainingConfig(
                 steps, microBatches, maxGradientNorm, evalSteps, saveSteps, keepCheckpoints, recompute, seed);

@@ -13,7 +13,8 @@ import java.util.Optional;
 /// @param interrupted whether it was asked to stop before its last step
 public record TrainingResult(
         int steps, long tokens, double seconds, double lastLoss, Optional<HeldOut> heldOut, boolean interrupted) {
+    /// Tokens trained on in a second; 0 for a run without steps.
     public double tokensPerSecond() {
-        return tokens / seconds;
+        return seconds == 0 ? 0 : tokens / seconds;
     }
 }

@@ -37,9 +37,8 @@ class ParameterPartTest extends ScopedTest {
         }
     }
 
-    /// Two experts' factors in one parameter each, rows of `A` and strided columns of `B`: the gradients
-    /// are those of the
-    /// product written out.
+    /// Two experts' factors in one parameter each, rows of `A` and strided columns of `B`: the gradients are
+    /// those of the product written out.
     @Test
     void factorsThatArePartsLearn() {
         int rank = 2;

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -47,7 +48,7 @@ class DataCleanCommandTest {
         assertThat(ran.exitCode()).as(ran.err()).isZero();
         String kept = Files.readString(folder.resolve("out.jsonl"));
         String audit = Files.readString(folder.resolve("out.audit.jsonl"));
-        switch (what.toLowerCase(java.util.Locale.ROOT)) {
+        switch (what.toLowerCase(Locale.ROOT)) {
             case "ignore" -> assertThat(audit).isEmpty();
             case "report" -> assertThat(audit).contains("pii_email");
             case "mask" -> assertThat(kept).contains("write to <EMAIL>").doesNotContain("@");

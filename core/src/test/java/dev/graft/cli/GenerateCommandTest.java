@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.graft.SharedData;
 import dev.graft.format.Json;
 import java.nio.file.Path;
+import java.util.Arrays;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -41,7 +42,7 @@ class GenerateCommandTest {
             assertThat(plain.exitCode()).as(plain.err()).isZero();
             assertThat(plain.out()).isEqualTo(golden.path("text").asText() + System.lineSeparator());
             assertThat(plain.err()).isEmpty();
-            Object[] asJson = java.util.Arrays.copyOf(arguments, arguments.length + 1);
+            Object[] asJson = Arrays.copyOf(arguments, arguments.length + 1);
             asJson[arguments.length] = "--json";
             JsonNode json = Ran.graft(asJson).json();
             assertThat(json.path("text")).isEqualTo(golden.path("text"));

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.graft.Goldens;
 import dev.graft.format.Safetensors.Entry;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -87,7 +88,7 @@ class InspectCommandTest {
     private static byte[] file(String header, int dataBytes) {
         byte[] bytes = new byte[8 + header.length() + dataBytes];
         bytes[0] = (byte) header.length();
-        System.arraycopy(header.getBytes(java.nio.charset.StandardCharsets.US_ASCII), 0, bytes, 8, header.length());
+        System.arraycopy(header.getBytes(StandardCharsets.US_ASCII), 0, bytes, 8, header.length());
         return bytes;
     }
 

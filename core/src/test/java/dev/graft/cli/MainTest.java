@@ -2,6 +2,7 @@ package dev.graft.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -92,9 +93,47 @@ class MainTest {
         assertThat(run(commands)).isEqualTo(2);
         assertThat(err.toString()).contains("a command is missing; it is one of", "work", "Try \"graft --help\".");
         assertThat(run(commands, "wrok")).isEqualTo(2);
-        assertThat(err.toString()).contains("there is no command \"wrok\"; it is one of train, eval,");
+        assertThat(err.toString()).contains("there is no command \"wrok\"; did you mean work? There are train, eval,");
+        assertThat(run(commands, "zzzzzzzz")).isEqualTo(2);
+        assertThat(err.toString()).contains("there is no command \"zzzzzzzz\"; there are train, eval,");
         assertThat(run(commands, "work", "--adaptr", "x")).isEqualTo(2);
-        assertThat(err.toString()).contains("--adaptr", "Try \"graft work --help\".");
+        assertThat(err.toString()).contains("there is no option \"--adaptr\"", "Try \"graft work --help\".");
+    }
+
+    static Stream<Arguments> slips() {
+        return Stream.of(
+                Arguments.of("train", "error: RECIPE is missing: YAML"),
+                Arguments.of("train r.yaml --overwrit", "there is no option \"--overwrit\"; did you mean --overwrite?"),
+                Arguments.of("train r.yaml --zzzzzzzzz=3", "error: there is no option \"--zzzzzzzzz\"\n"),
+                Arguments.of("train r.yaml s.yaml", "\"s.yaml\" is one argument too many; usage: graft train RECIPE"),
+                Arguments.of("generate m", "error: --prompt TEXT is missing: text to continue"),
+                Arguments.of("generate m --prompt", "error: --prompt needs a value, TEXT: text to continue"),
+                Arguments.of("merge m", "error: --output DIR and ADAPTER are missing\n"),
+                Arguments.of("generate m --prompt x --top-k many", "error: --top-k: \"many\" is not a whole number\n"),
+                Arguments.of("generate m --prompt x --top-p much", "error: --top-p: \"much\" is not a number\n"),
+                Arguments.of("generate m --prompt x --dtype fp8", "error: --dtype: \"fp8\" is not one of auto"),
+                Arguments.of("data chek", "there is no command \"chek\"; did you mean check? There are inspect,"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("slips")
+    void aSlipOnTheCommandLineIsOneSentenceThatHelps(String typed, String said) {
+        assertThat(run(Main.commandLine(), typed.split(" "))).isEqualTo(2);
+        assertThat(err.toString())
+                .contains(said)
+                .hasLineCount(2)
+                .endsWith("--help\".\n")
+                .doesNotContain("Exception");
+        assertThat(out.toString()).isEmpty();
+    }
+
+    @Test
+    void whatIsPrintedWithoutALineBreakArrivesToo() {
+        var buffered = new StringWriter();
+        CommandLine commands = Main.commandLine().setOut(new PrintWriter(new BufferedWriter(buffered)));
+
+        assertThat(Main.run(commands, "train", "--keys")).isZero();
+        assertThat(buffered.toString()).contains("per_device_batch_tokens");
     }
 
     @Test

@@ -10,6 +10,7 @@ import dev.graft.format.WeightHash;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -45,7 +46,7 @@ class MergeCommandTest {
         Object[] command = {
             "generate", model, "--prompt", "hello", "--max-new-tokens", 8, "--dtype", "float32", "--json"
         };
-        Object[] all = java.util.Arrays.copyOf(command, command.length + more.length);
+        Object[] all = Arrays.copyOf(command, command.length + more.length);
         System.arraycopy(more, 0, all, command.length, more.length);
         return Ran.graft(all).json().path("token_ids").toString();
     }

@@ -116,7 +116,10 @@ class OtherModelFilesTest {
         assertThat(ran.exitCode()).as(ran.err()).isZero();
         assertThat(ran.out()).contains("14 layers", "alpha 8");
         Ran again = Ran.graft("export", adapter, "--base", model, "--output", folder.resolve("a.gguf"));
-        assertThat(again.err()).contains("exists already");
+        assertThat(again.err()).contains("exists already", "--overwrite");
+        Ran replaced =
+                Ran.graft("export", adapter, "--model", model, "--output", folder.resolve("a.gguf"), "--overwrite");
+        assertThat(replaced.exitCode()).as(replaced.err()).isZero();
         Ran type = Ran.graft("export", model, "--output", folder.resolve("b.gguf"), "--type", "q4_k");
         assertThat(type.err()).contains("q4_k", "f32, f16, bf16, q8_0, q4_0");
     }

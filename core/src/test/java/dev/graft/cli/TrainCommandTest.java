@@ -394,7 +394,7 @@ class TrainCommandTest {
         assertThat(Ran.graft("train").exitCode()).isEqualTo(2);
         assertThat(Ran.graft("train", recipe, "--no-such-option").exitCode()).isEqualTo(2);
         Ran both = Ran.graft("train", recipe, "--resume", "--overwrite");
-        assertThat(both.exitCode()).isEqualTo(1);
+        assertThat(both.exitCode()).isEqualTo(2);
         assertThat(both.err()).contains("give one of them");
     }
 

@@ -13,6 +13,7 @@ import dev.graft.tokenizer.Tokenizer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.DynamicTest;
@@ -101,7 +102,7 @@ class ChatTokensTest {
     }
 
     private static String learnt(Tokenizer tokenizer, LabelledTokens tokens) {
-        int[] ids = java.util.stream.IntStream.range(0, tokens.length())
+        int[] ids = IntStream.range(0, tokens.length())
                 .filter(i -> tokens.labels()[i])
                 .map(i -> tokens.ids()[i])
                 .toArray();

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.stream.Stream;
@@ -59,7 +60,7 @@ class DatasetTest {
         assertThat(state(options())).isEqualTo(State.HIT);
         assertThat(state(TokenizationOptions.upTo(100))).isEqualTo(State.HIT); // rows are cut behind it
         assertThat(state(options().withTrainOn(TrainOn.ALL))).isEqualTo(State.MISS);
-        Input mapped = Input.of(rows).withColumns(java.util.Map.of("completion", "prompt", "prompt", "completion"));
+        Input mapped = Input.of(rows).withColumns(Map.of("completion", "prompt", "prompt", "completion"));
         assertThat(Dataset.load(List.of(mapped), new ExampleTokenizer(tokenizer, options()), cache())
                         .files()
                         .getFirst()

@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -280,9 +281,7 @@ class ExampleTokenizerTest {
         Tokenized row = apply(TokenizationOptions.upTo(200).withTrainOn(trainOn), example)
                 .examples()
                 .getFirst();
-        var ids = java.util.stream.IntStream.range(0, row.tokens())
-                .filter(i -> row.labels()[i])
-                .map(i -> row.ids()[i]);
+        var ids = IntStream.range(0, row.tokens()).filter(i -> row.labels()[i]).map(i -> row.ids()[i]);
         return tokenizer.decode(ids.toArray(), false);
     }
 

@@ -2,7 +2,6 @@ package dev.graft.eval;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
-import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.graft.eval.RunReport.Headline;
@@ -10,9 +9,6 @@ import dev.graft.eval.RunReport.Parameters;
 import dev.graft.eval.RunReport.Point;
 import dev.graft.eval.RunReport.Sample;
 import java.io.StringReader;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,7 +19,6 @@ import javax.xml.parsers.DocumentBuilderFactory;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.w3c.dom.Document;
 import org.w3c.dom.Element;
 import org.xml.sax.InputSource;
@@ -123,17 +118,6 @@ class HtmlReportTest {
                 .contains(
                         "better\">−50.0 %, ",
                         "better\">+93.0 points, ", "worse\">+50.0 %, ", "same\">±0.0 points, no ");
-    }
-
-    @Test
-    void writesTheFileAndNamesItWhenItCannot(@TempDir Path folder) throws Exception {
-        Path file = folder.resolve("report.html");
-        HtmlReport.write(realistic(10), file);
-
-        assertThat(Files.readString(file)).startsWith("<!DOCTYPE html>");
-        assertThatExceptionOfType(UncheckedIOException.class)
-                .isThrownBy(() -> HtmlReport.write(realistic(10), folder))
-                .withMessageContaining(folder.toString());
     }
 
     @Test

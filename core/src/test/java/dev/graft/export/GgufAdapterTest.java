@@ -2,8 +2,11 @@ package dev.graft.export;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.within;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.graft.Models;
+import dev.graft.format.AdapterWeights;
 import dev.graft.format.AtomicFiles;
 import dev.graft.format.FormatException;
 import dev.graft.format.Gguf;
@@ -30,6 +33,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.ToIntFunction;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -177,15 +181,47 @@ class GgufAdapterTest {
                 "bias                    | \"lora_only\"",
                 "modules_to_save         | [\"lm_head\"]",
                 "trainable_token_indices | [3]",
-                "peft_type               | \"IA3\"",
             })
     void whatTheFormatCannotSayIsRefusedByName(String key, String value) throws IOException {
         Path model = RandomModel.in(folder, Map.of("model_type", "llama"));
-        Path adapter = adapter(Map.of(key, new com.fasterxml.jackson.databind.ObjectMapper().readTree(value)));
+        Path adapter = adapter(Map.of(key, new ObjectMapper().readTree(value)));
         assertThatExceptionOfType(FormatException.class)
                 .isThrownBy(() -> GgufAdapter.run(adapter, model, folder.resolve("a.gguf"), GgufType.F32))
                 .withMessageContainingAll(key, "graft merge");
         assertThat(folder.resolve("a.gguf")).doesNotExist();
+    }
+
+    @Test
+    void settingsThatGraftDoesNotHonourAreRefused() throws IOException {
+        Path model = RandomModel.in(folder, Map.of("model_type", "llama"));
+        Path adapter = adapter(Map.of("init_lora_weights", "corda", "use_qalora", true));
+        assertThatExceptionOfType(FormatException.class)
+                .isThrownBy(() -> GgufAdapter.run(adapter, model, folder.resolve("a.gguf"), GgufType.F32))
+                .withMessageContainingAll("corda", "use_qalora");
+    }
+
+    @Test
+    void factorsOfAnotherRankThanTheSettingsSayAreRefused() throws IOException {
+        Path model = RandomModel.in(folder, Map.of("model_type", "llama"));
+        Path adapter = adapter(Map.of("rank_pattern", Map.of()));
+        assertThatExceptionOfType(FormatException.class)
+                .isThrownBy(() -> GgufAdapter.run(adapter, model, folder.resolve("a.gguf"), GgufType.F32))
+                .withMessageContainingAll("k_proj have rank 2", "expected rank 4");
+    }
+
+    @Test
+    void patternsAreReadAsPythonReadsThem() throws IOException {
+        Path model = RandomModel.in(folder, Map.of("model_type", "llama"));
+        Path adapter = adapter(Map.of("alpha_pattern", Map.of("(?P<part>q_proj)", 12)));
+        GgufAdapter.run(adapter, model, folder.resolve("a.gguf"), GgufType.F32);
+        try (Scope scope = Scope.open();
+                Gguf gguf = Gguf.open(folder.resolve("a.gguf"));
+                AdapterWeights files = AdapterWeights.open(adapter)) {
+            double before = files.tensor("base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight")
+                    .norm();
+            Tensor written = Tensor.over(gguf.data("blk.0.attn_q.weight.lora_b"), DType.F32, 32, 4);
+            assertThat(written.norm()).isCloseTo(2 * before, within(1e-4 * before));
+        }
     }
 
     @Test
@@ -201,6 +237,8 @@ class GgufAdapterTest {
     private Path adapter(Map<String, ?> settings) throws IOException {
         Path adapter = Files.createDirectory(folder.resolve("adapter"));
         Map<String, Object> config = new LinkedHashMap<>(Map.of("peft_type", "LORA", "r", 4, "lora_alpha", 6));
+        config.put("target_modules", List.of("q_proj", "k_proj", "down_proj"));
+        config.put("rank_pattern", Map.of("k_proj", 2));
         config.putAll(settings);
         AtomicFiles.writeString(adapter.resolve("adapter_config.json"), Json.pretty(config));
         Map<String, int[]> sizes =
@@ -223,11 +261,16 @@ class GgufAdapterTest {
     /// @param ranks by layer; 0 leaves a layer out
     private Path adapterOfAll(Path model, ToIntFunction<String> ranks) throws IOException {
         Path adapter = Files.createDirectories(folder.resolve("adapter-of-all"));
-        AtomicFiles.writeString(
-                adapter.resolve("adapter_config.json"),
-                Json.pretty(Map.of("peft_type", "LORA", "r", 2, "lora_alpha", 3, "target_modules", "all-linear")));
         ModelConfig config = ModelConfig.read(model);
         Architecture architecture = Architectures.of(config);
+        Map<String, Object> settings = new LinkedHashMap<>(
+                Map.of("peft_type", "LORA", "r", 2, "lora_alpha", 3, "target_modules", "all-linear"));
+        settings.put(
+                "rank_pattern",
+                architecture.linearLayers(config).stream()
+                        .filter(module -> ranks.applyAsInt(module) == 1)
+                        .collect(Collectors.toMap(module -> module, module -> 1)));
+        AtomicFiles.writeString(adapter.resolve("adapter_config.json"), Json.pretty(settings));
         Map<String, long[]> tensors = architecture.tensors(config);
         boolean transposed = config.modelType().equals("gpt2");
         try (Scope scope = Scope.open()) {

@@ -131,6 +131,16 @@ class ModelDirectoryTest {
     }
 
     @Test
+    void numbersThatBecomeInfiniteAreNotWritten() {
+        Map<String, ModelDirectory.Weight> weights = weights(DType.F16);
+        model.parameters().getFirst().master().fillInPlace(70_000); // float16 ends at 65,504
+        assertThatThrownBy(() -> ModelDirectory.write(folder.resolve("model"), Models.TINY, weights, DType.F16))
+                .hasStackTraceContaining("too large for F16")
+                .hasStackTraceContaining("bfloat16");
+        assertThat(folder.resolve("model")).doesNotExist();
+    }
+
+    @Test
     void existingFolderIsAnErrorAndStaysAsItWas() throws IOException {
         Path target = Files.createDirectory(folder.resolve("model"));
         Files.writeString(target.resolve("notes.txt"), "mine");

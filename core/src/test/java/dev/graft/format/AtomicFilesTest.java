@@ -40,6 +40,18 @@ class AtomicFilesTest {
     }
 
     @Test
+    void whatIsUnfinishedCanBeDeletedWhenTheProcessEnds() throws IOException {
+        Path finished = directory.resolve("finished");
+        AtomicFiles.writeString(finished, "x");
+        assertThatThrownBy(() -> AtomicFiles.directory(directory.resolve("model"), folder -> {
+                    AtomicFiles.writeString(folder.resolve("config.json"), "{}");
+                    AtomicFiles.write(folder.resolve("weights"), channel -> AtomicFiles.deleteUnfinished());
+                }))
+                .isInstanceOf(UncheckedIOException.class);
+        assertThat(names()).containsExactly("finished");
+    }
+
+    @Test
     void missingFolderIsNamed() {
         Path file = directory.resolve("nowhere/config.json");
         assertThatThrownBy(() -> AtomicFiles.writeString(file, "x"))

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -73,6 +74,24 @@ class WeightHashTest {
         Files.writeString(file, "longer");
         Files.setLastModifiedTime(file, FileTime.fromMillis(2_000));
         assertThat(new KeptHash(List.of(file), cache).orElse(() -> "third")).isEqualTo("third");
+    }
+
+    @Test
+    void aKeptHashThatIsDamagedIsMadeAnew() throws IOException {
+        Path file = Files.writeString(folder.resolve("a.safetensors"), "one");
+        Path cache = folder.resolve("cache");
+        new KeptHash(List.of(file), cache).orElse(() -> "first");
+        Path kept;
+        try (Stream<Path> files = Files.list(cache)) {
+            kept = files.findFirst().orElseThrow();
+        }
+        String whole = Files.readString(kept);
+        for (String damaged : List.of(whole.substring(0, whole.length() / 2), whole.replace("sha256", "sha"), "")) {
+            Files.writeString(kept, damaged);
+            assertThat(new KeptHash(List.of(file), cache).orElse(() -> "second"))
+                    .isEqualTo("second");
+            assertThat(new KeptHash(List.of(file), cache).orElse(() -> "third")).isEqualTo("second");
+        }
     }
 
     @Test

@@ -8,6 +8,7 @@ import dev.graft.tokenizer.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
@@ -28,7 +29,7 @@ class TokenTextTest {
     @Property(tries = 200)
     void piecesJoinToTheText(@ForAll long seed, @ForAll @IntRange(max = 12) int before) {
         StringBuilder text = new StringBuilder();
-        new java.util.Random(seed)
+        new Random(seed)
                 .ints(0, MANY_BYTES.codePointCount(0, MANY_BYTES.length()))
                 .limit(20)
                 .forEach(i -> text.appendCodePoint(

@@ -8,6 +8,7 @@ import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.lang.foreign.ValueLayout;
 import java.util.Random;
+import java.util.SplittableRandom;
 import jdk.incubator.vector.FloatVector;
 import org.junit.jupiter.api.Test;
 
@@ -87,7 +88,7 @@ class LanesTest {
     @Test
     void sumOfARegisterStaysTheSameWhenItIsCompiled() {
         float[] values = new float[Lanes.COUNT];
-        var random = new java.util.SplittableRandom(3);
+        var random = new SplittableRandom(3);
         for (int i = 0; i < values.length; i++) {
             values[i] = (float) random.nextGaussian();
         }

@@ -3,6 +3,8 @@ package dev.graft.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.graft.kernel.Kernels.Ranges;
+import dev.graft.kernel.Kernels.Scoring;
 import dev.graft.kernel.RowProducts.Scales;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
@@ -10,6 +12,7 @@ import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import dev.graft.tensor.Torch;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.Random;
 import java.util.function.Function;
 import java.util.stream.IntStream;
@@ -18,6 +21,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// Both bodies give the product of the unpacked matrix, with any number of threads.
@@ -87,6 +91,32 @@ class RowProductsTest {
         Tensor codes = whole(c.out, c.in);
         Tensor x = normal(c.rows, c.in).to(c.type);
         compare(c, x, kernels -> kernels.bytes(x, codes));
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void halvesGiveTheProduct(Case c) {
+        Tensor matrix = normal(c.out, c.in).to(DType.BF16);
+        Tensor x = normal(c.rows, c.in).to(c.type);
+        compare(c, x, kernels -> kernels.halves(x, matrix));
+    }
+
+    /// heads, key heads, tokens, keys, width of a head
+    @ParameterizedTest
+    @CsvSource({"1,1,1,1,1", "2,1,1,3,8", "4,2,3,7,33", "14,2,1,130,64", "6,3,5,64,16", "2,2,8,515,40", "8,1,2,9,128"})
+    void attentionIsTheSoftmaxOfEachQueryOverItsRange(int heads, int keyHeads, int tokens, int keys, int headDim) {
+        int[] first = random.ints(tokens, 0, keys).toArray();
+        int[] end = IntStream.of(first).map(from -> random.nextInt(from, keys) + 1).toArray();
+        Ranges ranges = new Ranges(first, end);
+        for (DType type : List.of(DType.F32, DType.BF16)) {
+            Tensor q = normal(heads * tokens, headDim).view(heads, tokens, headDim).to(type);
+            Tensor k = normal(keyHeads * keys, headDim).view(keyHeads, keys, headDim).to(type);
+            Tensor v = normal(keyHeads * keys, headDim).view(keyHeads, keys, headDim).to(type);
+            for (Scoring scoring : List.of(Scoring.scaled(1 / Math.sqrt(headDim)), new Scoring(0.5, 3))) {
+                Case c = new Case(tokens, headDim, heads * headDim, 1, type);
+                compare(c, q, kernels -> kernels.attention(q, k, v, ranges, scoring));
+            }
+        }
     }
 
     @ParameterizedTest

@@ -14,6 +14,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -87,7 +88,7 @@ class ExpertsTest {
         }
         stacks.forEach((stack, members) -> {
             boolean both = stack.endsWith("gate_up_proj");
-            members.sort(java.util.Comparator.comparing(
+            members.sort(Comparator.comparing(
                     name -> name.replaceFirst("w1", "a").replaceFirst("w3", "b"))); // by expert, then gate before up
             long[] one = file.entry(members.getFirst()).shape();
             long count = members.size() / (both ? 2 : 1);

@@ -20,6 +20,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -94,7 +95,7 @@ record Golden(Path directory) {
 
     /// All sequences, one after another.
     int[] joined() {
-        return sequences().stream().flatMapToInt(java.util.Arrays::stream).toArray();
+        return sequences().stream().flatMapToInt(Arrays::stream).toArray();
     }
 
     /// Offsets of the sequences in [#joined], and its length.
@@ -111,7 +112,7 @@ record Golden(Path directory) {
         float[] all = new float[0];
         for (int i = 0; i < sequences().size(); i++) {
             float[] part = logits(i);
-            float[] longer = java.util.Arrays.copyOf(all, all.length + part.length);
+            float[] longer = Arrays.copyOf(all, all.length + part.length);
             System.arraycopy(part, 0, longer, all.length, part.length);
             all = longer;
         }

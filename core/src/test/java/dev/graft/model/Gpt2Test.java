@@ -14,6 +14,7 @@ import dev.graft.nn.TokenRun;
 import dev.graft.tensor.DType;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -64,7 +65,7 @@ class Gpt2Test extends ArchitectureContract {
     }
 
     private static Part zeros(String name, Arena arena, long... shape) {
-        long elements = Stream.of(shape).flatMapToLong(java.util.Arrays::stream).reduce(1, (a, b) -> a * b);
+        long elements = Stream.of(shape).flatMapToLong(Arrays::stream).reduce(1, (a, b) -> a * b);
         return new Part(name, DType.F32, shape, arena.allocate(4 * elements));
     }
 

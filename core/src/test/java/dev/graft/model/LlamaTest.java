@@ -16,6 +16,7 @@ import dev.graft.tensor.Device;
 import dev.graft.tensor.Scope;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -115,8 +116,7 @@ class LlamaTest extends ArchitectureContract {
                         .put("factor", 2));
         int[] ids = UNTIED.sequences().get(2);
         TokenRun plain = TokenRun.document(ids);
-        int[] doubled =
-                java.util.Arrays.stream(plain.positions()).map(p -> 2 * p).toArray();
+        int[] doubled = Arrays.stream(plain.positions()).map(p -> 2 * p).toArray();
         try (LanguageModel model = stretched.frozen()) {
             TokenRun run = new TokenRun(ids, doubled, plain.ranges(), Optional.empty());
             assertThat(Golden.logits(model, run)).containsExactly(UNTIED.logits(2), within(2e-5f));

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.graft.Goldens;
 import dev.graft.autograd.Parameter;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
@@ -32,7 +33,7 @@ class AdamWTest {
 
     @Test
     void fiveStepsAreThoseOfPyTorch() {
-        JsonNode golden = Goldens.read("adamw.json");
+        JsonNode golden = Goldens.json("adamw.json");
         JsonNode settings = golden.get("settings");
         Parameter parameter = parameter("p", Goldens.floats(golden.get("initial")));
         try (AdamW adam = new AdamW(

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.graft.Goldens;
 import dev.graft.autograd.Parameter;
 import dev.graft.format.WeightFiles;
 import dev.graft.tensor.DType;
@@ -24,8 +25,8 @@ import org.junit.jupiter.api.Test;
 
 /// Reference values: `scripts/goldens_optim8.py`.
 class EightBitAdamWTest {
-    private static final JsonNode GOLDEN = dev.graft.Goldens.json("optim8/steps.json");
-    private static final Path TENSORS = dev.graft.Goldens.path("optim8/steps.safetensors");
+    private static final JsonNode GOLDEN = Goldens.json("optim8/steps.json");
+    private static final Path TENSORS = Goldens.path("optim8/steps.safetensors");
     private static final Moments EVERY_TENSOR = new Moments.EightBit(1);
 
     private static AdamWSettings settings() {

@@ -5,18 +5,20 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.graft.Goldens;
 import dev.graft.autograd.Parameter;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class GradientsTest {
     @Test
     void clippingIsThatOfPyTorch() {
-        for (JsonNode example : Goldens.read("clip.json").get("examples")) {
+        for (JsonNode example : Goldens.json("clip.json").get("examples")) {
             try (Scope scope = Scope.open()) {
                 List<Parameter> parameters = new ArrayList<>();
                 for (JsonNode gradient : example.get("gradients")) {
@@ -46,7 +48,7 @@ class GradientsTest {
         int count = 5_000_000;
         try (Scope scope = Scope.open()) {
             float[] values = new float[count];
-            java.util.Arrays.fill(values, 1e-3f);
+            Arrays.fill(values, 1e-3f);
             Parameter parameter = withGradient("p", values);
             assertThat(Gradients.norm(List.of(parameter))).isCloseTo(1e-3f * Math.sqrt(count), within(1e-9));
             parameter.close();

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.graft.Goldens;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
@@ -16,7 +17,7 @@ class ScheduleTest {
     @ParameterizedTest
     @CsvSource({"constant_with_warmup, constant", "linear, linear", "cosine, cosine"})
     void ratesAreThoseOfTransformers(String name, String key) {
-        JsonNode golden = Goldens.read("schedules.json");
+        JsonNode golden = Goldens.json("schedules.json");
         int steps = golden.get("steps").asInt();
         Schedule schedule = Schedule.named(
                 name,

@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.graft.Goldens;
 import dev.graft.Models;
+import dev.graft.format.AdapterWeights;
 import dev.graft.format.FormatException;
 import dev.graft.format.Json;
 import dev.graft.format.SafetensorsWriter;
@@ -23,6 +24,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -55,7 +57,7 @@ class AdapterFilesTest {
 
     private static int[] ids(WeightFiles file) {
         long[] ids = file.data("ids.0").toArray(ValueLayout.JAVA_LONG_UNALIGNED);
-        return java.util.Arrays.stream(ids).mapToInt(Math::toIntExact).toArray();
+        return Arrays.stream(ids).mapToInt(Math::toIntExact).toArray();
     }
 
     @ParameterizedTest
@@ -230,7 +232,7 @@ class AdapterFilesTest {
     @Test
     void aByteOrderMarkAndWindowsLinesAreReadOver() throws IOException {
         Path adapter = golden(config -> {}, parts -> parts);
-        Path file = adapter.resolve(AdapterConfigReader.FILE);
+        Path file = adapter.resolve(AdapterWeights.CONFIG);
         String windows = "\uFEFF" + Files.readString(file).replace(",", ",\r\n");
         Files.writeString(file, windows);
         assertThat(Adapters.read(adapter).settings().r()).isEqualTo(4);
@@ -306,7 +308,7 @@ class AdapterFilesTest {
         Path copy = Files.createTempDirectory(folder, "adapter");
         ObjectNode config = config(golden);
         change.accept(config);
-        JSON.writeValue(copy.resolve(AdapterConfigReader.FILE).toFile(), config);
+        JSON.writeValue(copy.resolve(AdapterWeights.CONFIG).toFile(), config);
         try (WeightFiles files = WeightFiles.openFile(golden.resolve(AdapterFiles.WEIGHTS))) {
             List<Part> parts = new ArrayList<>();
             for (String name : files.names()) {
@@ -327,7 +329,7 @@ class AdapterFilesTest {
     }
 
     private static ObjectNode config(Path adapter) {
-        return ((ObjectNode) Json.readObject(adapter.resolve(AdapterConfigReader.FILE), "a config")).deepCopy();
+        return ((ObjectNode) Json.readObject(adapter.resolve(AdapterWeights.CONFIG), "a config")).deepCopy();
     }
 
     private static JsonNode tree(String json) {

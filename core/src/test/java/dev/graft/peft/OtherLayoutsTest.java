@@ -6,20 +6,17 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.graft.Goldens;
 import dev.graft.Models;
-import dev.graft.autograd.Parameter;
 import dev.graft.export.Merge;
 import dev.graft.export.MergeReport;
 import dev.graft.format.Json;
 import dev.graft.format.WeightFiles;
 import dev.graft.model.LanguageModel;
 import dev.graft.nn.LinearFactory;
-import dev.graft.tensor.Scope;
-import dev.graft.tensor.Tensor;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.SplittableRandom;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -85,8 +82,7 @@ class OtherLayoutsTest {
     private static Map<String, List<Float>> tensors(Path adapter) {
         try (WeightFiles files = WeightFiles.openFile(adapter.resolve("adapter_model.safetensors"))) {
             return files.names().stream()
-                    .collect(
-                            java.util.stream.Collectors.toMap(name -> name, name -> list(Goldens.floats(files, name))));
+                    .collect(Collectors.toMap(name -> name, name -> list(Goldens.floats(files, name))));
         }
     }
 
@@ -119,7 +115,7 @@ class OtherLayoutsTest {
         try (LanguageModel model = Models.load(base, adapters.over(LinearFactory.frozen()));
                 LanguageModel plain = Models.load(base, LinearFactory.frozen())) {
             assertThat(Models.logits(model, ids)).containsExactly(Models.logits(plain, ids), within(1e-5f));
-            move(model);
+            Models.move(model);
             expected = Models.logits(model, ids);
             assertThat(expected[7]).isNotCloseTo(Models.logits(plain, ids)[7], within(1e-3f));
             adapters.save(folder.resolve("adapter"), name);
@@ -133,19 +129,6 @@ class OtherLayoutsTest {
         assertThat(report.roundingError()).isBetween(0.0, 1e-5);
         try (LanguageModel merged = Models.load(folder.resolve("merged"), LinearFactory.frozen())) {
             assertThat(Models.logits(merged, ids)).containsExactly(expected, within(5e-5f));
-        }
-    }
-
-    private static void move(LanguageModel model) {
-        SplittableRandom random = new SplittableRandom(17);
-        for (Parameter parameter : model.parameters()) {
-            try (Scope scope = Scope.open()) {
-                float[] values = parameter.master().toFloats();
-                for (int i = 0; i < values.length; i++) {
-                    values[i] += (float) (0.1 * random.nextGaussian());
-                }
-                parameter.set(Tensor.of(values, parameter.master().shape()));
-            }
         }
     }
 

@@ -19,7 +19,6 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -59,20 +58,6 @@ abstract class PeftMethodContract {
         return Models.load(model(), adapters.over(LinearFactory.frozen()));
     }
 
-    /// Moves everything that learns away from where it started.
-    private static void move(LanguageModel model) {
-        SplittableRandom random = new SplittableRandom(17);
-        for (Parameter parameter : model.parameters()) {
-            try (Scope scope = Scope.open()) {
-                float[] values = parameter.master().toFloats();
-                for (int i = 0; i < values.length; i++) {
-                    values[i] += (float) (0.1 * random.nextGaussian());
-                }
-                parameter.set(Tensor.of(values, parameter.master().shape()));
-            }
-        }
-    }
-
     @Test
     void freshAdapterLeavesLogitsUnchanged() {
         try (LanguageModel base = base();
@@ -102,7 +87,7 @@ abstract class PeftMethodContract {
         Adapters adapters = new Adapters(settings(), 1);
         float[] adapted;
         try (LanguageModel model = over(adapters)) {
-            move(model);
+            Models.move(model);
             adapted = Models.logits(model, IDS);
             adapters.save(folder.resolve("adapter"), "llama-tiny");
         }
@@ -122,7 +107,7 @@ abstract class PeftMethodContract {
     void savedAndLoadedAgainItIsTheSameAdapter() {
         Adapters adapters = new Adapters(settings(), 1);
         try (LanguageModel model = over(adapters)) {
-            move(model);
+            Models.move(model);
             adapters.save(folder.resolve("adapter"), "llama-tiny");
             Adapters again = Adapters.read(folder.resolve("adapter"));
             try (LanguageModel reloaded = over(again)) {
@@ -161,7 +146,7 @@ abstract class PeftMethodContract {
     @Test
     void gradientsLeadDownhill() {
         try (LanguageModel model = over(new Adapters(settings(), 1))) {
-            move(model);
+            Models.move(model);
             List<float[]> once = gradients(model, false);
             List<float[]> again = gradients(model, true);
             double slope = 0;
@@ -236,7 +221,7 @@ abstract class PeftMethodContract {
         Adapters adapters = new Adapters(settings, 1);
         try (LanguageModel base = base();
                 LanguageModel model = over(adapters)) {
-            move(model);
+            Models.move(model);
             float[] on = Models.logits(model, IDS);
             adapters.enable(false);
             assertThat(Models.logits(model, IDS)).containsExactly(Models.logits(base, IDS));

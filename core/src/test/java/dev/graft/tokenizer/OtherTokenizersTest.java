@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -53,12 +54,10 @@ class OtherTokenizersTest {
                 String text = golden.get("text").asText();
                 int[] expected = ids(golden.get("ids"));
                 // SentencePiece reads "<s>" as three characters; as everywhere in Graft it is the token here
-                if (!text.contains("<s>") && !java.util.Arrays.equals(tokenizer.encode(text, false), expected)) {
+                if (!text.contains("<s>") && !Arrays.equals(tokenizer.encode(text, false), expected)) {
                     wrong.add("%s: %s; expected %s"
                             .formatted(
-                                    text,
-                                    java.util.Arrays.toString(tokenizer.encode(text, false)),
-                                    java.util.Arrays.toString(expected)));
+                                    text, Arrays.toString(tokenizer.encode(text, false)), Arrays.toString(expected)));
                 }
             }
         }

@@ -8,9 +8,11 @@ import dev.graft.data.Batches;
 import dev.graft.format.FormatException;
 import dev.graft.model.LanguageModel;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -149,11 +151,32 @@ class CheckpointsTest {
     }
 
     @Test
+    void aCheckpointThatHadSteppedAsideWhenTheProcessWasKilledReturns() throws IOException {
+        train(config(2), checkpoints());
+        Files.move(folder.resolve("checkpoints/step-2"), folder.resolve("checkpoints/.step-2.old"));
+        assertThat(checkpoints().latestStep()).isEqualTo(2);
+        assertThat(resumedTo(3)).isEqualTo(3);
+    }
+
+    @Test
+    void aStateThatDoesNotSayWhereTheRunStandsIsRefused() throws IOException {
+        train(config(2), checkpoints());
+        Path state = folder.resolve("checkpoints/step-2/trainer_state.json");
+        String whole = Files.readString(state);
+        for (String key : List.of("step", "micro_batches", "tokens", "seconds", "optimizer_steps")) {
+            Files.writeString(state, whole.replace("\"" + key + "\"", "\"other\""));
+            assertThatThrownBy(() -> resumedTo(3))
+                    .isInstanceOf(FormatException.class)
+                    .hasMessageContainingAll(state.toString(), "it has no " + key);
+        }
+    }
+
+    @Test
     void damagedCheckpointIsASentenceWithItsPath() throws IOException {
         train(config(2), checkpoints());
         Path parameters = folder.resolve("checkpoints/step-2/parameters.safetensors");
         byte[] bytes = Files.readAllBytes(parameters);
-        Files.write(parameters, java.util.Arrays.copyOf(bytes, bytes.length / 2));
+        Files.write(parameters, Arrays.copyOf(bytes, bytes.length / 2));
         assertThatThrownBy(() -> resumedTo(3))
                 .isInstanceOf(FormatException.class)
                 .hasMessageContaining(parameters.toString());
@@ -172,7 +195,7 @@ class CheckpointsTest {
             try {
                 Files.writeString(inside.resolve("note.txt"), "kept");
             } catch (IOException e) {
-                throw new java.io.UncheckedIOException(e);
+                throw new UncheckedIOException(e);
             }
         });
         train(config(1), noting);

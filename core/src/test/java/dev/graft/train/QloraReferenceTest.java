@@ -19,8 +19,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /// (`scripts/goldens_quant_models.py`).
 ///
 /// Both read the same packed bytes and unpack them to the same numbers, so what differs is the order of
-/// float32 sums, as
-/// in [ReferenceTrainingTest], whose tolerances hold here too.
+/// float32 sums, as in [ReferenceTrainingTest], whose tolerances hold here too.
 class QloraReferenceTest {
     private static final JsonNode TRAIN = Goldens.json("quant/train/train.json");
 

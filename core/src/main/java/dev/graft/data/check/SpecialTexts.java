@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /// Looks for what special tokens are written as in the texts of rows.
 final class SpecialTexts {
@@ -17,8 +18,8 @@ final class SpecialTexts {
                 byFirst.merge(
                         text.charAt(0),
                         List.of(text),
-                        (some, more) -> java.util.stream.Stream.concat(some.stream(), more.stream())
-                                .toList());
+                        (some, more) ->
+                                Stream.concat(some.stream(), more.stream()).toList());
             }
         }
     }

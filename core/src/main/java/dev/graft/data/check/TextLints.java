@@ -9,6 +9,7 @@ import dev.graft.data.prepare.NearLeaks;
 import dev.graft.data.shape.RowShape.Kind;
 import dev.graft.tokenizer.Message;
 import dev.graft.tokenizer.Tokenizer;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -133,7 +134,7 @@ final class TextLints {
     }
 
     /// The rows of an input with their index among those of all inputs.
-    static final class Numbered implements java.util.Iterator<Numbered.At>, AutoCloseable {
+    static final class Numbered implements Iterator<Numbered.At>, AutoCloseable {
         private final ExampleReader reader;
         private final int[] count;
 

@@ -4,9 +4,11 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.PathMatcher;
 import java.util.List;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /// What a path of a recipe stands for: a file, all files of rows below a folder, or those that a pattern
@@ -32,7 +34,8 @@ public final class InputFiles {
         int slash = Math.max(path.lastIndexOf('/', pattern), path.lastIndexOf('\\', pattern));
         Path base = Path.of(slash < 0 ? "" : path.substring(0, Math.max(1, slash)));
         if (!Files.isDirectory(base)) {
-            throw new IllegalArgumentException("%s: there is no folder %s to look in".formatted(path, base));
+            throw new IllegalArgumentException(
+                    "%s: there is no folder %s to look in; check the path".formatted(path, base));
         }
         String rest = path.substring(slash + 1).replace('\\', '/');
         PathMatcher matcher = FileSystems.getDefault().getPathMatcher("glob:" + rest);
@@ -55,7 +58,7 @@ public final class InputFiles {
         return files;
     }
 
-    private static List<Path> below(Path base, java.util.function.Predicate<Path> wanted) {
+    private static List<Path> below(Path base, Predicate<Path> wanted) {
         try (Stream<Path> all = Files.walk(base)) {
             return all.filter(Files::isRegularFile)
                     .filter(file -> !isHidden(base.relativize(file)))
@@ -80,7 +83,7 @@ public final class InputFiles {
     private static boolean exists(String path) {
         try {
             return Files.exists(Path.of(path));
-        } catch (java.nio.file.InvalidPathException e) {
+        } catch (InvalidPathException e) {
             return false; // Windows has no such names
         }
     }

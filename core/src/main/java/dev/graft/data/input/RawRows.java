@@ -19,8 +19,8 @@ import java.util.zip.ZipException;
 ///     while (rows.hasNext()) {
 ///         switch (rows.next()) {
 ///             case RawRow.Values(int number, ObjectNode columns) -> System.out.println(columns);
-///             case RawRow.Broken(int number, String reason) -> System.out.println("row " + number + ":
-///             " + reason); }
+///             case RawRow.Broken(int number, String reason) -> System.out.println(number + " " + reason);
+///         }
 ///     }
 /// }
 /// }

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 
 /// Parts rows into train, validation and test: what belongs together stays together, and every label has
 /// its share in every part as nearly as that allows. The same rows, options and seed give the same parts
@@ -41,10 +42,7 @@ public final class Parting {
 
     /// Groups of rows that stay together.
     public int groups() {
-        return (int) java.util.stream.IntStream.range(0, rows())
-                .map(together::root)
-                .distinct()
-                .count();
+        return (int) IntStream.range(0, rows()).map(together::root).distinct().count();
     }
 
     /// Chooses a part for every row. Groups go, the largest first and otherwise in a random order, where

@@ -5,12 +5,13 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumSet;
-import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.Set;
 import java.util.TreeMap;
 
 /// What a pass over rows finds out about them: lengths, repetitions, odd texts, columns and how their
@@ -22,7 +23,7 @@ public final class Profile {
 
     private final NearDuplicates near;
     private final boolean compares;
-    private final Map<String, Integer> firstWith = new HashMap<>();
+    private final Set<String> texts = new HashSet<>();
     private final List<String> places = new ArrayList<>();
     private final Map<String, Column> columns = new LinkedHashMap<>();
     private final Map<String, Integer> scripts = new TreeMap<>();
@@ -173,7 +174,7 @@ public final class Profile {
     }
 
     private void compare(String where, Looked looked) {
-        if (firstWith.putIfAbsent(looked.fingerprint, rows) != null) {
+        if (!texts.add(looked.fingerprint)) {
             exact.in(where);
         } else if (compares) {
             NearDuplicates.Sketch sketch = looked.sketch.orElseThrow();

@@ -1,5 +1,6 @@
 package dev.graft.data.prepare;
 
+import java.util.Locale;
 import java.util.Optional;
 
 /// Between which bounds a text counts as good enough to train on. A share is between 0 and 1.
@@ -81,6 +82,6 @@ public record QualityLimits(
     }
 
     private static Optional<Fault> fault(String reason, String detail, Object... values) {
-        return Optional.of(new Fault(reason, String.format(java.util.Locale.ROOT, detail, values)));
+        return Optional.of(new Fault(reason, String.format(Locale.ROOT, detail, values)));
     }
 }

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.graft.data.Example;
 import dev.graft.tokenizer.Message;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 
 /// Rows of an answer and whether it is desirable: `prompt`, `completion` and a `label` of true or false, or
@@ -36,7 +37,7 @@ public final class UnpairedShape implements RowShape {
     public Set<String> uses(ObjectNode row, Set<String> present) {
         JsonNode label = row.path("label");
         boolean isTruth = label.isBoolean()
-                || List.of("true", "false").contains(label.asText().toLowerCase());
+                || List.of("true", "false").contains(label.asText().toLowerCase(Locale.ROOT));
         if (!isTruth) {
             return Set.of();
         }
@@ -62,7 +63,7 @@ public final class UnpairedShape implements RowShape {
     }
 
     private static boolean truth(JsonNode label) {
-        return switch (label.asText().toLowerCase()) {
+        return switch (label.asText().toLowerCase(Locale.ROOT)) {
             case "true", "1" -> true;
             case "false", "0" -> false;
             default ->

@@ -51,7 +51,7 @@ public final class GgufTokenizer {
         Arrays.fill(types, PieceType.UNUSED);
         tokens = new ArrayList<>();
         for (int id = 0; id < rows; id++) {
-            tokens.add("[PAD%d]".formatted(id)); // rows without a token, as llama.cpp's converter calls them
+            tokens.add("[PAD" + id + "]"); // rows without a token, as llama.cpp's converter calls them
         }
         ids.forEach((token, id) -> {
             tokens.set(id, token);

@@ -22,6 +22,8 @@ import java.util.stream.Stream;
 final class GgufVocabulary {
     private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
     private static final String PREFIX = "tokenizer.ggml.";
+    /// −1, which stands for no token, where it is written unsigned.
+    private static final long UNSIGNED_NONE = 0xffffffffL;
 
     private final Gguf gguf;
     private final List<String> tokens;
@@ -165,10 +167,19 @@ final class GgufVocabulary {
     }
 
     private OptionalInt id(String name) {
-        return gguf.whole("%s%s_token_id".formatted(PREFIX, name))
-                .filter(id -> id < tokens.size()) // 2³²−1 stands for none
-                .map(id -> OptionalInt.of(id.intValue()))
-                .orElse(OptionalInt.empty());
+        String key = "%s%s_token_id".formatted(PREFIX, name);
+        Optional<Long> id = gguf.whole(key).filter(value -> value != -1 && value != UNSIGNED_NONE);
+        if (id.isEmpty()) {
+            return OptionalInt.empty();
+        }
+        if (id.get() < 0 || id.get() >= tokens.size()) {
+            if (name.equals("padding")) {
+                return OptionalInt.empty(); // nothing here is padded, and files with such an id are about
+            }
+            throw gguf.refusal(
+                    "%s is %d".formatted(key, id.get()), "a token from 0 to %d".formatted(tokens.size() - 1));
+        }
+        return OptionalInt.of(id.get().intValue());
     }
 
     private ObjectNode tokenizerConfig() {

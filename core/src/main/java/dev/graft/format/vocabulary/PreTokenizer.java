@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /// How byte-level vocabularies cut a text into words before they merge, by llama.cpp's names for it
 /// (`tokenizer.ggml.pre`).
@@ -79,9 +80,7 @@ enum PreTokenizer {
             case DEFAULT ->
                 TokenizerJson.sequence(
                         "pretokenizers",
-                        java.util.stream.Stream.concat(
-                                        Words.DEFAULTS.stream().map(PreTokenizer::split),
-                                        java.util.stream.Stream.of(byteLevel(false)))
+                        Stream.concat(Words.DEFAULTS.stream().map(PreTokenizer::split), Stream.of(byteLevel(false)))
                                 .toList());
             case LLAMA3, QWEN2, TEKKEN ->
                 TokenizerJson.sequence("pretokenizers", List.of(split(words), byteLevel(false)));

@@ -24,7 +24,8 @@ import java.util.TreeMap;
 /// from a folder's `tokenizer.model`.
 public final class TokenizerTexts {
     static final String TEMPLATE = "chat_template.jinja";
-    static final String OTHER_TEMPLATES = "additional_chat_templates";
+    /// Folder of the chat templates beside the usual one.
+    public static final String OTHER_TEMPLATES = "additional_chat_templates";
     static final String DEFAULT_TEMPLATE = "default";
     private static final ObjectMapper JSON = new ObjectMapper();
 

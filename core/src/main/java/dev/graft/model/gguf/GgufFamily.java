@@ -11,9 +11,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/// A family of models as llama.cpp knows it: pairs of settings that mean the same on both sides, what
-/// goes without saying
-/// on one of them, and the names of tensors.
+/// A family of models as llama.cpp knows it: pairs of settings that mean the same on both sides, what goes
+/// without saying on one of them, and the names of tensors.
 public final class GgufFamily {
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -92,14 +91,17 @@ public final class GgufFamily {
         return this;
     }
 
+    /// `general.architecture` of its files.
     public String architecture() {
         return architecture;
     }
 
+    /// `model_type` of its configurations.
     public String modelType() {
         return modelType;
     }
 
+    /// Names of tensors on both sides.
     public GgufNames names() {
         return names;
     }
@@ -110,15 +112,14 @@ public final class GgufFamily {
             WHOLE,
             REAL,
             /// Left out where it is not set.
-            OPTIONAL_WHOLE,
-            OPTIONAL_REAL;
+            OPTIONAL_WHOLE;
 
             boolean isOptional() {
-                return this == OPTIONAL_WHOLE || this == OPTIONAL_REAL;
+                return this == OPTIONAL_WHOLE;
             }
 
             boolean isReal() {
-                return this == REAL || this == OPTIONAL_REAL;
+                return this == REAL;
             }
         }
 
@@ -132,10 +133,6 @@ public final class GgufFamily {
 
         static Setting optionalWhole(String ggml, String hub) {
             return new Setting(ggml, hub, Kind.OPTIONAL_WHOLE);
-        }
-
-        static Setting optionalReal(String ggml, String hub) {
-            return new Setting(ggml, hub, Kind.OPTIONAL_REAL);
         }
     }
 

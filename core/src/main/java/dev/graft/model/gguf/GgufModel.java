@@ -12,6 +12,7 @@ import dev.graft.model.gguf.GgufNames.Change;
 import dev.graft.model.gguf.GgufNames.Place;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
+import dev.graft.tensor.Shapes;
 import dev.graft.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -96,7 +97,7 @@ public final class GgufModel implements ModelSource {
         } else if (place.change() == Change.TRANSPOSED) {
             shape = new long[] {shape[1], shape[0]};
         }
-        long bytes = type.bytes(elements(shape));
+        long bytes = type.bytes(Shapes.elements(shape));
         long begin = whole.begin() + place.expert().orElse(0) * bytes;
         return new Entry(name, type.name(), dtype, shape, begin, begin + bytes);
     }
@@ -108,10 +109,6 @@ public final class GgufModel implements ModelSource {
                     "tensor %s has the shape %s".formatted(tensor, Arrays.toString(shape)),
                     "%d matrices, one for each expert".formatted(experts));
         }
-    }
-
-    private static long elements(long[] shape) {
-        return Arrays.stream(shape).reduce(1, Math::multiplyExact);
     }
 
     private Place place(String name) {
@@ -149,7 +146,7 @@ public final class GgufModel implements ModelSource {
         }
         GgufType stored = gguf.type(place.tensor());
         MemorySegment data = gguf.data(place.tensor());
-        long bytes = stored.bytes(elements(shape));
+        long bytes = stored.bytes(Shapes.elements(shape));
         data = data.asSlice(place.expert().orElse(0) * bytes, bytes);
         if (stored.codec().isPresent()) {
             return stored.decoded(data, shape, type);

@@ -2,6 +2,7 @@ package dev.graft.tokenizer.jinja;
 
 import java.math.BigInteger;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,7 +13,7 @@ import java.util.Map;
 record Arguments(String callee, List<Object> positional, Map<String, Object> named) {
 
     static Arguments of(String callee, Object... positional) {
-        return new Arguments(callee, java.util.Arrays.asList(positional), Map.of());
+        return new Arguments(callee, Arrays.asList(positional), Map.of());
     }
 
     /// The values of the parameters in their order.

@@ -3,6 +3,7 @@ package dev.graft.tokenizer.jinja;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.math.RoundingMode;
+import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -92,10 +93,9 @@ record FormatSpec(
         if (type == 'c') {
             return aligned("", Character.toString(number.intValueExact()), align == ' ' ? '<' : align);
         }
-        String grouped =
-                grouped(type == 'X' ? digits.toUpperCase(java.util.Locale.ROOT) : digits, radix() == 10 ? 3 : 4);
+        String grouped = grouped(type == 'X' ? digits.toUpperCase(Locale.ROOT) : digits, radix() == 10 ? 3 : 4);
         return aligned(
-                signOf(number.signum() < 0) + (type == 'X' ? prefix.toUpperCase(java.util.Locale.ROOT) : prefix),
+                signOf(number.signum() < 0) + (type == 'X' ? prefix.toUpperCase(Locale.ROOT) : prefix),
                 grouped,
                 numeric());
     }
@@ -115,14 +115,13 @@ record FormatSpec(
         if (!Double.isFinite(number)) {
             String name = Double.isNaN(number) ? "nan" : "inf";
             boolean capital = "EFG".indexOf(type) >= 0;
-            return aligned(sign, capital ? name.toUpperCase(java.util.Locale.ROOT) : name, numeric());
+            return aligned(sign, capital ? name.toUpperCase(Locale.ROOT) : name, numeric());
         }
         String digits = digits(new BigDecimal(Math.abs(number)), Math.abs(number));
         int point = digits.indexOf('.') < 0 ? digits.length() : digits.indexOf('.');
         int end = digits.indexOf('e') >= 0 && digits.indexOf('e') < point ? digits.indexOf('e') : point;
         String grouped = grouped(digits.substring(0, end), 3) + digits.substring(end);
-        return aligned(
-                sign, Character.isUpperCase(type) ? grouped.toUpperCase(java.util.Locale.ROOT) : grouped, numeric());
+        return aligned(sign, Character.isUpperCase(type) ? grouped.toUpperCase(Locale.ROOT) : grouped, numeric());
     }
 
     private String digits(BigDecimal exact, double number) {

@@ -2,6 +2,7 @@ package dev.graft.tokenizer.jinja;
 
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.util.Locale;
 import java.util.OptionalInt;
 
 /// Python's arithmetic: whole numbers without bounds, floats, and booleans that count as 0 and 1.
@@ -171,7 +172,7 @@ final class Numbers {
     /// `int(text, base)`
     static BigInteger parseWhole(String text, int base) {
         String digits = Text.strip(text).replaceAll("(?<=[0-9a-zA-Z])_(?=[0-9a-zA-Z])", "");
-        String prefix = digits.replaceFirst("^[+-]?(0[xXoObB])?.*$", "$1").toLowerCase(java.util.Locale.ROOT);
+        String prefix = digits.replaceFirst("^[+-]?(0[xXoObB])?.*$", "$1").toLowerCase(Locale.ROOT);
         int ofPrefix = prefix.equals("0x") ? 16 : prefix.equals("0o") ? 8 : prefix.equals("0b") ? 2 : 0;
         if (ofPrefix != 0 && (base == ofPrefix || base == 0)) {
             digits = digits.replaceFirst("0[xXoObB]", "");
@@ -185,7 +186,7 @@ final class Numbers {
 
     /// `float(text)`
     static double parseReal(String text) {
-        String stripped = Text.strip(text).toLowerCase(java.util.Locale.ROOT);
+        String stripped = Text.strip(text).toLowerCase(Locale.ROOT);
         String unsigned = stripped.replaceFirst("^[+-]", "");
         double sign = stripped.startsWith("-") ? -1 : 1;
         if (unsigned.equals("inf") || unsigned.equals("infinity")) {

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
@@ -176,7 +177,7 @@ final class SequenceFilters {
 
     private static Object unique(Object value, Arguments arguments) {
         Function<Object, Object> key = key(arguments.bind("case_sensitive=", "attribute="));
-        Map<Object, Object> seen = new java.util.LinkedHashMap<>();
+        Map<Object, Object> seen = new LinkedHashMap<>();
         List<Object> kept = new ArrayList<>();
         for (Object item : Python.items(value)) {
             Object found = key.apply(item);

@@ -1,5 +1,6 @@
 package dev.graft.tokenizer.jinja;
 
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -21,7 +22,7 @@ final class StrFormat {
         if (!(values instanceof Map<?, ?> dict)) {
             throw PythonError.type("format_map() argument must be a dict, not " + Python.typeName(values));
         }
-        Map<String, Object> named = new java.util.LinkedHashMap<>();
+        Map<String, Object> named = new LinkedHashMap<>();
         dict.forEach((key, value) -> named.put(Python.str(key), value));
         return new StrFormat(new Arguments("format_map()", List.of(), named)).filled(text, 2);
     }

@@ -47,15 +47,15 @@ final class Strftime {
             case 'G' -> Integer.toString(time.get(IsoFields.WEEK_BASED_YEAR));
             case 'm' -> two(time.getMonthValue());
             case 'd' -> two(time.getDayOfMonth());
-            case 'e' -> "%2d".formatted(time.getDayOfMonth());
-            case 'j' -> "%03d".formatted(time.getDayOfYear());
+            case 'e' -> padded("%2d", time.getDayOfMonth());
+            case 'j' -> padded("%03d", time.getDayOfYear());
             case 'H' -> two(time.getHour());
-            case 'k' -> "%2d".formatted(time.getHour());
+            case 'k' -> padded("%2d", time.getHour());
             case 'I' -> two(time.get(ChronoField.CLOCK_HOUR_OF_AMPM));
-            case 'l' -> "%2d".formatted(time.get(ChronoField.CLOCK_HOUR_OF_AMPM));
+            case 'l' -> padded("%2d", time.get(ChronoField.CLOCK_HOUR_OF_AMPM));
             case 'M' -> two(time.getMinute());
             case 'S' -> two(time.getSecond());
-            case 'f' -> "%06d".formatted(time.get(ChronoField.MICRO_OF_SECOND));
+            case 'f' -> padded("%06d", time.get(ChronoField.MICRO_OF_SECOND));
             case 's' -> Long.toString(time.toEpochSecond());
             case 'p' -> time.getHour() < 12 ? "AM" : "PM";
             case 'P' -> time.getHour() < 12 ? "am" : "pm";
@@ -87,6 +87,11 @@ final class Strftime {
     }
 
     private static String two(int number) {
-        return "%02d".formatted(number);
+        return padded("%02d", number);
+    }
+
+    /// In the digits 0 to 9, whatever those of the machine's language are.
+    private static String padded(String format, int number) {
+        return String.format(Locale.ROOT, format, number);
     }
 }

@@ -6,6 +6,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntPredicate;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 
 /// The methods of Python's `str`.
@@ -121,7 +122,7 @@ final class StringMethods {
         return method == null ? Python.MISSING : (Callable) (_, arguments) -> method.call(text, arguments);
     }
 
-    private static Map.Entry<String, Method> plain(String name, java.util.function.UnaryOperator<String> change) {
+    private static Map.Entry<String, Method> plain(String name, UnaryOperator<String> change) {
         return Map.entry(name, (text, arguments) -> {
             arguments.requireNone();
             return change.apply(text);

@@ -1,5 +1,6 @@
 package dev.graft.tokenizer.jinja;
 
+import java.util.Locale;
 import java.util.function.IntPredicate;
 
 /// Characters as Python sees them: text is a sequence of code points, and what counts as white space or
@@ -72,7 +73,7 @@ final class Text {
         for (int i = 0; i < text.length(); i += Character.charCount(text.codePointAt(i))) {
             int point = text.codePointAt(i);
             String letter = Character.toString(point);
-            result.append(inside ? letter.toLowerCase(java.util.Locale.ROOT) : titleCase(letter));
+            result.append(inside ? letter.toLowerCase(Locale.ROOT) : titleCase(letter));
             inside = isCased(point);
         }
         return result.toString();
@@ -87,11 +88,11 @@ final class Text {
     }
 
     static String upper(String text) {
-        return text.toUpperCase(java.util.Locale.ROOT);
+        return text.toUpperCase(Locale.ROOT);
     }
 
     static String lower(String text) {
-        return text.toLowerCase(java.util.Locale.ROOT);
+        return text.toLowerCase(Locale.ROOT);
     }
 
     private static String titleCase(String letter) {

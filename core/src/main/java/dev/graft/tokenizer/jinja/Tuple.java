@@ -1,6 +1,7 @@
 package dev.graft.tokenizer.jinja;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 
@@ -18,6 +19,6 @@ record Tuple(List<Object> items, List<String> names) {
     }
 
     static Tuple of(Object... items) {
-        return new Tuple(java.util.Arrays.asList(items));
+        return new Tuple(Arrays.asList(items));
     }
 }

@@ -9,8 +9,11 @@ import dev.graft.data.prepare.Cleaning.Note;
 import dev.graft.data.prepare.Cleaning.Options;
 import dev.graft.data.prepare.Cleaning.Outcome;
 import dev.graft.data.prepare.Cleaning.PiiAction;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -22,8 +25,8 @@ class CleaningTest {
     private static ObjectNode row(String json) {
         try {
             return (ObjectNode) new ObjectMapper().readTree(json.replace('\'', '"'));
-        } catch (java.io.IOException e) {
-            throw new java.io.UncheckedIOException(e);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 
@@ -69,7 +72,7 @@ class CleaningTest {
                 .containsExactly(new Note("removed", "exact_duplicate", "the same as a.jsonl row 1"));
         assertThat(cleaning.rows()).isEqualTo(2);
         assertThat(cleaning.kept()).isEqualTo(1);
-        assertThat(cleaning.counts()).containsExactly(java.util.Map.entry("removed exact_duplicate", 1));
+        assertThat(cleaning.counts()).containsExactly(Map.entry("removed exact_duplicate", 1));
     }
 
     @Test
