@@ -33,6 +33,16 @@ pq.write_table(pairs, OUT / "pairs.parquet", row_group_size=100, compression="zs
 pq.write_table(pa.table({"prompt": ["a", "b", None], "completion": [" x", None, " z"]}), OUT / "nulls.parquet")
 bad = pa.array([b"fine", b"caf\xe9"], type=pa.binary()).view(pa.utf8())
 pq.write_table(pa.table({"text": bad}), OUT / "latin.parquet")
+types = {
+    "u8": pa.array([200, None], pa.uint8()), "u32": pa.array([2**32 - 1, None], pa.uint32()),
+    "u64": pa.array([2**63 + 5, None], pa.uint64()), "half": pa.array([1.5, None], pa.float16()),
+    "time": pa.array([datetime.time(1, 2, 3, 500), None]), "bytes": pa.array([b"\xff\x00", None]),
+    "map": pa.array([[("k", 1)], None], pa.map_(pa.string(), pa.int32())),
+    "word": pa.array(["p", "q"]).dictionary_encode(), "none": pa.array([None, None], pa.null()),
+}
+pq.write_table(pa.table(types), OUT / "types.parquet")
+old = pa.table({"when": pa.array([datetime.datetime(2020, 1, 2, 3, 4, 5), None], pa.timestamp("ns"))})
+pq.write_table(old, OUT / "int96.parquet", use_deprecated_int96_timestamps=True)
 pq.write_table(pairs.slice(0, 0), OUT / "empty.parquet")
 
 (OUT / "versions.json").write_text(json.dumps({"pyarrow": pa.__version__}) + "\n")

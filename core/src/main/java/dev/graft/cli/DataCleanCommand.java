@@ -18,6 +18,7 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.Stack;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IParameterConsumer;
 import picocli.CommandLine.Mixin;
@@ -42,7 +43,8 @@ import picocli.CommandLine.Spec;
         footer = {
             "  graft data clean raw/*.jsonl --output clean.jsonl --near-duplicates \\",
             "      --normalize nfc,newlines,control --pii mask --min-chars 10",
-            "  cut -c1-100 clean.audit.jsonl"
+            "  cut -c1-100 clean.audit.jsonl",
+            "  graft data clean dev.jsonl --against train.jsonl --near-duplicates --output dev-clean.jsonl"
         })
 final class DataCleanCommand implements Runnable {
     @Spec
@@ -90,6 +92,20 @@ final class DataCleanCommand implements Runnable {
             paramLabel = "KEY",
             description = "Compare only what stands under these keys (default: all texts of a row).")
     private List<String> by = List.of();
+
+    @Option(
+            names = "--against",
+            paramLabel = "INPUT",
+            description = "Also leave out what these files hold, such as held-out rows that are trained on. Can be"
+                    + " repeated.")
+    private List<String> against = List.of();
+
+    @Option(
+            names = "--drop-broken",
+            description =
+                    "Leave out rows that cannot be read, with the reason in the audit file (default: stop and name"
+                            + " them).")
+    private boolean dropBroken;
 
     @Option(
             names = "--min-chars",
@@ -157,10 +173,26 @@ final class DataCleanCommand implements Runnable {
     public void run() {
         List<Path> files = DataRows.files(inputs);
         Path auditFile = Optional.ofNullable(audit).orElseGet(() -> auditBeside(output.file()));
-        output.require();
-        OutputOptions.require("--audit", auditFile, output.overwrites());
+        List<Path> others = against.stream()
+                .flatMap(input -> DataRows.files(List.of(input)).stream())
+                .toList();
+        List<Path> read = Stream.concat(files.stream(), others.stream()).toList();
+        output.requireRows(read);
+        OutputOptions.requireRows("--audit", auditFile, output.overwrites(), read);
         Cleaning cleaning = new Cleaning(options());
-        DataRows.write(output.file(), kept -> DataRows.write(auditFile, notes -> clean(files, cleaning, kept, notes)));
+        DataRows.write(
+                output.file(),
+                kept -> DataRows.write(auditFile, notes -> {
+                    if (!others.isEmpty()) {
+                        DataRows.each(
+                                "reading",
+                                others,
+                                cleaning::seen,
+                                (where, seen) -> cleaning.against(seen, where),
+                                Optional.empty());
+                    }
+                    clean(files, cleaning, kept, notes);
+                }));
         print(cleaning, auditFile);
     }
 
@@ -177,20 +209,21 @@ final class DataCleanCommand implements Runnable {
         return output.resolveSibling((dot > 0 ? name.substring(0, dot) : name) + ".audit.jsonl");
     }
 
-    private static void clean(List<Path> files, Cleaning cleaning, DataRows.Writer kept, DataRows.Writer notes)
+    private void clean(List<Path> files, Cleaning cleaning, DataRows.Writer kept, DataRows.Writer notes)
             throws IOException {
-        Tally tally = Tally.of("cleaning", "rows");
-        DataRows.each(files, (where, row) -> {
-            Outcome outcome = cleaning.next(row, where);
+        DataRows.ResultTaker<Cleaning.Seen> each = (where, seen) -> {
+            Outcome outcome = cleaning.next(seen, where);
             if (outcome.row().isPresent()) {
                 kept.write(outcome.row().get());
             }
             for (Note note : outcome.notes()) {
                 notes.write(line(where, note));
             }
-            tally.at(cleaning.rows());
-        });
-        tally.clear();
+        };
+        Optional<DataRows.ResultTaker<String>> unreadable = dropBroken
+                ? Optional.of((where, reason) -> notes.write(line(where, cleaning.broken(reason))))
+                : Optional.empty();
+        DataRows.each("cleaning", files, cleaning::seen, each, unreadable);
     }
 
     private static ObjectNode line(String where, Note note) {

@@ -1,12 +1,14 @@
 package dev.graft.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.graft.data.Example;
 import dev.graft.data.ExampleTokenizer;
+import dev.graft.data.InOrder;
+import dev.graft.data.Input;
 import dev.graft.data.Row;
 import dev.graft.data.TokenizationOptions;
-import dev.graft.data.TokenizationOptions.TrainOn;
+import dev.graft.data.input.FileFormat;
 import dev.graft.data.input.RawRow;
-import dev.graft.data.input.RawRows;
 import dev.graft.data.prepare.Lengths;
 import dev.graft.data.prepare.Pii;
 import dev.graft.data.prepare.Profile;
@@ -29,10 +31,10 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -67,6 +69,16 @@ final class DataInspectCommand implements Runnable {
             description = "Model or tokenizer.json to count tokens with (default: only characters and words).")
     private Path model;
 
+    @Mixin
+    private TemplateOptions template;
+
+    @Option(
+            names = "--columns",
+            split = ",",
+            paramLabel = "COLUMN=NAME",
+            description = "Other names of columns: prompt=question,completion=answer.")
+    private Map<String, String> columns = new LinkedHashMap<>();
+
     @Option(
             names = "--max-length",
             paramLabel = "N",
@@ -91,7 +103,9 @@ final class DataInspectCommand implements Runnable {
     private final Map<String, Integer> shapes = new TreeMap<>();
 
     private final List<String> broken = new ArrayList<>();
-    private final List<String> untokenisable = new ArrayList<>();
+    private final List<String> unusable = new ArrayList<>();
+    private Input renaming;
+    private long overlong;
     private final Lengths tokens = new Lengths();
     private final Lengths labelled = new Lengths();
 
@@ -99,6 +113,9 @@ final class DataInspectCommand implements Runnable {
     public void run() {
         if (maxLength != null && model == null) {
             throw new IllegalArgumentException("--max-length counts tokens; say with --model whose");
+        }
+        if (template.chosen().isPresent() && model == null) {
+            throw new IllegalArgumentException("--chat-template writes tokens; say with --model whose");
         }
         if (html != null) {
             OutputOptions.require("--html", html, overwrite);
@@ -108,11 +125,12 @@ final class DataInspectCommand implements Runnable {
                     "--near-duplicates is %s; expected more than 0 and at most 1, such as 0.8".formatted(near));
         }
         List<Path> files = DataRows.files(inputs);
+        renaming = new Input(inputs.getFirst(), columns, Optional.empty());
         Profile profile = new Profile(near >= 1 ? OptionalDouble.empty() : OptionalDouble.of(near));
         if (model == null) {
             read(files, profile, Optional.empty());
         } else {
-            try (Tokenizer tokenizer = Tokenizer.load(model)) {
+            try (Tokenizer tokenizer = Tokenizer.load(model, template.chosen())) {
                 read(files, profile, Optional.of(tokenizer));
             }
         }
@@ -125,49 +143,87 @@ final class DataInspectCommand implements Runnable {
         }
     }
 
+    /// What is found in one row; a reason where it cannot be read, or not be trained on.
+    private record Inspected(
+            Optional<Profile.Looked> looked, String shape, Optional<String> fault, int tokens, int labelled) {}
+
     private void read(List<Path> files, Profile profile, Optional<Tokenizer> tokenizer) {
-        Tally tally = Tally.of("reading", "rows");
-        for (Path file : files) {
-            String prefix = files.size() == 1 ? "row " : file + " row ";
-            try (RawRows rows = RawRows.open(file)) {
-                while (rows.hasNext()) {
-                    switch (rows.next()) {
-                        case RawRow.Broken(int number, String reason) -> broken.add(prefix + number + " " + reason);
-                        case RawRow.Values(int number, ObjectNode row) -> {
-                            profile.add(prefix + number, row);
-                            measure(new Place(file, number, prefix + number), row, tokenizer);
-                        }
-                    }
-                    tally.at(profile.rows());
-                }
-            }
+        Optional<ExampleTokenizer> examples =
+                tokenizer.map(one -> new ExampleTokenizer(one, TokenizationOptions.upTo(Integer.MAX_VALUE)));
+        try (var progress = new ReadingProgress(Console.stderr(), "reading", files);
+                var rows = new PlacedRows(files, progress)) {
+            InOrder.run(rows, PlacedRows.Placed::size, row -> inspected(row, profile, examples), (row, found) -> {
+                take(files.size() == 1 ? "row " + row.row().number() : row.where(), found, profile);
+                boolean isCut = FileFormat.of(row.file()).orElseThrow() == FileFormat.TEXT; // into windows
+                overlong += maxLength != null && found.tokens > maxLength && !isCut ? 1 : 0;
+            });
         }
-        tally.clear();
     }
 
-    private record Place(Path file, int number, String label) {}
-
-    private void measure(Place place, ObjectNode row, Optional<Tokenizer> tokenizer) {
-        List<RowShape> fitting = RowShapes.of(row, Set.of());
-        String names = fitting.stream().map(RowShape::name).collect(Collectors.joining(" or "));
-        shapes.merge(names.isEmpty() ? NO_SHAPE : names, 1, Integer::sum);
-        if (tokenizer.isEmpty()) {
+    private void take(String where, Inspected found, Profile profile) {
+        if (found.looked.isEmpty()) {
+            broken.add("%s %s".formatted(where, found.fault.orElseThrow()));
             return;
         }
-        if (fitting.size() == 1 && fitting.getFirst().kind() == Kind.COMPLETION) {
-            try {
-                var options = TokenizationOptions.upTo(Integer.MAX_VALUE).withTrainOn(TrainOn.COMPLETION);
-                var made = new ExampleTokenizer(tokenizer.get(), options)
-                        .apply(List.of(new Row(
-                                place.file(), place.number(), fitting.getFirst().example(row))));
-                tokens.add((int) made.tokens());
-                labelled.add((int) made.labelledTokens());
-            } catch (IllegalArgumentException e) {
-                untokenisable.add("%s: %s".formatted(place.label(), DataTokensCommand.reason(e)));
-            }
-        } else {
-            tokens.add(tokenizer.get().encode(RowTexts.of(row), true).length);
+        profile.add(where, found.looked.get());
+        shapes.merge(found.shape, 1, Integer::sum);
+        found.fault.ifPresent(reason -> unusable.add("%s: %s".formatted(where, reason)));
+        if (found.tokens > 0) {
+            tokens.add(found.tokens);
         }
+        if (found.labelled > 0) {
+            labelled.add(found.labelled);
+        }
+    }
+
+    private Inspected inspected(PlacedRows.Placed row, Profile profile, Optional<ExampleTokenizer> examples) {
+        return switch (row.row()) {
+            case RawRow.Broken(int _, String reason) ->
+                new Inspected(Optional.empty(), NO_SHAPE, Optional.of(reason), 0, 0);
+            case RawRow.Values(int number, ObjectNode columns) -> {
+                Optional<Profile.Looked> looked = Optional.of(profile.look(columns));
+                try {
+                    ObjectNode renamed = renaming.renamed(columns);
+                    List<RowShape> fitting =
+                            RowShapes.of(renamed, renaming.columns().keySet());
+                    String names = fitting.isEmpty()
+                            ? NO_SHAPE
+                            : fitting.stream().map(RowShape::name).collect(Collectors.joining(" or "));
+                    yield fitting.size() == 1
+                            ? ofShape(row, number, fitting.getFirst(), renamed, looked, examples)
+                            : new Inspected(looked, names, Optional.empty(), plainTokens(columns, examples), 0);
+                } catch (IllegalArgumentException e) {
+                    yield new Inspected(looked, NO_SHAPE, Optional.of(e.getMessage()), 0, 0);
+                }
+            }
+        };
+    }
+
+    /// A row of one shape; what is learnt of others than of texts depends on the objective, so that of them
+    /// the texts are counted.
+    private static Inspected ofShape(
+            PlacedRows.Placed row,
+            int number,
+            RowShape shape,
+            ObjectNode columns,
+            Optional<Profile.Looked> looked,
+            Optional<ExampleTokenizer> examples) {
+        try {
+            Example example = shape.example(columns);
+            if (examples.isEmpty() || shape.kind() != Kind.COMPLETION) {
+                return new Inspected(looked, shape.name(), Optional.empty(), plainTokens(columns, examples), 0);
+            }
+            var made = examples.get().apply(List.of(new Row(row.file(), number, example)));
+            return new Inspected(
+                    looked, shape.name(), Optional.empty(), (int) made.tokens(), (int) made.labelledTokens());
+        } catch (IllegalArgumentException e) {
+            return new Inspected(looked, shape.name(), Optional.of(DataTokensCommand.reason(e)), 0, 0);
+        }
+    }
+
+    private static int plainTokens(ObjectNode row, Optional<ExampleTokenizer> examples) {
+        return examples.map(one -> one.tokenizer().encode(RowTexts.of(row), true).length)
+                .orElse(0);
     }
 
     private void print(List<Path> files, Profile profile) {
@@ -180,7 +236,7 @@ final class DataInspectCommand implements Runnable {
                 "shape " + name,
                 "%s%s",
                 Facts.count(count, "row"),
-                name.equals(NO_SHAPE) ? "; data.columns of a recipe says what other columns mean" : ""));
+                name.equals(NO_SHAPE) ? "; --columns (data.columns of a recipe) says what other columns mean" : ""));
         facts.add("characters", "%s", spread(profile.characters()));
         facts.add("words", "%s", spread(profile.words()));
         if (tokens.count() > 0) {
@@ -213,11 +269,11 @@ final class DataInspectCommand implements Runnable {
         seen(found, "near duplicates", profile.nearDuplicates());
         seen(found, "odd characters", profile.odd());
         seen(found, "wrong encoding?", profile.mojibake());
-        if (maxLength != null && tokens.over(maxLength) > 0) {
+        if (overlong > 0) {
             found.put(
                     "over-long",
                     "%s of more than %,d tokens; %,d would fit all"
-                            .formatted(Facts.count(tokens.over(maxLength), "row"), maxLength, tokens.quantile(1)));
+                            .formatted(Facts.count(overlong, "row"), maxLength, tokens.quantile(1)));
         }
         if (!profile.pii().isEmpty()) {
             found.put(
@@ -237,7 +293,7 @@ final class DataInspectCommand implements Runnable {
                             .collect(Collectors.joining(", ")));
         }
         listed(found, "cannot be read", broken);
-        listed(found, "cannot be trained on", untokenisable);
+        listed(found, "cannot be trained on", unusable);
         return found;
     }
 

@@ -62,7 +62,7 @@ final class DataRenderCommand implements Runnable {
 
     @Override
     public void run() {
-        output.require();
+        output.requireRows(List.of(input));
         chosen = template == null ? Optional.empty() : Optional.of(ChatTemplate.of(template));
         if (model != null) {
             try (Tokenizer tokenizer = Tokenizer.load(model, chosen)) {

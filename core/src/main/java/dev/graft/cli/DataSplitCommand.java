@@ -1,5 +1,6 @@
 package dev.graft.cli;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.graft.data.DataHash;
 import dev.graft.data.prepare.NearDuplicates;
 import dev.graft.data.prepare.Parting;
@@ -112,7 +113,7 @@ final class DataSplitCommand implements Runnable {
     public void run() {
         List<Path> files = DataRows.files(inputs);
         makeFolder();
-        PARTS.forEach(part -> OutputOptions.require("--output", file(part), overwrite));
+        PARTS.forEach(part -> OutputOptions.requireRows("--output", file(part), overwrite, files));
         OutputOptions.require("--output", output.resolve("split.json"), overwrite);
         Found found = read(files);
         long[] sizes = sizes(found.parting.rows());
@@ -146,28 +147,36 @@ final class DataSplitCommand implements Runnable {
         Found found = new Found();
         NearDuplicates alike = new NearDuplicates(near);
         Map<String, Integer> firstOfGroup = new HashMap<>();
-        try {
-            DataRows.each(files, (_, row) -> {
-                String label = stratify == null ? "" : RowTexts.value(row, stratify);
-                Optional<String> own = Optional.ofNullable(group).map(key -> RowTexts.value(row, key));
-                NearDuplicates.Sketch sketch = alike.sketch(RowTexts.of(row, by));
-                int index = found.parting.add(label);
-                found.labels.add(label);
-                List<NearDuplicates.Match> matches = alike.matches(sketch);
-                matches.forEach(match -> found.parting.bind(index, match.index()));
-                found.together += matches.isEmpty() ? 0 : 1;
-                own.ifPresent(value -> {
-                    Integer first = firstOfGroup.putIfAbsent(value, index);
-                    if (first != null) {
-                        found.parting.bind(index, first);
-                    }
-                });
-                alike.add(sketch);
-            });
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+        DataRows.each(
+                "reading",
+                files,
+                row -> looked(row, alike),
+                (_, row) -> {
+                    int index = found.parting.add(row.label);
+                    found.labels.add(row.label);
+                    List<NearDuplicates.Match> matches = alike.matches(row.sketch);
+                    matches.forEach(match -> found.parting.bind(index, match.index()));
+                    found.together += matches.isEmpty() ? 0 : 1;
+                    row.group.ifPresent(value -> {
+                        Integer first = firstOfGroup.putIfAbsent(value, index);
+                        if (first != null) {
+                            found.parting.bind(index, first);
+                        }
+                    });
+                    alike.add(row.sketch);
+                },
+                Optional.empty());
         return found;
+    }
+
+    /// What can be said of a row without knowing the others.
+    private record Looked(String label, Optional<String> group, NearDuplicates.Sketch sketch) {}
+
+    private Looked looked(ObjectNode row, NearDuplicates alike) {
+        return new Looked(
+                stratify == null ? "" : RowTexts.value(row, stratify),
+                Optional.ofNullable(group).map(key -> RowTexts.value(row, key)),
+                alike.sketch(RowTexts.of(row, by)));
     }
 
     private long[] sizes(int rows) {

@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.graft.tokenizer.Tokenizer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine.Command;
@@ -58,7 +57,7 @@ final class DataTokenizeCommand implements Runnable {
 
     @Override
     public void run() {
-        output.require();
+        output.requireRows(List.of(input));
         try (Tokenizer tokenizer = Tokenizer.load(model)) {
             long rows = DataRows.change(input, output.file(), row -> tokenize(tokenizer, row));
             spec.commandLine()
@@ -88,9 +87,6 @@ final class DataTokenizeCommand implements Runnable {
         if (!text.isTextual()) {
             throw new IllegalArgumentException(
                     text.isMissingNode() ? "has no \"text\"" : "has a \"text\" that is no string: " + text);
-        }
-        if (!StandardCharsets.UTF_8.newEncoder().canEncode(text.textValue())) {
-            throw new IllegalArgumentException("has half a surrogate pair in its \"text\"; expected Unicode text");
         }
         return text.textValue();
     }

@@ -1,5 +1,6 @@
 package dev.graft.cli;
 
+import dev.graft.data.Example;
 import dev.graft.data.ExampleReader;
 import dev.graft.data.ExampleTokenizer;
 import dev.graft.data.Input;
@@ -46,7 +47,7 @@ final class DataTokensCommand implements Callable<Integer> {
             names = "--limit",
             paramLabel = "N",
             defaultValue = "3",
-            description = "Rows shown of each input (default: ${DEFAULT-VALUE}).")
+            description = "Rows shown of each input, and examples of each row (default: ${DEFAULT-VALUE}).")
     private int limit;
 
     @Option(
@@ -108,6 +109,10 @@ final class DataTokensCommand implements Callable<Integer> {
         TokenizationOptions settings = examples.options();
         Tokenization made;
         try {
+            if (row.example() instanceof Example.Text(String _, boolean windowed) && windowed) {
+                show(title, examples.apply(List.of(row)), examples, printed);
+                return;
+            }
             // without a limit first: whether a row is left out can be told from its length
             made = new ExampleTokenizer(examples.tokenizer(), settings.withMaxLength(Integer.MAX_VALUE))
                     .apply(List.of(row));
@@ -136,7 +141,7 @@ final class DataTokensCommand implements Callable<Integer> {
         String changes = made.changes().stream()
                 .map(change -> ", of %,d tokens: %s".formatted(change.tokens(), change.reason()))
                 .collect(Collectors.joining());
-        for (int i = 0; i < count; i++) {
+        for (int i = 0; i < Math.min(count, limit); i++) {
             String part = count == 1 ? "" : ", example %d of %d".formatted(i + 1, count);
             TokenView view =
                     TokenView.of(title + changes + part, made.examples().get(i), examples.tokenizer());
@@ -145,6 +150,9 @@ final class DataTokensCommand implements Callable<Integer> {
             } else {
                 printed.text(view);
             }
+        }
+        if (count > limit) {
+            printed.remark(title, "has %,d more examples; --limit shows them".formatted(count - limit));
         }
     }
 

@@ -3,13 +3,13 @@ package dev.graft.cli;
 import dev.graft.data.Input;
 import dev.graft.data.TokenizationOptions;
 import dev.graft.data.check.Lint;
-import dev.graft.tokenizer.ChatTemplate;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -44,12 +44,8 @@ final class RowOptions {
             description = "Model, or folder or file of a tokenizer, that makes the tokens.")
     private Path model;
 
-    @Option(
-            names = "--chat-template",
-            paramLabel = "NAME|FILE",
-            description = "Write conversations with this chat template: alpaca, chatml, gemma, llama3, mistral, phi3,"
-                    + " zephyr, or a .jinja file (default: the model's own).")
-    private String chatTemplate;
+    @Mixin
+    private TemplateOptions template;
 
     @Option(
             names = "--train-on",
@@ -86,10 +82,9 @@ final class RowOptions {
     /// @param eval    held-out rows
     /// @param allowed names of checks to let through
     RowSettings settings(Optional<String> eval, List<String> allowed) {
-        Optional<ChatTemplate> template = Optional.ofNullable(chatTemplate).map(ChatTemplate::of);
         Optional<Path> file = recipe();
         if (file.isPresent()) {
-            return ofRecipe(file.get(), eval, allowed).withTemplate(template);
+            return ofRecipe(file.get(), eval, allowed).withTemplate(template.chosen());
         }
         if (inputs.isEmpty()) {
             throw bad("rows are missing: give files of rows and --model, or a recipe");
@@ -111,7 +106,7 @@ final class RowOptions {
         }
         return new RowSettings(
                 model,
-                template,
+                template.chosen(),
                 inputs.stream().map(this::input).toList(),
                 eval.map(path -> List.of(input(path))),
                 0,

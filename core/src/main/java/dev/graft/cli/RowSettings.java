@@ -38,7 +38,7 @@ record RowSettings(
         Recipe.Data data = recipe.data();
         return new RowSettings(
                 recipe.model(),
-                Optional.empty(),
+                Templates.chosen(recipe),
                 inputs(data, data.train()),
                 data.eval().map(sources -> inputs(data, sources)),
                 data.evalFraction().orElse(0),
@@ -52,8 +52,9 @@ record RowSettings(
                 Lint.named(data.allow()));
     }
 
-    RowSettings withTemplate(Optional<ChatTemplate> template) {
-        return new RowSettings(model, template, train, eval, evalFraction, seed, options, allowed);
+    /// With another template where one is given.
+    RowSettings withTemplate(Optional<ChatTemplate> other) {
+        return new RowSettings(model, other.or(() -> template), train, eval, evalFraction, seed, options, allowed);
     }
 
     /// With more let through.
@@ -97,12 +98,20 @@ record RowSettings(
 
     Loaded load(Tokenizer tokenizer) {
         var examples = new ExampleTokenizer(tokenizer, options);
-        Dataset rows = Dataset.load(train, examples, TokenCache.ofUser());
+        Dataset rows = loaded(train, examples);
         if (eval.isPresent() || evalFraction == 0 || rows.isOneText()) {
-            Optional<Dataset> held = eval.map(inputs -> Dataset.load(inputs, examples, TokenCache.ofUser()));
+            Optional<Dataset> held = eval.map(inputs -> loaded(inputs, examples));
             return new Loaded(rows, held, new BitSet(), DataCheck.of(rows, held, allowed));
         }
         BitSet drawn = rows.heldOut(evalFraction, seed);
         return new Loaded(rows, Optional.empty(), drawn, DataCheck.ofDrawn(rows, drawn, allowed));
+    }
+
+    private static Dataset loaded(List<Input> inputs, ExampleTokenizer examples) {
+        List<Path> files =
+                inputs.stream().flatMap(input -> input.files().stream()).toList();
+        try (var progress = new ReadingProgress(Console.stderr(), "tokenising", files)) {
+            return Dataset.load(inputs, examples, TokenCache.ofUser(), progress);
+        }
     }
 }

@@ -31,7 +31,12 @@ final class Templates {
 
     /// The tokenizer that a recipe trains with.
     static Tokenizer tokenizer(Recipe recipe) {
-        return tokenizer(recipe.model(), recipe.data().chatTemplate().map(Templates::read));
+        return tokenizer(recipe.model(), chosen(recipe));
+    }
+
+    /// The template that a recipe names.
+    static Optional<ChatTemplate> chosen(Recipe recipe) {
+        return recipe.data().chatTemplate().map(Templates::read);
     }
 
     private static ChatTemplate read(Recipe.Template template) {

@@ -95,8 +95,8 @@ final class Cutting {
         LabelledTokens all = files.get(file).get(row);
         int kept = 0;
         int count = 0;
-        for (int from = 0; from < length; from += limit) {
-            int to = Math.min(length, from + limit);
+        for (int from = 0, to; from < length; from = to) {
+            to = from + Math.min(length - from, limit);
             int labelled = all.labelled(from, to);
             if (labelled > 0) {
                 pieces.add(file, row, from, to, labelled);
@@ -107,22 +107,22 @@ final class Cutting {
         if (count == 0) {
             throw new NothingToTrain("none of its tokens is learnt");
         }
-        int all4 = (length + limit - 1) / limit;
+        int whole = Math.ceilDiv(length, limit);
         change(
                 files.get(file),
                 row,
                 What.SPLIT,
                 kept,
-                count == all4
+                count == whole
                         ? "split into %d examples".formatted(count)
                         : "split into %d examples; %d pieces in which nothing is learnt were left out"
-                                .formatted(count, all4 - count));
+                                .formatted(count, whole - count));
     }
 
     /// A last piece of a single token predicts nothing and is left out.
     private void windows(int file, int row, int length) {
-        for (int from = 0; from + 1 < length; from += limit) {
-            int to = Math.min(length, from + limit);
+        for (int from = 0, to; length - from > 1; from = to) {
+            to = from + Math.min(length - from, limit);
             pieces.add(file, row, from, to, to - from - 1);
         }
     }

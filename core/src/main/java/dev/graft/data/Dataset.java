@@ -35,10 +35,15 @@ public final class Dataset {
     ///
     /// @throws IllegalArgumentException naming every row that cannot be used
     public static Dataset load(List<Input> inputs, ExampleTokenizer tokenizer, TokenCache cache) {
+        return load(inputs, tokenizer, cache, Reading.UNSEEN);
+    }
+
+    /// As [#load(List, ExampleTokenizer, TokenCache)], with somebody who is told how far it is.
+    public static Dataset load(List<Input> inputs, ExampleTokenizer tokenizer, TokenCache cache, Reading reading) {
         List<TokenizedFile> files = new ArrayList<>();
         int[] inputStarts = new int[inputs.size() + 1];
         for (int i = 0; i < inputs.size(); i++) {
-            files.addAll(TokenizedFile.all(inputs.get(i), tokenizer, cache));
+            files.addAll(TokenizedFile.all(inputs.get(i), tokenizer, cache, reading));
             inputStarts[i + 1] = files.size();
         }
         return new Dataset(List.copyOf(inputs), List.copyOf(files), inputStarts, tokenizer);

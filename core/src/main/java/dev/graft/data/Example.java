@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.graft.tokenizer.JsonValues;
 import dev.graft.tokenizer.Message;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -20,11 +22,14 @@ public sealed interface Example {
     /// A conversation; what the assistant says in it is learnt.
     ///
     /// @param tools        functions that the assistant may call, as JSON schemas
+    /// @param settings     what else the row tells its chat template: `documents`, `enable_thinking` …
     /// @param promptTurns  messages at the beginning that are given, the assistant's too
-    record Chat(List<Message> messages, List<JsonNode> tools, int promptTurns) implements Answered {
+    record Chat(List<Message> messages, List<JsonNode> tools, Map<String, Object> settings, int promptTurns)
+            implements Answered {
         public Chat {
             messages = List.copyOf(messages);
             tools = List.copyOf(tools);
+            settings = Collections.unmodifiableMap(new LinkedHashMap<>(settings)); // None is a value
             if (promptTurns < 0 || promptTurns > messages.size()) {
                 throw new IllegalArgumentException(
                         "%d of %d messages are the prompt".formatted(promptTurns, messages.size()));
@@ -35,11 +40,17 @@ public sealed interface Example {
             this(messages, List.of(), 0);
         }
 
+        public Chat(List<Message> messages, List<JsonNode> tools, int promptTurns) {
+            this(messages, tools, Map.of(), promptTurns);
+        }
+
         /// What a chat template reads beside the messages.
         public Map<String, Object> variables() {
-            return tools.isEmpty()
-                    ? Map.of()
-                    : Map.of("tools", tools.stream().map(JsonValues::of).toList());
+            Map<String, Object> all = new LinkedHashMap<>(settings);
+            if (!tools.isEmpty()) {
+                all.put("tools", tools.stream().map(JsonValues::of).toList());
+            }
+            return all;
         }
     }
 

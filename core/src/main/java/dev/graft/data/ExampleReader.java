@@ -80,6 +80,11 @@ public final class ExampleReader implements Iterator<Row>, AutoCloseable {
         return row;
     }
 
+    /// About how many bytes of the file that is being read were read.
+    public long position() {
+        return rows == null ? 0 : rows.position();
+    }
+
     /// What the files held that have been read to their end.
     public List<FileSummary> files() {
         return List.copyOf(files);

@@ -17,7 +17,7 @@ import java.util.stream.Collectors;
 /// a fault.
 final class FileShape {
     private static final String COLUMNS_ADVICE =
-            "data.columns can say what other columns mean, such as {prompt: question, completion: answer}.\n";
+            "data.columns of a recipe (--columns on the command line) can say what other columns mean, such as {prompt: question, completion: answer}.\n";
 
     private final Path file;
     private final Input input;
@@ -27,6 +27,7 @@ final class FileShape {
     private RowShape shape;
     private List<String> unused = List.of();
     private int rows;
+    private boolean misfits;
 
     /// How many rows have a shape, and which of them is the first.
     private record Found(int count, int first) {}
@@ -50,7 +51,7 @@ final class FileShape {
     Optional<Example> example(int number, ObjectNode columns) {
         rows++;
         try {
-            ObjectNode row = renamed(columns);
+            ObjectNode row = input.renamed(columns);
             RowShape its = input.shape().isPresent() ? shape : shapeOf(number, row);
             if (found.isEmpty()) {
                 unused = unused(row, its);
@@ -61,6 +62,7 @@ final class FileShape {
             if (e instanceof Unusable) {
                 throw e;
             }
+            misfits = true;
             faults.add(number, e.getMessage());
             return Optional.empty();
         }
@@ -73,11 +75,13 @@ final class FileShape {
         }
         if (found.size() > 1) {
             String shapes = found.entrySet().stream()
-                    .map(e -> "%s (%,d rows, the first is row %d)"
-                            .formatted(
-                                    e.getKey(),
-                                    e.getValue().count(),
-                                    e.getValue().first()))
+                    .map(e -> e.getValue().count() == 1
+                            ? "%s (row %d)".formatted(e.getKey(), e.getValue().first())
+                            : "%s (%,d rows, the first is row %d)"
+                                    .formatted(
+                                            e.getKey(),
+                                            e.getValue().count(),
+                                            e.getValue().first()))
                     .collect(Collectors.joining(", "));
             return Optional.of("%s: its rows are of several shapes: %s. Put each shape into a file of its own%s"
                     .formatted(
@@ -87,13 +91,17 @@ final class FileShape {
                                     ? ""
                                     : "\n"
                                             + faults.text(
-                                                    "Besides, %d rows cannot be used:".formatted(faults.count()), "")));
+                                                    faults.count() == 1
+                                                            ? "Besides, 1 row cannot be used:"
+                                                            : "Besides, %,d rows cannot be used:"
+                                                                    .formatted(faults.count()),
+                                                    "")));
         }
         return faults.count() == 0
                 ? Optional.empty()
                 : Optional.of(faults.text(
                         "%s: %,d of %,d rows cannot be used:".formatted(file, faults.count(), rows),
-                        (shape == null ? COLUMNS_ADVICE : "") + Rows.knownShapes(kind)));
+                        misfits ? (shape == null ? COLUMNS_ADVICE : "") + Rows.knownShapes(kind) : ""));
     }
 
     ExampleReader.FileSummary summary() {
@@ -169,24 +177,8 @@ final class FileShape {
 
     private static IllegalArgumentException noShape(ObjectNode row) {
         Set<String> columns = RowShapes.filled(row);
-        return new IllegalArgumentException(
-                "has none of the known shapes; its keys are " + (columns.isEmpty() ? "none" : quoted(columns)));
-    }
-
-    private ObjectNode renamed(ObjectNode row) {
-        if (input.columns().isEmpty()) {
-            return row;
-        }
-        ObjectNode renamed = row.deepCopy();
-        input.columns().values().forEach(renamed::remove);
-        input.columns().forEach((column, from) -> {
-            if (!row.has(from)) {
-                throw new IllegalArgumentException("has no \"%s\", which data.columns gives to %s; its keys are %s"
-                        .formatted(from, column, quoted(RowShapes.filled(row))));
-            }
-            renamed.set(column, row.get(from));
-        });
-        return renamed;
+        return new IllegalArgumentException("has none of the known shapes; its keys are "
+                + (columns.isEmpty() ? "none" : RowShapes.quoted(columns)));
     }
 
     private static List<String> unused(ObjectNode row, RowShape shape) {
@@ -197,10 +189,6 @@ final class FileShape {
 
     private static String names(List<RowShape> shapes) {
         return shapes.stream().map(RowShape::name).collect(Collectors.joining(" and "));
-    }
-
-    private static String quoted(Set<String> names) {
-        return names.stream().map(name -> '"' + name + '"').collect(Collectors.joining(", "));
     }
 
     /// The file as a whole is not what is needed: there is no use in reading on.

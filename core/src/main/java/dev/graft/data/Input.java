@@ -1,5 +1,6 @@
 package dev.graft.data;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.graft.data.input.InputFiles;
 import dev.graft.data.shape.RowShapes;
 import java.nio.file.Path;
@@ -44,6 +45,25 @@ public record Input(String path, Map<String, String> columns, Optional<String> s
     /// The same with a shape that is not to be found from the columns.
     public Input withShape(String shape) {
         return new Input(path, columns, Optional.of(shape));
+    }
+
+    /// A row with its columns under the names that shapes know.
+    ///
+    /// @throws IllegalArgumentException when a column is missing
+    public ObjectNode renamed(ObjectNode row) {
+        if (columns.isEmpty()) {
+            return row;
+        }
+        ObjectNode renamed = row.deepCopy();
+        columns.values().forEach(renamed::remove);
+        columns.forEach((column, from) -> {
+            if (!row.has(from)) {
+                throw new IllegalArgumentException("has no \"%s\", which data.columns gives to %s; its keys are %s"
+                        .formatted(from, column, RowShapes.quoted(RowShapes.filled(row))));
+            }
+            renamed.set(column, row.get(from));
+        });
+        return renamed;
     }
 
     /// The files it stands for, sorted, at least one.

@@ -9,6 +9,7 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
@@ -63,6 +64,8 @@ final class TokenFile implements TokenRows {
         try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
             MemorySegment bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), Arena.ofAuto());
             return isWhole(bytes) ? Optional.of(new TokenFile(source, bytes)) : Optional.empty();
+        } catch (NoSuchFileException e) {
+            return Optional.empty(); // another run has just made room
         } catch (IOException e) {
             throw new UncheckedIOException(
                     "cannot read %s; delete it, or set GRAFT_CACHE to another folder".formatted(path), e);

@@ -17,7 +17,7 @@ import java.util.Optional;
 /// One file of an input: what it holds, and its rows as tokens on disk.
 public final class TokenizedFile {
     /// Raised when the same rows would become other tokens.
-    private static final int VERSION = 2;
+    private static final int VERSION = 3;
 
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -60,12 +60,12 @@ public final class TokenizedFile {
     }
 
     /// The files of an input; the faults of all of them are said at once.
-    static List<TokenizedFile> all(Input input, ExampleTokenizer tokenizer, TokenCache cache) {
+    static List<TokenizedFile> all(Input input, ExampleTokenizer tokenizer, TokenCache cache, Reading reading) {
         List<TokenizedFile> all = new ArrayList<>();
         List<String> faults = new ArrayList<>();
         for (Path file : input.files()) {
             try {
-                all.add(of(file, input, tokenizer, cache));
+                all.add(of(file, input, tokenizer, cache, reading));
             } catch (IllegalArgumentException e) {
                 faults.add(e.getMessage());
             }
@@ -76,13 +76,17 @@ public final class TokenizedFile {
         return all;
     }
 
-    private static TokenizedFile of(Path file, Input input, ExampleTokenizer tokenizer, TokenCache cache) {
+    private static TokenizedFile of(
+            Path file, Input input, ExampleTokenizer tokenizer, TokenCache cache, Reading reading) {
         String sha256 = DataHash.of(file);
         Path place = cache.place(decisive(sha256, input, tokenizer));
         boolean exists = TokenFile.exists(place);
         Optional<TokenFile> kept = exists ? TokenFile.open(place, file) : Optional.empty();
         if (kept.isEmpty()) {
-            write(place, file, input, tokenizer);
+            write(place, file, input, tokenizer, reading);
+            cache.keepWithinBound(place);
+        } else {
+            cache.used(place);
         }
         TokenFile tokens = kept.or(() -> TokenFile.open(place, file))
                 .orElseThrow(() -> new IllegalStateException(
@@ -107,12 +111,15 @@ public final class TokenizedFile {
                 "template " + template);
     }
 
-    private static void write(Path place, Path file, Input input, ExampleTokenizer tokenizer) {
+    private static void write(Path place, Path file, Input input, ExampleTokenizer tokenizer, Reading reading) {
         Input only = new Input(file.toString(), input.columns(), input.shape());
         try (var reader = new ExampleReader(only, Kind.COMPLETION);
                 var writer = new TokenFileWriter(place)) {
-            new ParallelTokenizing(tokenizer)
-                    .run(reader, file, (row, tokens) -> writer.add(row.number(), tokens, row.isWindowed()));
+            long[] rows = {0};
+            new ParallelTokenizing(tokenizer).run(reader, file, (row, tokens) -> {
+                writer.add(row.number(), tokens, row.isWindowed());
+                reading.at(file, reader.position(), ++rows[0]);
+            });
             writer.finish(note(reader.files().getFirst()));
         }
     }

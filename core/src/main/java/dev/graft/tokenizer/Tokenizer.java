@@ -142,11 +142,13 @@ public final class Tokenizer implements AutoCloseable {
     ///                          (such as `<s>`); special tokens written in the text itself are recognised
     /// either way
     public int[] encode(String text, boolean addSpecialTokens) {
+        requireCharacters(text);
         return ints(library.encode(text, addSpecialTokens, false).getIds());
     }
 
     /// As [#encode], with the place of each token in the text.
     public Encoded encodeWithOffsets(String text, boolean addSpecialTokens) {
+        requireCharacters(text);
         Encoding encoding = library.encode(text, addSpecialTokens, false);
         int[] ids = ints(encoding.getIds());
         int[] starts = new int[ids.length];
@@ -164,11 +166,19 @@ public final class Tokenizer implements AutoCloseable {
 
     /// The ids of many texts, in their order; quicker than one by one because the library uses all cores.
     public List<int[]> encodeAll(List<String> texts, boolean addSpecialTokens) {
+        texts.forEach(Tokenizer::requireCharacters);
         return texts.isEmpty()
                 ? List.of()
                 : Arrays.stream(library.batchEncode(texts, addSpecialTokens, false))
                         .map(encoding -> ints(encoding.getIds()))
                         .toList();
+    }
+
+    /// The library would make something else of half a surrogate pair, without a word.
+    private static void requireCharacters(String text) {
+        if (text.codePoints().anyMatch(c -> c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE)) {
+            throw new IllegalArgumentException("the text holds half a surrogate pair, which is no character");
+        }
     }
 
     /// The text of the ids.

@@ -59,6 +59,47 @@ class DataCleanCommandTest {
     }
 
     @Test
+    void whatOtherFilesHoldGoes() throws IOException {
+        String text = "a b c d e f g h i j k l m n o p q r s t u v w x y ";
+        Path train = Files.writeString(
+                folder.resolve("train.jsonl"), "{\"text\": \"one two\"}\n{\"text\": \"%sz\"}\n".formatted(text));
+        write("{\"text\": \"one two\"}", "{\"text\": \"three\"}", "{\"text\": \"%s!\"}".formatted(text));
+        assertThat(clean("--against", train).out()).containsPattern("read +3 rows\n +kept +2 rows");
+        assertThat(clean("--overwrite", "--against", train, "--near-duplicates").out())
+                .containsPattern("kept +1 row ");
+        assertThat(Files.readString(folder.resolve("out.audit.jsonl")))
+                .contains("the same as " + train + " row 1", "similar to " + train + " row 2");
+    }
+
+    @Test
+    void rowsThatCannotBeReadStopTheRunOrAreLeftOut() throws IOException {
+        write("{\"text\": \"one\"}", "{\"text\": ", "[1]");
+        Ran stopped = clean();
+        assertThat(stopped.exitCode()).isEqualTo(1);
+        assertThat(stopped.err()).contains("2 of 3 rows cannot be used", "row 2 is not valid JSON", "row 3 is a list");
+        assertThat(folder.resolve("out.jsonl")).doesNotExist();
+        Ran left = clean("--drop-broken");
+        assertThat(left.exitCode()).as(left.err()).isZero();
+        assertThat(left.out()).containsPattern("kept +1 row ").containsPattern("removed broken +2 rows");
+        assertThat(Files.readString(folder.resolve("out.audit.jsonl")))
+                .contains("\"reason\":\"broken\"", "is not valid JSON", "is a list; expected a JSON object");
+    }
+
+    @Test
+    void outputThatWouldMisleadOrDestroyIsRefused() throws IOException {
+        write("{\"text\": \"one\"}");
+        Path in = folder.resolve("in.jsonl");
+        for (String name : List.of("out.csv", "out.parquet", "out.jsonl.gz")) {
+            assertThat(Ran.graft("data", "clean", in, "--output", folder.resolve(name))
+                            .err())
+                    .contains(name + ": rows are written as JSON lines");
+        }
+        assertThat(Ran.graft("data", "clean", in, "--output", in, "--overwrite").err())
+                .contains("in.jsonl is read; give another --output");
+        assertThat(Files.readString(in)).contains("one");
+    }
+
+    @Test
     void nearRepetitionsGoWhenAskedFor() throws IOException {
         String text = "a b c d e f g h i j k l m n o p q r s t u v w x y ";
         write("{\"text\": \"%sz\"}".formatted(text), "{\"text\": \"%s!\"}".formatted(text));

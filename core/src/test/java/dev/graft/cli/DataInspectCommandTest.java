@@ -53,13 +53,54 @@ class DataInspectCommandTest {
     }
 
     @Test
+    void columnsOfOtherNamesAndAnotherTemplateAreUsedAsInTraining() throws IOException {
+        Path model = TinyTokenizer.copyTo(Files.createDirectory(folder.resolve("model")));
+        Path rows = write("rows.jsonl", "{\"q\": \"hello\", \"a\": \" world\"}\n{\"q\": \"hello\"}\n");
+        Ran renamed = Ran.graft("data", "inspect", rows, "--columns", "prompt=q,completion=a", "--model", model);
+        assertThat(renamed.out())
+                .containsPattern("shape prompt_completion +1 row\n")
+                .containsPattern("labelled tokens +2 to 2")
+                .containsPattern(
+                        "cannot be trained on +1 row\n +row 2: has no \"a\", which data.columns gives to completion");
+        Path chat = write(
+                "chat.jsonl",
+                "{\"messages\": [{\"role\": \"user\", \"content\": \"yes\"},"
+                        + " {\"role\": \"assistant\", \"content\": \"hello\"}]}\n");
+        Path template = write(
+                "short.jinja", "{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}");
+        assertThat(Ran.graft("data", "inspect", chat, "--model", model, "--chat-template", template)
+                        .out())
+                .containsPattern("\\n +tokens +4 to 4");
+        assertThat(Ran.graft("data", "inspect", chat, "--chat-template", template)
+                        .err())
+                .contains("--model");
+    }
+
+    @Test
+    void rowsOfWrongTypesAreNamedWithoutAModelToo() throws IOException {
+        Path rows = write("rows.jsonl", "{\"prompt\": 1, \"completion\": \"a\"}\n{\"text\": \"a\"}\n");
+        assertThat(Ran.graft("data", "inspect", rows).out())
+                .containsPattern("cannot be trained on +1 row\n +row 1: \"prompt\" is the number 1; expected a string");
+    }
+
+    @Test
+    void aTextFileIsNeverTooLong() throws IOException {
+        Path model = TinyTokenizer.copyTo(Files.createDirectory(folder.resolve("model")));
+        Path book = write("book.txt", "hello world ".repeat(20));
+        assertThat(Ran.graft("data", "inspect", book, "--model", model, "--max-length", 4)
+                        .out())
+                .containsPattern("tokens +\\d\\d")
+                .doesNotContain("over-long");
+    }
+
+    @Test
     void brokenRowsAreNamedAndTheOthersLookedAt() throws IOException {
         Path rows = write("rows.jsonl", "{\"text\": \"a\"}\n{\"text\": \n{\"question\": \"b\"}\n");
         Ran ran = Ran.graft("data", "inspect", rows);
         assertThat(ran.exitCode()).isZero();
         assertThat(ran.out())
                 .containsPattern("cannot be read +1 row\n +row 2 is not valid JSON")
-                .containsPattern("shape none known +1 row; data.columns");
+                .containsPattern("shape none known +1 row; --columns");
         Path more = write("more.jsonl", "{\"text\": \"a\"}\n");
         assertThat(Ran.graft("data", "inspect", rows, more).out()).contains("rows.jsonl row 2", "more.jsonl row 1");
     }

@@ -48,6 +48,17 @@ class DataTokensCommandTest {
     }
 
     @Test
+    void windowsOfATextFileAreShownAsExamples() throws IOException {
+        Path text = write("book.txt", "hello world yes no ".repeat(20));
+        Ran ran = tokens(text, "--max-length", 8, "--limit", 2);
+        assertThat(ran.exitCode()).as(ran.out() + ran.err()).isZero();
+        assertThat(ran.out())
+                .contains("book.txt row 1, text, example 1 of ", "text, example 2 of ", "8 tokens, 7 learnt")
+                .doesNotContain("example 3 of")
+                .containsPattern("has \\d+ more examples; --limit shows them");
+    }
+
+    @Test
     void textThatLooksLikeAMarkIsWrittenAsItsCode() {
         assertThat(tokens(rows, "--rows", 3).out()).contains("use⟦ \\u{27E6}no\\u{27E7}‹</s>›⟧");
     }
@@ -121,6 +132,24 @@ class DataTokensCommandTest {
         Path csv = write("rows.csv", "q,a\nhello, yes\n");
         assertThat(tokens(csv, "--columns", "prompt=q,completion=a").out()).contains("hello⟦ yes‹</s>›⟧");
         assertThat(tokens(csv, "--columns", "question=q").err()).contains("\"question\"", "prompt");
+    }
+
+    @Test
+    void chatTemplateOfTheRecipeIsUsed() throws IOException {
+        write("chat.jsonl", "{\"messages\": [{\"role\": \"assistant\", \"content\": \"yes\"}]}\n");
+        write("own.jinja", "{% for m in messages %}no{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}");
+        Path recipe = write("recipe.yaml", """
+                model: model
+                output_dir: out
+                data: {train: chat.jsonl, chat_template: own.jinja}
+                """);
+        Ran ran = Ran.graft("data", "tokens", recipe);
+        assertThat(ran.out()).as(ran.err()).contains("no⟦yes⟧");
+        Path other = write(
+                "other.jinja",
+                "{% for m in messages %}use{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}");
+        assertThat(Ran.graft("data", "tokens", recipe, "--chat-template", other).out())
+                .contains("use⟦yes⟧");
     }
 
     @Test

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.graft.SharedData;
 import dev.graft.data.TokenizationOptions.Overlong;
 import dev.graft.data.TokenizationOptions.TrainOn;
+import dev.graft.tokenizer.ChatTemplate;
 import dev.graft.tokenizer.Message;
 import dev.graft.tokenizer.TinyTokenizer;
 import dev.graft.tokenizer.Tokenizer;
@@ -14,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -236,6 +238,24 @@ class ExampleTokenizerTest {
                         pair("", "yes")))
                 .hasMessageContaining("rows.jsonl: 1 of 2 rows have nothing to train on")
                 .hasMessageContaining("row 1: its first 3 tokens hold nothing that is learnt");
+    }
+
+    @Test
+    void whatARowTellsItsTemplateIsRendered() {
+        String template = "{{ documents[0].title }}{% if enable_thinking %}think{% endif %}"
+                + "{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}";
+        Example chat = new Example.Chat(
+                List.of(new Message("assistant", "yes")),
+                List.of(),
+                Map.of("documents", List.of(Map.of("title", "hello")), "enable_thinking", true),
+                0);
+        try (Tokenizer tokenizer = TinyTokenizer.load(new ChatTemplate(template, Map.of()))) {
+            Tokenized row = new ExampleTokenizer(tokenizer, TokenizationOptions.upTo(99))
+                    .apply(List.of(new Row(Path.of("rows.jsonl"), 1, chat)))
+                    .examples()
+                    .getFirst();
+            assertThat(tokenizer.decode(row.ids(), false)).isEqualTo("hellothinkyes");
+        }
     }
 
     @Test

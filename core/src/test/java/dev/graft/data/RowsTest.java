@@ -73,7 +73,7 @@ class RowsTest {
         assertThatThrownBy(() -> Rows.read(file))
                 .hasMessageContaining("row 1: has none of the known shapes; its keys are \"question\", \"answer\"")
                 .hasMessageContaining(
-                        "data.columns can say what other columns mean, such as {prompt: question, completion: answer}");
+                        "can say what other columns mean, such as {prompt: question, completion: answer}");
         var columns = Map.of("prompt", "question", "completion", "answer");
         assertThat(Rows.read(Input.of(file).withColumns(columns), Kind.COMPLETION))
                 .extracting(Row::example)
@@ -104,7 +104,7 @@ class RowsTest {
                 """);
         assertThatThrownBy(() -> Rows.read(file))
                 .hasMessageContaining("mixed.jsonl: its rows are of several shapes: text (2 rows, the first is row 1),"
-                        + " prompt_completion (1 rows, the first is row 2), messages (1 rows, the first is row 4)")
+                        + " prompt_completion (row 2), messages (row 4)")
                 .hasMessageContaining("row 5: has no \"text\"");
     }
 

@@ -34,11 +34,11 @@ public enum Lint {
     EVAL_LEAK(
             Severity.ERROR,
             "{rows} that {is|are} held out {is|are} trained on as well, so that memory is measured",
-            "Take them out of one of the two; graft data split parts rows so that none is in both."),
+            "Take them out: graft data clean HELD_OUT --against TRAIN --output FILE. Or part all rows anew: graft data split."),
     EVAL_NEAR_LEAK(
             Severity.ERROR,
             "{rows} that {is|are} held out nearly {repeats|repeat} rows that are trained on",
-            "Take them out of one of the two; graft data split keeps rows that are alike on one side."),
+            "Take them out: graft data clean HELD_OUT --against TRAIN --near-duplicates --output FILE. Or part all rows anew: graft data split."),
     PROMPT_TOO_LONG(
             Severity.ERROR,
             "in {rows} the prompt alone reaches the greatest length, so that nothing of the answer fits behind it",

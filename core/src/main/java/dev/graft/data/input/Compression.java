@@ -4,8 +4,6 @@ import com.github.luben.zstd.ZstdInputStreamNoFinalizer;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.zip.GZIPInputStream;
 
 /// Files as streams of what is in them: gzip and Zstandard are told by their first bytes, not by the name.
@@ -14,8 +12,8 @@ final class Compression {
 
     private Compression() {}
 
-    static InputStream open(Path file) throws IOException {
-        InputStream in = new BufferedInputStream(Files.newInputStream(file), BUFFER);
+    static InputStream open(InputStream file) throws IOException {
+        InputStream in = new BufferedInputStream(file, BUFFER);
         try {
             in.mark(4);
             byte[] begin = in.readNBytes(4);

@@ -3,11 +3,13 @@ package dev.graft.data.input;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 
 /// The formats that rows are read from, told apart by the ending of the file's name.
@@ -60,14 +62,19 @@ public enum FileFormat {
                 .collect(Collectors.joining(", "));
     }
 
-    RowReader open(Path file) throws IOException {
+    /// A reader, and how many bytes of its file were read.
+    record Opened(RowReader reader, LongSupplier position) {}
+
+    Opened open(Path file) throws IOException {
         if (this == PARQUET) {
-            return new ParquetRows(file);
+            var rows = new ParquetRows(file);
+            return new Opened(rows, rows::position);
         }
-        InputStream in = new BufferedInputStream(Compression.open(file), 1 << 16);
+        var counted = new CountedStream(Files.newInputStream(file));
+        InputStream in = new BufferedInputStream(Compression.open(counted), 1 << 16);
         try {
             ByteOrderMark.pass(in);
-            return opener.open(in);
+            return new Opened(opener.open(in), counted::position);
         } catch (IOException | RuntimeException e) {
             in.close();
             throw e;

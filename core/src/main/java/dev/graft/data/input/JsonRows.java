@@ -67,7 +67,7 @@ final class JsonRows implements RowReader {
                                     Math.max(1, number),
                                     e.getLocation().getLineNr(),
                                     e.getLocation().getColumnNr(),
-                                    e.getOriginalMessage()),
+                                    JsonText.reason(e)),
                     e);
         }
     }

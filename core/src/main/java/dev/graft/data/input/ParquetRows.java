@@ -1,6 +1,7 @@
 package dev.graft.data.input;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.apache.parquet.ParquetReadOptions;
@@ -18,6 +19,7 @@ import org.apache.parquet.schema.MessageType;
 /// The rows of an Apache Parquet file, one row group in memory at a time.
 final class ParquetRows implements RowReader {
     private final ParquetFileReader file;
+    private final long bytes;
     private final MessageType schema;
     private final MessageColumnIO columns;
     private RecordReader<Group> group;
@@ -31,8 +33,9 @@ final class ParquetRows implements RowReader {
         try {
             file = ParquetFileReader.open(new LocalInputFile(path), options);
         } catch (RuntimeException e) { // the library's word for a file that is none of its own
-            throw new FileFault("is not a Parquet file that can be read: %s".formatted(e.getMessage()), e);
+            throw new FileFault("is not a Parquet file that can be read: %s".formatted(reason(e)), e);
         }
+        bytes = Files.size(path);
         schema = file.getFileMetaData().getSchema();
         columns = new ColumnIOFactory().getColumnIO(schema);
     }
@@ -48,14 +51,26 @@ final class ParquetRows implements RowReader {
                 group = columns.getRecordReader(pages, new GroupRecordConverter(schema));
                 left = pages.getRowCount();
             }
-            left--;
             number = Math.incrementExact(number);
+            left--;
             return Optional.of(row(group.read()));
         } catch (FileFault e) {
             throw e;
         } catch (RuntimeException e) { // pages that decode to nonsense
-            throw new FileFault("is damaged at row %d: %s; fetch it again".formatted(number, e.getMessage()), e);
+            throw new FileFault("is damaged at row %d: %s; fetch it again".formatted(number, reason(e)), e);
         }
+    }
+
+    /// The library names its own objects where the file is meant, and some faults have no words at all.
+    private static String reason(RuntimeException e) {
+        return e.getMessage() == null || e instanceof NullPointerException
+                ? "its pages do not fit together"
+                : e.getMessage().replaceFirst("^org\\.apache\\.parquet\\.io\\.\\w+@\\w+ ", "it ");
+    }
+
+    /// As many bytes as the share of its rows that were read.
+    long position() {
+        return Math.round(bytes * (number / (double) Math.max(1, file.getRecordCount())));
     }
 
     private RawRow row(Group values) {

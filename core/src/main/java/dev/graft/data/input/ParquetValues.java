@@ -8,20 +8,28 @@ import java.io.Serial;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDate;
+import java.time.LocalTime;
 import java.time.temporal.ChronoUnit;
 import java.util.Base64;
+import java.util.UUID;
 import org.apache.parquet.example.data.Group;
 import org.apache.parquet.schema.GroupType;
 import org.apache.parquet.schema.LogicalTypeAnnotation;
 import org.apache.parquet.schema.LogicalTypeAnnotation.DateLogicalTypeAnnotation;
 import org.apache.parquet.schema.LogicalTypeAnnotation.DecimalLogicalTypeAnnotation;
+import org.apache.parquet.schema.LogicalTypeAnnotation.Float16LogicalTypeAnnotation;
+import org.apache.parquet.schema.LogicalTypeAnnotation.IntLogicalTypeAnnotation;
 import org.apache.parquet.schema.LogicalTypeAnnotation.ListLogicalTypeAnnotation;
 import org.apache.parquet.schema.LogicalTypeAnnotation.MapLogicalTypeAnnotation;
+import org.apache.parquet.schema.LogicalTypeAnnotation.TimeLogicalTypeAnnotation;
 import org.apache.parquet.schema.LogicalTypeAnnotation.TimestampLogicalTypeAnnotation;
+import org.apache.parquet.schema.LogicalTypeAnnotation.UUIDLogicalTypeAnnotation;
 import org.apache.parquet.schema.PrimitiveType;
 import org.apache.parquet.schema.Type;
 
@@ -30,6 +38,7 @@ import org.apache.parquet.schema.Type;
 /// Dates and times become ISO 8601 text, decimals exact numbers, bytes that are not marked as text Base64.
 final class ParquetValues {
     private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
+    private static final int JULIAN_DAY_OF_1970 = 2_440_588;
 
     private ParquetValues() {}
 
@@ -95,16 +104,24 @@ final class ParquetValues {
             case BOOLEAN -> JSON.booleanNode(group.getBoolean(field, index));
             case FLOAT -> JSON.numberNode(group.getFloat(field, index));
             case DOUBLE -> JSON.numberNode(group.getDouble(field, index));
-            case INT32 -> integer(group.getInteger(field, index), meaning);
-            case INT64 -> integer(group.getLong(field, index), meaning);
-            case INT96 -> JSON.textNode(base64(group.getInt96(field, index).getBytes()));
+            case INT32 -> integer(group.getInteger(field, index), 32, meaning);
+            case INT64 -> integer(group.getLong(field, index), 64, meaning);
+            case INT96 -> JSON.textNode(oldInstant(group.getInt96(field, index).getBytes()));
             case BINARY, FIXED_LEN_BYTE_ARRAY ->
                 bytes(group.getBinary(field, index).getBytes(), meaning);
         };
     }
 
-    private static JsonNode integer(long value, LogicalTypeAnnotation meaning) {
+    private static JsonNode integer(long value, int bits, LogicalTypeAnnotation meaning) {
         return switch (meaning) {
+            case IntLogicalTypeAnnotation whole
+            when !whole.isSigned() ->
+                JSON.numberNode(new BigInteger(
+                        bits == 32 ? Integer.toUnsignedString((int) value) : Long.toUnsignedString(value)));
+            case TimeLogicalTypeAnnotation time ->
+                JSON.textNode(LocalTime.MIDNIGHT
+                        .plusNanos(Duration.of(value, unit(time.getUnit())).toNanos())
+                        .toString());
             case DecimalLogicalTypeAnnotation decimal -> JSON.numberNode(BigDecimal.valueOf(value, decimal.getScale()));
             case DateLogicalTypeAnnotation _ ->
                 JSON.textNode(LocalDate.ofEpochDay(value).toString());
@@ -114,13 +131,26 @@ final class ParquetValues {
     }
 
     private static String instant(long value, TimestampLogicalTypeAnnotation time) {
-        ChronoUnit unit = switch (time.getUnit()) {
+        String text = Instant.EPOCH.plus(value, unit(time.getUnit())).toString();
+        return time.isAdjustedToUTC() ? text : text.substring(0, text.length() - 1);
+    }
+
+    private static ChronoUnit unit(LogicalTypeAnnotation.TimeUnit unit) {
+        return switch (unit) {
             case MILLIS -> ChronoUnit.MILLIS;
             case MICROS -> ChronoUnit.MICROS;
             case NANOS -> ChronoUnit.NANOS;
         };
-        String text = Instant.EPOCH.plus(value, unit).toString();
-        return time.isAdjustedToUTC() ? text : text.substring(0, text.length() - 1);
+    }
+
+    /// How Spark and others wrote times before there was a type for them: nanoseconds of the day, and the
+    /// Julian day.
+    private static String oldInstant(byte[] value) {
+        ByteBuffer bytes = ByteBuffer.wrap(value).order(ByteOrder.LITTLE_ENDIAN);
+        long nanos = bytes.getLong();
+        long day = bytes.getInt() - JULIAN_DAY_OF_1970;
+        String text = Instant.EPOCH.plus(day, ChronoUnit.DAYS).plusNanos(nanos).toString();
+        return text.substring(0, text.length() - 1);
     }
 
     private static JsonNode bytes(byte[] value, LogicalTypeAnnotation meaning) {
@@ -130,6 +160,13 @@ final class ParquetValues {
                     LogicalTypeAnnotation.JsonLogicalTypeAnnotation _ -> JSON.textNode(text(value));
             case DecimalLogicalTypeAnnotation decimal ->
                 JSON.numberNode(new BigDecimal(new BigInteger(value), decimal.getScale()));
+            case Float16LogicalTypeAnnotation _ ->
+                JSON.numberNode(Float.float16ToFloat(
+                        ByteBuffer.wrap(value).order(ByteOrder.LITTLE_ENDIAN).getShort()));
+            case UUIDLogicalTypeAnnotation _ -> {
+                ByteBuffer halves = ByteBuffer.wrap(value);
+                yield JSON.textNode(new UUID(halves.getLong(), halves.getLong()).toString());
+            }
             case null, default -> JSON.textNode(base64(value));
         };
     }

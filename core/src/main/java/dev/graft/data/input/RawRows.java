@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
 import java.util.Optional;
+import java.util.function.LongSupplier;
 import java.util.zip.ZipException;
 
 /// The rows of one file, read as they are asked for, so that a file may be larger than memory.
@@ -26,12 +27,14 @@ import java.util.zip.ZipException;
 public final class RawRows implements Iterator<RawRow>, AutoCloseable {
     private final Path file;
     private final RowReader reader;
+    private final LongSupplier position;
     private Optional<RawRow> next;
     private int last;
 
-    private RawRows(Path file, RowReader reader) {
+    private RawRows(Path file, FileFormat.Opened opened) {
         this.file = file;
-        this.reader = reader;
+        this.reader = opened.reader();
+        this.position = opened.position();
     }
 
     /// Opens a file in the format that its name stands for.
@@ -58,6 +61,11 @@ public final class RawRows implements Iterator<RawRow>, AutoCloseable {
 
     public Path file() {
         return file;
+    }
+
+    /// About how many bytes of the file were read so far, compressed where it is.
+    public long position() {
+        return position.getAsLong();
     }
 
     /// @throws IllegalArgumentException when the file cannot be read on, with the reason

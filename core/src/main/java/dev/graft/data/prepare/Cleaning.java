@@ -23,6 +23,7 @@ public final class Cleaning {
     private final Options options;
     private final Optional<NearDuplicates> near;
     private final Map<String, String> firstWith = new HashMap<>();
+    private final Map<String, String> others = new HashMap<>();
     private final List<String> places = new ArrayList<>();
     private final Map<String, Integer> counts = new TreeMap<>();
     private int rows;
@@ -86,11 +87,16 @@ public final class Cleaning {
     /// @param notes everything done to it
     public record Outcome(Optional<ObjectNode> row, List<Note> notes) {}
 
-    /// Decides about the next row.
+    /// What can be said of a row without knowing the others.
     ///
-    /// @param where names its place for the notes of later rows, such as `train.jsonl row 17`
-    public Outcome next(ObjectNode row, String where) {
-        rows++;
+    /// @param row          as it is to be written
+    /// @param fault        why it goes
+    /// @param fingerprint  of what is compared
+    public record Seen(
+            ObjectNode row, List<Note> notes, Optional<Note> fault, String fingerprint, Optional<Sketch> sketch) {}
+
+    /// The work of one row that needs no other; several threads may do it at once.
+    public Seen seen(ObjectNode row) {
         List<Note> notes = new ArrayList<>();
         ObjectNode result = normalised(row, notes);
         String text = RowTexts.of(result);
@@ -108,13 +114,46 @@ public final class Cleaning {
                 }
             }
         }
-        if (removed.isEmpty()) {
-            removed = repetition(RowTexts.of(result, options.by), where);
+        String compared = removed.isPresent() ? "" : RowTexts.of(result, options.by);
+        return new Seen(
+                result,
+                notes,
+                removed,
+                removed.isPresent() ? "" : Fingerprint.of(compared),
+                removed.isPresent() ? Optional.empty() : near.map(index -> index.sketch(compared)));
+    }
+
+    /// Remembers a row of other files, whose repetitions are to go; it is neither counted nor written.
+    public void against(Seen seen, String where) {
+        if (seen.fault.isEmpty()) {
+            others.putIfAbsent(seen.fingerprint, where);
+            seen.sketch.ifPresent(sketch -> remember(sketch, where));
         }
+    }
+
+    /// Counts a row that cannot be read.
+    public Note broken(String reason) {
+        rows++;
+        counts.merge("removed broken", 1, Integer::sum);
+        return new Note("removed", "broken", reason);
+    }
+
+    /// Decides about the next row.
+    ///
+    /// @param where names its place for the notes of later rows, such as `train.jsonl row 17`
+    public Outcome next(ObjectNode row, String where) {
+        return next(seen(row), where);
+    }
+
+    /// The same for a row that was looked at.
+    public Outcome next(Seen seen, String where) {
+        rows++;
+        List<Note> notes = new ArrayList<>(seen.notes);
+        Optional<Note> removed = seen.fault.or(() -> repetition(seen, where));
         removed.ifPresent(notes::add);
         notes.forEach(note -> counts.merge(note.action + " " + note.reason, 1, Integer::sum));
         kept += removed.isEmpty() ? 1 : 0;
-        return new Outcome(removed.isEmpty() ? Optional.of(result) : Optional.empty(), List.copyOf(notes));
+        return new Outcome(removed.isEmpty() ? Optional.of(seen.row) : Optional.empty(), List.copyOf(notes));
     }
 
     private ObjectNode normalised(ObjectNode row, List<Note> notes) {
@@ -146,15 +185,19 @@ public final class Cleaning {
                 .toList();
     }
 
-    private Optional<Note> repetition(String text, String where) {
+    private Optional<Note> repetition(Seen seen, String where) {
+        String other = others.get(seen.fingerprint);
+        if (other != null) {
+            return Optional.of(new Note("removed", "exact_duplicate", "the same as " + other));
+        }
         if (options.exactDuplicates) {
-            String first = firstWith.putIfAbsent(Fingerprint.of(text), where);
+            String first = firstWith.putIfAbsent(seen.fingerprint, where);
             if (first != null) {
                 return Optional.of(new Note("removed", "exact_duplicate", "the same as " + first));
             }
         }
         if (near.isPresent()) {
-            Sketch sketch = near.get().sketch(text);
+            Sketch sketch = seen.sketch.orElseThrow();
             var nearest = near.get().nearest(sketch);
             if (nearest.isPresent()) {
                 return Optional.of(new Note(
@@ -166,10 +209,14 @@ public final class Cleaning {
                                 nearest.get().similarity(),
                                 places.get(nearest.get().index()))));
             }
-            near.get().add(sketch);
-            places.add(where);
+            remember(sketch, where);
         }
         return Optional.empty();
+    }
+
+    private void remember(Sketch sketch, String where) {
+        near.orElseThrow().add(sketch);
+        places.add(where);
     }
 
     public int rows() {

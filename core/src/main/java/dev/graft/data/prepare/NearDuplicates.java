@@ -1,11 +1,10 @@
 package dev.graft.data.prepare;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
@@ -23,7 +22,7 @@ public final class NearDuplicates {
     private final double threshold;
     private final int rowsOfBand;
     private final List<Shingles> texts = new ArrayList<>();
-    private final List<Map<Long, List<Integer>>> bands = new ArrayList<>();
+    private final List<Band> bands = new ArrayList<>();
 
     /// @param threshold Jaccard similarity of runs of three words from which two texts count as nearly
     ///                  the same, more than 0 and at most 1; 0.8 is usual
@@ -36,7 +35,7 @@ public final class NearDuplicates {
         this.threshold = threshold;
         this.rowsOfBand = rowsOfBand(threshold);
         for (int band = 0; band < HASHES / rowsOfBand; band++) {
-            bands.add(new HashMap<>());
+            bands.add(new Band());
         }
     }
 
@@ -84,7 +83,7 @@ public final class NearDuplicates {
     public List<Match> matches(Sketch sketch) {
         Set<Integer> candidates = new LinkedHashSet<>();
         for (int band = 0; band < bands.size(); band++) {
-            candidates.addAll(bands.get(band).getOrDefault(sketch.bandKeys[band], List.of()));
+            bands.get(band).collect((int) sketch.bandKeys[band], candidates);
         }
         return candidates.stream()
                 .map(i -> new Match(i, texts.get(i).similarity(sketch.shingles)))
@@ -106,11 +105,43 @@ public final class NearDuplicates {
         int index = texts.size();
         texts.add(sketch.shingles);
         for (int band = 0; band < bands.size(); band++) {
-            bands.get(band)
-                    .computeIfAbsent(sketch.bandKeys[band], _ -> new ArrayList<>(1))
-                    .add(index);
+            bands.get(band).add((int) sketch.bandKeys[band], index);
         }
         return index;
+    }
+
+    /// Which texts have which key of one band: chains of texts behind a table, some twenty bytes a text.
+    private static final class Band {
+        private int[] keys = new int[64];
+        private int[] before = new int[64]; // the text of the same place that came before, plus one
+        private int[] last = new int[128]; // the last text of a place, plus one
+
+        void collect(int key, Set<Integer> found) {
+            for (int at = last[key & last.length - 1]; at > 0; at = before[at - 1]) {
+                if (keys[at - 1] == key) {
+                    found.add(at - 1);
+                }
+            }
+        }
+
+        void add(int key, int index) {
+            if (index == keys.length) {
+                keys = Arrays.copyOf(keys, 2 * index);
+                before = new int[2 * index];
+                last = new int[4 * index];
+                for (int i = 0; i < index; i++) {
+                    link(i);
+                }
+            }
+            keys[index] = key;
+            link(index);
+        }
+
+        private void link(int index) {
+            int place = keys[index] & last.length - 1;
+            before[index] = last[place];
+            last[place] = index + 1;
+        }
     }
 
     /// The most hashes a band may join so that pairs at the threshold still share one of the bands.

@@ -9,6 +9,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.TreeMap;
@@ -122,19 +123,43 @@ public final class Profile {
         }
     }
 
-    /// Adds a row.
+    /// What can be said of a row without knowing the others.
+    public record Looked(
+            ObjectNode row,
+            boolean blank,
+            TextStatistics statistics,
+            List<Pii> pii,
+            String fingerprint,
+            Optional<NearDuplicates.Sketch> sketch) {}
+
+    /// The work of one row that needs no other; several threads may do it at once.
+    public Looked look(ObjectNode row) {
+        String text = RowTexts.of(row);
+        return new Looked(
+                row,
+                text.isBlank(),
+                TextStatistics.of(text),
+                Pii.find(text, EnumSet.allOf(Pii.class)).stream()
+                        .map(Pii.Finding::kind)
+                        .distinct()
+                        .toList(),
+                Fingerprint.of(text),
+                compares ? Optional.of(near.sketch(text)) : Optional.empty());
+    }
+
+    /// Adds a row that was looked at.
     ///
     /// @param where names its place, such as `train.jsonl row 17`
-    public void add(String where, ObjectNode row) {
+    public void add(String where, Looked looked) {
         rows++;
+        ObjectNode row = looked.row;
         row.properties()
                 .forEach(field -> columns.computeIfAbsent(field.getKey(), _ -> new Column())
                         .add(field.getValue()));
-        String text = RowTexts.of(row);
-        TextStatistics statistics = TextStatistics.of(text);
+        TextStatistics statistics = looked.statistics;
         characters.add(statistics.characters());
         words.add(statistics.words());
-        if (text.isBlank()) {
+        if (looked.blank) {
             empty.in(where);
         }
         if (statistics.oddCharacters() > 0) {
@@ -144,18 +169,15 @@ public final class Profile {
             mojibake.in(where);
         }
         statistics.script().ifPresent(script -> scripts.merge(script.name(), 1, Integer::sum));
-        Pii.find(text, EnumSet.allOf(Pii.class)).stream()
-                .map(Pii.Finding::kind)
-                .distinct()
-                .forEach(kind -> pii.merge(kind, 1, Integer::sum));
-        compare(where, text);
+        looked.pii.forEach(kind -> pii.merge(kind, 1, Integer::sum));
+        compare(where, looked);
     }
 
-    private void compare(String where, String text) {
-        if (!texts.add(Fingerprint.of(text))) {
+    private void compare(String where, Looked looked) {
+        if (!texts.add(looked.fingerprint)) {
             exact.in(where);
         } else if (compares) {
-            NearDuplicates.Sketch sketch = near.sketch(text);
+            NearDuplicates.Sketch sketch = looked.sketch.orElseThrow();
             near.nearest(sketch)
                     .ifPresent(match -> alike.in(
                             "%s (%.2f like %s)".formatted(where, match.similarity(), places.get(match.index()))));

@@ -3,12 +3,22 @@ package dev.graft.data.shape;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Set;
 
 /// What shapes ask of a row's columns.
 final class Columns {
 
+    private static final String[] TEMPLATE = {"tools", "documents", "chat_template_kwargs"};
+
     private Columns() {}
+
+    /// Every column that chat templates read beside the conversation, and these.
+    static Set<String> withTemplates(String... columns) {
+        Set<String> all = new LinkedHashSet<>(List.of(columns));
+        all.addAll(List.of(TEMPLATE));
+        return all;
+    }
 
     /// The needed columns and those of the optional ones that are there; empty where a needed one is not.
     static Set<String> used(Set<String> present, Set<String> needed, String... optional) {
@@ -20,6 +30,15 @@ final class Columns {
             if (present.contains(column)) {
                 used.add(column);
             }
+        }
+        return used;
+    }
+
+    /// The same for a conversation, with what its chat template reads beside it.
+    static Set<String> usedInChat(Set<String> present, Set<String> needed, String... optional) {
+        Set<String> used = new LinkedHashSet<>(used(present, needed, optional));
+        if (!used.isEmpty()) {
+            used.addAll(used(present, Set.of(), TEMPLATE));
         }
         return used;
     }

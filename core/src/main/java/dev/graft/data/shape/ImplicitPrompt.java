@@ -1,9 +1,11 @@
 package dev.graft.data.shape;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.graft.data.Example;
 import dev.graft.tokenizer.Message;
 import java.util.List;
+import java.util.Map;
 
 /// The prompt that a chosen and a rejected text have in common at their beginning, as in Anthropic's HH-RLHF.
 ///
@@ -30,14 +32,17 @@ final class ImplicitPrompt {
                 new Example.PromptCompletion(prompt, rejected.substring(cut)));
     }
 
-    static Example.Preference ofMessages(List<Message> chosen, List<Message> rejected, List<JsonNode> tools) {
+    static Example.Preference ofMessages(List<Message> chosen, List<Message> rejected, ObjectNode row) {
         requireDifferent(chosen, rejected);
         int same = 0;
         while (same < Math.min(chosen.size(), rejected.size())
                 && chosen.get(same).equals(rejected.get(same))) {
             same++;
         }
-        return new Example.Preference(new Example.Chat(chosen, tools, same), new Example.Chat(rejected, tools, same));
+        List<JsonNode> tools = Turns.tools(row);
+        Map<String, Object> settings = Turns.settings(row);
+        return new Example.Preference(
+                new Example.Chat(chosen, tools, settings, same), new Example.Chat(rejected, tools, settings, same));
     }
 
     private static void requireDifferent(Object chosen, Object rejected) {

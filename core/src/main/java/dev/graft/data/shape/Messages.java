@@ -24,16 +24,16 @@ public final class Messages implements RowShape {
 
     @Override
     public Set<String> columns() {
-        return Set.of("messages", "tools");
+        return Columns.withTemplates("messages");
     }
 
     @Override
     public Set<String> uses(ObjectNode row, Set<String> present) {
-        return Columns.used(present, Set.of("messages"), "tools");
+        return Columns.usedInChat(present, Set.of("messages"));
     }
 
     @Override
     public Example example(ObjectNode row) {
-        return new Example.Chat(Turns.of(row, "messages"), Turns.tools(row), 0);
+        return new Example.Chat(Turns.of(row, "messages"), Turns.tools(row), Turns.settings(row), 0);
     }
 }

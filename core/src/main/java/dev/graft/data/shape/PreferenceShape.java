@@ -32,20 +32,20 @@ public final class PreferenceShape implements RowShape {
 
     @Override
     public Set<String> columns() {
-        return Set.of("prompt", "chosen", "rejected", "instruction", "input", "conversations", "system", "tools");
+        return Columns.withTemplates("prompt", "chosen", "rejected", "instruction", "input", "conversations", "system");
     }
 
     @Override
     public Set<String> uses(ObjectNode row, Set<String> present) {
         if (present.contains("prompt")) {
-            return Columns.used(present, ANSWERS, "prompt", "tools");
+            return Columns.usedInChat(present, ANSWERS, "prompt");
         }
         if (present.contains("conversations")) {
-            return Columns.used(present, ANSWERS, "conversations", "system", "tools");
+            return Columns.usedInChat(present, ANSWERS, "conversations", "system");
         }
         return present.contains("instruction")
                 ? Columns.used(present, ANSWERS, "instruction", "input")
-                : Columns.used(present, ANSWERS, "tools");
+                : Columns.usedInChat(present, ANSWERS);
     }
 
     @Override
@@ -75,7 +75,7 @@ public final class PreferenceShape implements RowShape {
                     new Example.PromptCompletion(prompt, Columns.text(row, "rejected")));
         }
         return chats
-                ? ImplicitPrompt.ofMessages(Turns.of(row, "chosen"), Turns.of(row, "rejected"), Turns.tools(row))
+                ? ImplicitPrompt.ofMessages(Turns.of(row, "chosen"), Turns.of(row, "rejected"), row)
                 : ImplicitPrompt.ofText(Columns.text(row, "chosen"), Columns.text(row, "rejected"));
     }
 
@@ -88,6 +88,6 @@ public final class PreferenceShape implements RowShape {
         } else {
             all.addAll(Turns.of(row, answer));
         }
-        return new Example.Chat(all, Turns.tools(row), before.size());
+        return new Example.Chat(all, Turns.tools(row), Turns.settings(row), before.size());
     }
 }

@@ -28,13 +28,13 @@ public final class PromptCompletionShape implements RowShape {
 
     @Override
     public Set<String> columns() {
-        return Set.of("prompt", "completion", "tools");
+        return Columns.withTemplates("prompt", "completion");
     }
 
     @Override
     public Set<String> uses(ObjectNode row, Set<String> present) {
         Set<String> needed = Set.of("prompt", "completion");
-        return Turns.areIn(row.path("prompt")) ? Columns.used(present, needed, "tools") : Columns.used(present, needed);
+        return Turns.areIn(row.path("prompt")) ? Columns.usedInChat(present, needed) : Columns.used(present, needed);
     }
 
     @Override
@@ -52,7 +52,7 @@ public final class PromptCompletionShape implements RowShape {
             List<Message> before = Turns.of(row, "prompt");
             List<Message> all = new ArrayList<>(before);
             all.addAll(Turns.of(row, answer));
-            return new Example.Chat(all, Turns.tools(row), before.size());
+            return new Example.Chat(all, Turns.tools(row), Turns.settings(row), before.size());
         }
         if (Turns.areIn(prompt) && completion.isTextual()) {
             throw new IllegalArgumentException(

@@ -68,6 +68,11 @@ public final class RowShapes {
         return filled;
     }
 
+    /// `"a", "b"`, for sentences.
+    public static String quoted(Set<String> names) {
+        return names.stream().map(name -> '"' + name + '"').collect(Collectors.joining(", "));
+    }
+
     private static Set<String> names(ObjectNode row) {
         Set<String> names = new LinkedHashSet<>();
         row.fieldNames().forEachRemaining(names::add);

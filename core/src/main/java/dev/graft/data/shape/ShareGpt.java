@@ -29,17 +29,17 @@ public final class ShareGpt implements RowShape {
 
     @Override
     public Set<String> columns() {
-        return Set.of("conversations", "system", "tools");
+        return Columns.withTemplates("conversations", "system");
     }
 
     @Override
     public Set<String> uses(ObjectNode row, Set<String> present) {
-        return Columns.used(present, Set.of("conversations"), "system", "tools");
+        return Columns.usedInChat(present, Set.of("conversations"), "system");
     }
 
     @Override
     public Example example(ObjectNode row) {
-        return new Example.Chat(conversation(row), Turns.tools(row), 0);
+        return new Example.Chat(conversation(row), Turns.tools(row), Turns.settings(row), 0);
     }
 
     static List<Message> conversation(ObjectNode row) {

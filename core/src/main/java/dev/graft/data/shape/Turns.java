@@ -4,10 +4,12 @@ import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.graft.tokenizer.JsonValues;
 import dev.graft.tokenizer.Message;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -34,6 +36,10 @@ final class Turns {
 
     /// Speakers whose words are calls of tools, the assistant's.
     private static final List<String> CALLS = List.of("function_call", "tool_call");
+
+    /// Variables of a chat template that come from elsewhere.
+    private static final List<String> OWN_VARIABLES =
+            List.of("messages", "tools", "add_generation_prompt", "chat_template");
 
     private Turns() {}
 
@@ -72,11 +78,8 @@ final class Turns {
 
     /// The functions that `tools` names: a list of JSON schemas, or the JSON text of one.
     static List<JsonNode> tools(ObjectNode row) {
-        JsonNode tools = row.path("tools");
-        if (tools.isTextual()) {
-            tools = tools.textValue().isBlank() ? JSON.createArrayNode() : parsed("tools", tools.textValue());
-        }
-        if (tools.isMissingNode() || tools.isNull()) {
+        JsonNode tools = given(row, "tools");
+        if (tools.isMissingNode()) {
             return List.of();
         }
         if (!tools.isArray()) {
@@ -86,6 +89,44 @@ final class Turns {
         List<JsonNode> all = new ArrayList<>();
         tools.forEach(all::add);
         return all;
+    }
+
+    /// What a row tells its chat template beside the conversation and the tools: `documents`, and whatever
+    /// `chat_template_kwargs` holds, as TRL reads it.
+    static Map<String, Object> settings(ObjectNode row) {
+        Map<String, Object> settings = new LinkedHashMap<>();
+        JsonNode documents = given(row, "documents");
+        if (!documents.isMissingNode()) {
+            if (!documents.isArray() || !documents.valueStream().allMatch(JsonNode::isObject)) {
+                throw new IllegalArgumentException(
+                        "\"documents\" is %s; expected a list of objects such as {\"title\": …, \"text\": …}"
+                                .formatted(Columns.kind(documents)));
+            }
+            settings.put("documents", JsonValues.of(documents));
+        }
+        JsonNode more = given(row, "chat_template_kwargs");
+        if (!more.isMissingNode() && !more.isObject()) {
+            throw new IllegalArgumentException(
+                    "\"chat_template_kwargs\" is %s; expected an object of variables of the chat template"
+                            .formatted(Columns.kind(more)));
+        }
+        more.properties().forEach(field -> {
+            if (OWN_VARIABLES.contains(field.getKey()) || settings.containsKey(field.getKey())) {
+                throw new IllegalArgumentException(
+                        "\"chat_template_kwargs\" sets \"%s\", which has another place".formatted(field.getKey()));
+            }
+            settings.put(field.getKey(), JsonValues.of(field.getValue()));
+        });
+        return settings;
+    }
+
+    /// What a column holds, or its JSON text; missing where it is null or blank too.
+    private static JsonNode given(ObjectNode row, String column) {
+        JsonNode value = row.path(column);
+        if (value.isNull() || value.isTextual() && value.textValue().isBlank()) {
+            return MissingNode.getInstance();
+        }
+        return value.isTextual() ? parsed(column, value.textValue()) : value;
     }
 
     private static Message turn(JsonNode message) {
@@ -161,8 +202,7 @@ final class Turns {
             return JSON.readTree(text);
         } catch (JacksonException e) {
             throw new IllegalArgumentException(
-                    "\"%s\" is text that is not JSON (%s); expected a list".formatted(column, e.getOriginalMessage()),
-                    e);
+                    "\"%s\" is text that is not JSON (%s)".formatted(column, e.getOriginalMessage()), e);
         }
     }
 }

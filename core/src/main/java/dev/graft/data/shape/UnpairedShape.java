@@ -29,7 +29,7 @@ public final class UnpairedShape implements RowShape {
 
     @Override
     public Set<String> columns() {
-        return Set.of("prompt", "completion", "messages", "label", "tools");
+        return Columns.withTemplates("prompt", "completion", "messages", "label");
     }
 
     /// A label that is no truth value may mean anything.
@@ -42,8 +42,8 @@ public final class UnpairedShape implements RowShape {
             return Set.of();
         }
         return present.contains("messages")
-                ? Columns.used(present, Set.of("messages", "label"), "tools")
-                : Columns.used(present, Set.of("prompt", "completion", "label"), "tools");
+                ? Columns.usedInChat(present, Set.of("messages", "label"))
+                : Columns.usedInChat(present, Set.of("prompt", "completion", "label"));
     }
 
     @Override
@@ -58,7 +58,8 @@ public final class UnpairedShape implements RowShape {
                     "the last of its messages is the %s's; expected the answer that is labelled, the assistant's"
                             .formatted(messages.getLast().role()));
         }
-        return new Example.Unpaired(new Example.Chat(messages, Turns.tools(row), messages.size() - 1), desirable);
+        return new Example.Unpaired(
+                new Example.Chat(messages, Turns.tools(row), Turns.settings(row), messages.size() - 1), desirable);
     }
 
     private static boolean truth(JsonNode label) {

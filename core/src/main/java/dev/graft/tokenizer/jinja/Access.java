@@ -34,6 +34,9 @@ final class Access {
         if (element == Python.MISSING && index instanceof String name) {
             element = own(owner, name);
         }
+        if (element == Python.MISSING && index instanceof Slice) {
+            throw PythonError.type("'%s' object has no such slice".formatted(Python.typeName(owner)));
+        }
         return element != Python.MISSING ? element : Undefined.part(owner, index);
     }
 
@@ -42,6 +45,7 @@ final class Access {
             return switch (owner) {
                 case Map<?, ?> dict -> index instanceof Slice ? Python.MISSING : Python.lookup(dict, index);
                 case String text -> index instanceof Slice slice ? slice.of(text) : character(text, index);
+                case Range range when index instanceof Slice slice -> slice.of(range);
                 case List<?> list -> index instanceof Slice slice ? slice.of(list) : at(list, index);
                 case Tuple tuple ->
                     index instanceof Slice slice ? new Tuple(slice.of(tuple.items())) : at(tuple.items(), index);

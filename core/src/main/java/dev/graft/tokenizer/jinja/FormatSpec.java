@@ -56,7 +56,6 @@ record FormatSpec(
             case Double number -> of(spec).real(number);
             case BigInteger number -> of(spec).whole(number);
             case Boolean bool -> of(spec).whole(Numbers.whole(bool));
-            case Undefined _ -> of(spec).text("");
             case null, default ->
                 throw PythonError.type(
                         "unsupported format string passed to %s.__format__".formatted(Python.typeName(value)));
@@ -66,6 +65,12 @@ record FormatSpec(
     String text(String text) {
         if (type != ' ' && type != 's') {
             throw unknown("str");
+        }
+        if (!grouping.isEmpty()) {
+            throw PythonError.value("Cannot specify '%s' with 's'.".formatted(grouping));
+        }
+        if (sign != '-') {
+            throw PythonError.value((sign == ' ' ? "Space" : "Sign") + " not allowed in string format specifier");
         }
         if (align == '=' && !fill.equals("0")) {
             throw PythonError.value("'=' alignment not allowed in string format specifier");

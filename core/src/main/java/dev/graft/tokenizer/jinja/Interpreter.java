@@ -163,35 +163,45 @@ final class Interpreter {
                 yield Flow.ON;
             }
             case Statement.CallBlock block -> {
-                Macro caller = new Macro("caller", block.signature(), block.body(), scope);
+                Macro caller = new Macro(null, block.signature(), block.body(), scope);
                 write(Python.str(evaluator.call(block.call(), caller, scope)));
                 yield Flow.ON;
             }
             case Statement.FilterBlock block -> {
                 Scope inner = scope.inner();
                 String text = capture(block.body(), inner);
-                write(Python.str(evaluator.filtered(block.filter(), text, inner)));
+                write(text(evaluator.filtered(block.filter(), text, inner)));
                 yield Flow.ON;
             }
         };
     }
 
-    private Flow loop(Statement.For loop, Object values, Scope scope, int depth) {
-        List<Object> kept = kept(loop, values, scope);
-        if (kept.isEmpty()) {
-            return run(loop.otherwise(), scope.inner());
+    /// Jinja joins what blocks write without making texts of it first.
+    private static String text(Object filtered) {
+        if (filtered instanceof String || filtered instanceof Markup) {
+            return Python.str(filtered);
         }
-        Loop state = new Loop(loop, scope, kept, depth);
+        throw PythonError.type("the filter of a {%% filter %%} block gives a %s; expected a text"
+                .formatted(Python.typeName(filtered)));
+    }
+
+    /// Jinja runs the `else` of a loop unless one turn of it came to its end: after a `break` or `continue`
+    /// in each of them, it does too.
+    private Flow loop(Statement.For loop, Object values, Scope scope, int depth) {
+        Loop state = new Loop(loop, scope, kept(loop, values, scope), depth);
+        boolean ended = false;
         while (state.advance()) {
             step(loop.line());
             Scope iteration = scope.inner();
             iteration.set("loop", state);
             assign(loop.target(), state.current(), iteration);
-            if (run(loop.body(), iteration) == Flow.BREAK) {
+            Flow flow = run(loop.body(), iteration);
+            if (flow == Flow.BREAK) {
                 break;
             }
+            ended |= flow == Flow.ON;
         }
-        return Flow.ON;
+        return ended ? Flow.ON : run(loop.otherwise(), scope.inner());
     }
 
     private List<Object> kept(Statement.For loop, Object values, Scope scope) {

@@ -21,6 +21,11 @@ final class Loop implements Attributes, Callable {
         this.depth = depth;
     }
 
+    @Override
+    public String toString() {
+        return "<LoopContext %d/%d>".formatted(index + 1, values.size());
+    }
+
     boolean advance() {
         return ++index < values.size();
     }

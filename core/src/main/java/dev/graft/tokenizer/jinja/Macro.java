@@ -29,7 +29,7 @@ record Macro(String name, Signature signature, List<Statement> body, Scope defin
         for (int i = 0; i < names.size(); i++) {
             String parameter = names.get(i);
             if (i < positional.size()) {
-                if (named.containsKey(parameter)) {
+                if (named.containsKey(parameter) && !signature.extras().contains("kwargs")) {
                     throw PythonError.type("macro '%s' got multiple values for '%s'".formatted(name, parameter));
                 }
                 scope.set(parameter, positional.get(i));

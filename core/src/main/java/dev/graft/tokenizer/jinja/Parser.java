@@ -135,7 +135,7 @@ final class Parser {
         Target target = target("in");
         requireNotLoop(target, line);
         tokens.expectName("in");
-        Expression values = loopValues();
+        Expression values = unconditional();
         Optional<Expression> condition =
                 tokens.skipName("if") ? Optional.of(expressions.expression()) : Optional.empty();
         boolean recursive = tokens.skipName("recursive");
@@ -157,7 +157,7 @@ final class Parser {
         }
     }
 
-    private Expression loopValues() {
+    private Expression unconditional() {
         int line = tokens.line();
         Expression first = expressions.or();
         if (!tokens.isAt(",")) {
@@ -172,7 +172,7 @@ final class Parser {
 
     private Statement condition(int line) {
         expressions.enterConditional();
-        Expression condition = expressions.tuple("");
+        Expression condition = unconditional();
         closeTag();
         List<Statement> body = body(Set.of("elif", "else", "endif"));
         Token end = tokens.next();

@@ -36,7 +36,8 @@ final class PercentFormat {
         boolean allUsed = named
                 || fields.used == fields.values.size()
                 || value instanceof Map<?, ?>
-                || value instanceof List<?> && fields.used > 0;
+                || value instanceof List<?>
+                || value instanceof Undefined;
         if (!allUsed) {
             throw PythonError.type("not all arguments converted during string formatting");
         }

@@ -40,6 +40,7 @@ final class Python {
             case Lazy _ -> "generator";
             case Namespace _ -> "Namespace";
             case Macro _ -> "Macro";
+            case Loop _ -> "LoopContext";
             case Slice _ -> "slice";
             default -> "function";
         };
@@ -89,7 +90,10 @@ final class Python {
                 out.append('>');
             }
             case Macro macro ->
-                out.append("<Macro ").append(Text.repr(macro.name())).append('>');
+                out.append("<Macro ")
+                        .append(macro.name() == null ? "anonymous" : Text.repr(macro.name()))
+                        .append('>');
+            case Loop loop -> out.append(loop);
             default ->
                 throw PythonError.type(
                         "a %s cannot be printed; Python would write its address in memory".formatted(typeName(value)));
@@ -290,8 +294,8 @@ final class Python {
         dict.put(same, value);
     }
 
-    private static void requireHashable(Object key) {
-        if (key instanceof Map<?, ?> || key instanceof List<?> && !(key instanceof Range)) {
+    static void requireHashable(Object key) {
+        if (key instanceof Map<?, ?> || key instanceof DictView || key instanceof List<?> && !(key instanceof Range)) {
             throw PythonError.type("unhashable type: '%s'".formatted(typeName(key)));
         }
         if (key instanceof Tuple tuple) {
@@ -360,6 +364,9 @@ final class Python {
             case null, default -> {
                 if (!isIterable(container)) {
                     throw PythonError.type("argument of type '%s' is not iterable".formatted(typeName(container)));
+                }
+                if (container instanceof DictView view && view.name().equals("keys")) {
+                    requireHashable(item);
                 }
                 Iterator<Object> values = iterate(container);
                 boolean found = false;

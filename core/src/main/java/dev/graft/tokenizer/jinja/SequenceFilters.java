@@ -127,32 +127,36 @@ final class SequenceFilters {
     }
 
     private static List<Object> sorted(List<Object> items, Function<Object, Object> key, boolean reverse) {
-        List<Object> sorted = new ArrayList<>(items);
+        record Keyed(Object key, Object item) {}
+        List<Keyed> sorted = new ArrayList<>();
+        items.forEach(item -> sorted.add(new Keyed(key.apply(item), item)));
         try {
-            sorted.sort(Comparator.comparing(key, order(reverse)));
+            sorted.sort(Comparator.comparing(Keyed::key, order(reverse)));
         } catch (IllegalArgumentException e) { // values such as NaN have no order
             throw PythonError.value("the values have no order");
         }
-        return sorted;
+        List<Object> result = new ArrayList<>();
+        sorted.forEach(one -> result.add(one.item));
+        return result;
     }
 
     private static Object sort(Object value, Arguments arguments) {
         Bound bound = arguments.bind("reverse=", "case_sensitive=", "attribute=");
         boolean exact = bound.flag("case_sensitive");
-        Object attribute = bound.get("attribute");
-        Function<Object, Object> key = key(bound);
-        if (attribute instanceof String names && names.indexOf(',') >= 0) {
-            List<Function<Object, Object>> parts = new ArrayList<>();
+        List<Function<Object, Object>> parts = new ArrayList<>();
+        if (bound.get("attribute") instanceof String names) {
             for (String name : names.split(",", -1)) {
                 parts.add(attribute(name, null));
             }
-            key = item -> {
-                List<Object> keys = new ArrayList<>();
-                parts.forEach(part -> keys.add(cased(part.apply(item), exact)));
-                return keys;
-            };
+        } else {
+            parts.add(attribute(bound.get("attribute"), null));
         }
-        return sorted(Python.items(value), key, bound.flag("reverse"));
+        Function<Object, Object> keys = item -> { // a list, in which what is equal need have no order
+            List<Object> all = new ArrayList<>();
+            parts.forEach(part -> all.add(cased(part.apply(item), exact)));
+            return all;
+        };
+        return sorted(Python.items(value), keys, bound.flag("reverse"));
     }
 
     private static Object dictSort(Object value, Arguments arguments) {
@@ -279,6 +283,9 @@ final class SequenceFilters {
 
     private static Object map(Interpreter interpreter, Object marked, Arguments arguments) {
         Object value = Markup.plain(marked);
+        if (!Python.truth(value)) {
+            return Lazy.of(List.of()); // whatever it is, and whatever the arguments
+        }
         Function<Object, Object> change;
         if (arguments.positional().isEmpty() && arguments.named().containsKey("attribute")) {
             Bound bound = arguments.bind("*", "attribute", "default=");
@@ -295,6 +302,9 @@ final class SequenceFilters {
     }
 
     private static Object chosen(Object value, Arguments arguments, boolean byAttribute, boolean kept) {
+        if (!Python.truth(value)) {
+            return Lazy.of(List.of());
+        }
         List<Object> positional = arguments.positional();
         if (byAttribute && positional.isEmpty()) {
             throw PythonError.other("Missing parameter for attribute name");

@@ -97,6 +97,9 @@ final class StrFormat {
         while (end < name.length() && name.charAt(end) != '.' && name.charAt(end) != '[') {
             end++;
         }
+        if (end == 0 && !name.isEmpty()) { // the sandbox of Jinja counts only fields that are all empty
+            throw PythonError.lookup("format has no value for '%s'; write its number before it".formatted(name));
+        }
         Object value = argument(name.substring(0, end));
         while (end < name.length()) {
             int start = end + 1;

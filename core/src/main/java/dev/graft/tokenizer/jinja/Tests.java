@@ -37,8 +37,8 @@ final class Tests {
         plain("upper", value -> isCase(value, "isupper"));
         plain("even", value -> rest(value, Numbers.of(2)).equals(BigInteger.ZERO));
         plain("odd", value -> rest(value, Numbers.of(2)).equals(BigInteger.ONE));
-        plain("filter", value -> value instanceof String name && Filters.isKnown(name));
-        plain("test", value -> value instanceof String name && isKnown(name));
+        plain("filter", value -> hashable(value) instanceof String name && Filters.isKnown(name));
+        plain("test", value -> hashable(value) instanceof String name && isKnown(name));
         ALL.put(
                 "divisibleby",
                 (value, a) -> Python.equal(rest(value, a.bind("num").get("num")), Numbers.of(0)));
@@ -53,6 +53,12 @@ final class Tests {
     }
 
     private Tests() {}
+
+    /// What may be a key: the names of filters and tests are looked up as such.
+    private static Object hashable(Object value) {
+        Python.requireHashable(value);
+        return value;
+    }
 
     private static void plain(String name, Predicate<Object> test) {
         ALL.put(name, (value, arguments) -> {

@@ -107,6 +107,13 @@ final class TextFilters {
         int spaces = width instanceof String ? 0 : bound.integer("width", 4);
         Interpreter.requireBounded(spaces);
         String indention = width instanceof String text ? text : " ".repeat(Math.max(0, spaces));
+        if (value instanceof Undefined undefined) {
+            throw undefined.used();
+        }
+        if (!(value instanceof String) && !(value instanceof Markup)) {
+            throw PythonError.type("filter indent: unsupported operand type(s) for +=: '%s' and 'str'"
+                    .formatted(Python.typeName(value)));
+        }
         List<Object> lines = StringParts.lines(Python.str(value) + "\n", false);
         boolean blank = bound.flag("blank");
         String rest = lines.stream()
@@ -119,15 +126,17 @@ final class TextFilters {
 
     private static Object truncate(Object value, Arguments arguments) {
         Bound bound = arguments.bind("length=", "killwords=", "end=", "leeway=");
-        String text = Python.str(value);
         String end = bound.text("end", "...");
         int length = bound.integer("length", 255);
         int leeway = bound.get("leeway") == null ? 5 : bound.integer("leeway", 5);
         if (length < Text.length(end) || leeway < 0) {
             throw PythonError.other("truncate: expected length >= %d and leeway >= 0".formatted(Text.length(end)));
         }
-        if (Text.length(text) <= length + leeway) {
-            return text;
+        if (Python.length(Markup.plain(value)) <= length + leeway) {
+            return value; // a short list too
+        }
+        if (!(Markup.plain(value) instanceof String text)) {
+            throw PythonError.type("filter truncate: expected a text, not a " + Python.typeName(value));
         }
         String cut = text.substring(0, Text.offset(text, length - Text.length(end)));
         int space = cut.lastIndexOf(' ');

@@ -12,9 +12,19 @@ record Undefined(String hint) {
     /// The part `key` of `owner`, which has none.
     static Undefined part(Object owner, Object key) {
         return new Undefined(
-                key instanceof String name
-                        ? "'%s' has no attribute '%s'".formatted(shown(owner), name)
-                        : "%s has no element %s".formatted(shown(owner), Python.repr(key)));
+                switch (key) {
+                    case String name -> "'%s' has no attribute '%s'".formatted(shown(owner), name);
+                    case null, default -> "%s has no element %s".formatted(shown(owner), element(key));
+                });
+    }
+
+    /// Some values have no text, such as functions.
+    private static String element(Object key) {
+        try {
+            return Python.repr(key);
+        } catch (PythonError _) {
+            return "of type " + Python.typeName(key);
+        }
     }
 
     private static String shown(Object owner) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.graft.data.Rows;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -32,6 +33,19 @@ class ParquetRowsTest {
                         "3 {\"messages\":[{\"role\":\"user\",\"content\":\"last\"},{\"role\":\"assistant\",\"content\":\"yes\"}],"
                                 + "\"source\":\"c\",\"n\":3,\"score\":-1.5,\"ok\":false,\"tags\":[],"
                                 + "\"when\":null,\"day\":null,\"price\":null,\"meta\":{\"id\":8,\"note\":\"z\"}}");
+    }
+
+    @Test
+    void valuesMeanWhatTheirTypesSay() {
+        assertThat(RawRowsTest.read(golden("types")))
+                .containsExactly(
+                        "1 {\"u8\":200,\"u32\":4294967295,\"u64\":9223372036854775813,\"half\":1.5,"
+                                + "\"time\":\"01:02:03.000500\",\"bytes\":\"/wA=\",\"map\":{\"k\":1},\"word\":\"p\","
+                                + "\"none\":null}",
+                        "2 {\"u8\":null,\"u32\":null,\"u64\":null,\"half\":null,\"time\":null,\"bytes\":null,"
+                                + "\"map\":null,\"word\":\"q\",\"none\":null}");
+        assertThat(RawRowsTest.read(golden("int96")))
+                .containsExactly("1 {\"when\":\"2020-01-02T03:04:05\"}", "2 {\"when\":null}");
     }
 
     @Test
@@ -80,8 +94,32 @@ class ParquetRowsTest {
             assertThatThrownBy(() -> RawRowsTest.read(cut))
                     .as("%d bytes", length)
                     .isInstanceOf(IllegalArgumentException.class)
-                    .hasMessageContaining("cut.parquet is not a Parquet file that can be read");
+                    .message()
+                    .contains("cut.parquet is not a Parquet file that can be read")
+                    .doesNotContain("org.apache");
         }
+    }
+
+    @Test
+    void damagedPagesAreNamedWithAReason(@TempDir Path folder) throws IOException {
+        byte[] whole = Files.readAllBytes(golden("nested-snappy"));
+        int refused = 0;
+        for (int at = 4; at < 200; at += 3) {
+            byte[] bytes = whole.clone();
+            bytes[at] ^= 0x55;
+            Path damaged = Files.write(folder.resolve("damaged.parquet"), bytes);
+            try {
+                RawRowsTest.read(damaged);
+            } catch (IllegalArgumentException | UncheckedIOException e) {
+                refused++;
+                assertThat(e)
+                        .as("byte %d", at)
+                        .message()
+                        .contains("damaged.parquet", "row")
+                        .doesNotContain(": null;", "because");
+            }
+        }
+        assertThat(refused).isGreaterThan(10);
     }
 
     private static Path golden(String name) {

@@ -48,6 +48,26 @@ class RawRowsTest {
     }
 
     @Test
+    void halfSurrogatePairsAreNoText() throws IOException {
+        assertThat(read("a.jsonl", "{\"a\": [\"x\\uD83D\"]}\n{\"\\ude00\": 1}\n{\"a\": \"\\ud83d\\ude00\"}\n"))
+                .containsExactly(
+                        "1 holds \\ud83d, half a surrogate pair, which is no character",
+                        "2 holds \\ude00, half a surrogate pair, which is no character",
+                        "3 {\"a\":\"😀\"}");
+        assertThat(read("a.json", "[{\"a\": \"\\ud83d\"}]"))
+                .containsExactly("1 holds \\ud83d, half a surrogate pair, which is no character");
+    }
+
+    @Test
+    void faultsOfJsonAreSaidWithoutWordsAboutTheParser() throws IOException {
+        assertThat(read("a.jsonl", "{\"a\": 1} {}\n{\"a\": NaN}\n{\n{\"a\":" + "[".repeat(2000) + "\n"))
+                .allSatisfy(row -> assertThat(row).doesNotContain("Feature", "Constraints", "jackson", "REDACTED"))
+                .first()
+                .isEqualTo("1 is not valid JSON: column 10: there is more behind the end of the object");
+        requireFault("cut.json", "[{\"a\": 1}, ", "line 1, column 12: Unexpected end-of-input");
+    }
+
+    @Test
     void arraysAreReadElementByElement() throws IOException {
         assertThat(read("a.json", "\uFEFF \n [\n {\"a\": 1},\n {\"a\": {\"b\": [2]}}, 3 ]\n"))
                 .containsExactly("1 {\"a\":1}", "2 {\"a\":{\"b\":[2]}}", "3 is the number 3; expected a JSON object");
