@@ -44,7 +44,8 @@ import picocli.CommandLine.Spec;
             "  graft data clean raw/*.jsonl --output clean.jsonl --near-duplicates \\",
             "      --normalize nfc,newlines,control --pii mask --min-chars 10",
             "  cut -c1-100 clean.audit.jsonl",
-            "  graft data clean dev.jsonl --against train.jsonl --near-duplicates --output dev-clean.jsonl"
+            "  graft data clean dev.jsonl --against train.jsonl --near-duplicates \\",
+            "      --output dev-clean.jsonl"
         })
 final class DataCleanCommand implements Runnable {
     @Spec

@@ -171,7 +171,7 @@ class ExampleTokenizerTest {
         Tokenization cut = apply(upTo4.withOverlong(Overlong.TRUNCATE_END), rows);
         assertThat(marked(cut.examples().get(1))).containsExactly("<s>", "hello", "[ yes]", "[ yes]");
         assertThat(cut.truncated()).containsExactly(2);
-        assertThat(cut.summary()).endsWith("; 1 rows cut");
+        assertThat(cut.summary()).endsWith("; 1 row cut");
     }
 
     @Test
