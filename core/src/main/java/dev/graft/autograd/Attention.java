@@ -74,7 +74,8 @@ public final class Attention {
 
     private Value decode(Ranges ranges) {
         return tape.constant(RowProducts.of(q.data().device())
-                .attention(q.data().contiguous(), k.data().contiguous(), v.data().contiguous(), ranges, scoring));
+                .attention(
+                        q.data().contiguous(), k.data().contiguous(), v.data().contiguous(), ranges, scoring));
     }
 
     private Value run() {

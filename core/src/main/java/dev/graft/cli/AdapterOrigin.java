@@ -75,9 +75,9 @@ final class AdapterOrigin {
         return made;
     }
 
-    /// Checks that an adapter is used on the model it was trained on; one that does not say passes. The same weights
-    /// quantised in another way, or not at all, are the same model, which a line mentions; but an adapter that
-    /// makes up for a quantisation (`loftq`) belongs to that one.
+    /// Checks that an adapter is used on the model it was trained on; one that does not say passes. The
+    /// same weights quantised in another way, or not at all, are the same model, which a line mentions;
+    /// but an adapter that makes up for a quantisation (`loftq`) belongs to that one.
     ///
     /// @param template that is used, in place of the model's own
     /// @param loading  how the model is quantised while it is loaded

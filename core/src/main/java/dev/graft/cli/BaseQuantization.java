@@ -17,7 +17,8 @@ import java.util.Optional;
 import java.util.stream.StreamSupport;
 
 /// How the linear layers of a base are packed, in words that are equal when what is unpacked is:
-/// `nf4, blocks of 64, double quantisation`. Whether they were packed in a file or while loading makes no difference.
+/// `nf4, blocks of 64, double quantisation`. Whether they were packed in a file or while loading makes
+/// no difference.
 final class BaseQuantization {
     /// Of a base that is used in floating point.
     static final String NONE = "not quantised";

@@ -49,8 +49,8 @@ final class Console {
     /// Lets `System.err` write past the filter that the launcher puts on the JVM's standard error.
     ///
     /// The launcher names the file descriptor that goes past it in `graft.stderr.fd`. Java opens none by its
-    /// number, so its private constructor is asked (the launcher adds `--add-opens java.base/java.io`). Without
-    /// that, errors go through the filter: late by a moment, but they arrive.
+    /// number, so its private constructor is asked (the launcher adds `--add-opens java.base/java.io`).
+    /// Without that, errors go through the filter: late by a moment, but they arrive.
     static void passTheFilter() {
         Integer number = Integer.getInteger("graft.stderr.fd");
         if (number != null) {

@@ -5,7 +5,6 @@ import dev.graft.export.GgufExport;
 import dev.graft.format.AdapterWeights;
 import dev.graft.format.GgufType;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;

@@ -6,8 +6,8 @@ import java.util.Locale;
 import java.util.function.LongSupplier;
 
 /// How far a command is with something it can count: `merging  12/38 tensors  4.1 tensors/s  0:06 left`.
-/// On a terminal one line that is rewritten; elsewhere a plain line every ten seconds, so that short work says
-/// nothing.
+/// On a terminal one line that is rewritten; elsewhere a plain line every ten seconds, so that short
+/// work says nothing.
 final class Tally implements Advance {
     private static final long NANOS_BETWEEN_FRAMES = 100_000_000L;
     private static final long NANOS_BETWEEN_LINES = 10_000_000_000L;

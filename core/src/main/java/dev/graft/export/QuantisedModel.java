@@ -122,8 +122,8 @@ public final class QuantisedModel implements AutoCloseable {
         return new FormatException(model, found, "a model in floating point", "Start from the model it was made of.");
     }
 
-    /// Checks that every key of a list of modules to skip names a linear layer of the model, without reading its
-    /// weights.
+    /// Checks that every key of a list of modules to skip names a linear layer of the model, without
+    /// reading its weights.
     ///
     /// @param keys the beginning or end of a layer's name each
     /// @throws FormatException for one that names none

@@ -40,8 +40,8 @@ public final class PackedWeights {
     }
 
     /// @param config     the model's `config.json`
-    /// @param transposed weights that lie `[in, out]` where they are not packed; packed, they are `[out, in]` as
-    ///                   all are
+    /// @param transposed weights that lie `[in, out]` where they are not packed; packed, they are `[out,
+    ///                   in]` as all are
     /// @throws FormatException when the files are quantised in a way Graft does not read, or damaged
     public static PackedWeights of(Path folder, WeightFiles files, JsonNode config, Predicate<String> transposed) {
         return of(folder, files, layout(folder, files, config), transposed);
@@ -194,8 +194,8 @@ public final class PackedWeights {
         return packed.contains(name) && transposed.test(name);
     }
 
-    /// The weight as it is packed, over the memory of the files, a matrix as `[out, in]`; the caller closes it
-    /// before them.
+    /// The weight as it is packed, over the memory of the files, a matrix as `[out, in]`; the caller
+    /// closes it before them.
     public Optional<Packed> packed(String name) {
         return packed.contains(name) ? Optional.of(read(name)) : Optional.empty();
     }

@@ -129,8 +129,7 @@ final class BlockRows implements VectorRowProducts.Rows {
         if (row < matrix.quickRows()) {
             long blocks = matrix.width >> blockBits;
             findScales(0, row * blocks, row * blocks + blocks - 1);
-            RowLoops.readBlocks(
-                    codes(row), matrix.values, scales, at[0], blockBits, words, target, matrix.width);
+            RowLoops.readBlocks(codes(row), matrix.values, scales, at[0], blockBits, words, target, matrix.width);
             return;
         }
         long first = row * matrix.width;

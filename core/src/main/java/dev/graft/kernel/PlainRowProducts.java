@@ -44,8 +44,7 @@ enum PlainRowProducts implements RowProducts {
     @Override
     public Tensor halves(Tensor x, Tensor matrix) {
         Arguments.halves(x, matrix);
-        return Scope.local(
-                () -> x.to(DType.F32).mm(matrix.to(DType.F32).t()).to(x.dtype()));
+        return Scope.local(() -> x.to(DType.F32).mm(matrix.to(DType.F32).t()).to(x.dtype()));
     }
 
     @Override

@@ -32,7 +32,8 @@ final class RowLoops {
     static final int RUN = CODES * COUNT;
 
     /// Where the words of a run begin.
-    private static final int[] WORDS = IntStream.range(0, COUNT).map(lane -> CODES * lane).toArray();
+    private static final int[] WORDS =
+            IntStream.range(0, COUNT).map(lane -> CODES * lane).toArray();
 
     private RowLoops() {}
 

@@ -42,7 +42,8 @@ public interface Architecture {
         return decoder(config).linearLayers();
     }
 
-    /// Those of them that Transformers has as modules: all but the experts and routers, which are parameters there.
+    /// Those of them that Transformers has as modules: all but the experts and routers, which are
+    /// parameters there.
     default List<String> ownLinearLayers(ModelConfig config) {
         return decoder(config).ownLinearLayers();
     }

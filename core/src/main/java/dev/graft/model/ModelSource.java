@@ -52,8 +52,8 @@ public interface ModelSource extends AutoCloseable {
     /// where it is stored so.
     Tensor stored(String name);
 
-    /// Whether [#packed] gives the transpose of what [#stored] does: of a layer that lies `[in, out]`, the packed
-    /// weight is `[out, in]`.
+    /// Whether [#packed] gives the transpose of what [#stored] does: of a layer that lies `[in, out]`,
+    /// the packed weight is `[out, in]`.
     default boolean isPackedTransposed(String name) {
         return false;
     }

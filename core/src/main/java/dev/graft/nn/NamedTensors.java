@@ -28,8 +28,8 @@ public interface NamedTensors {
         return layout(layer).transposed() ? new long[] {stored[1], stored[0]} : stored;
     }
 
-    /// The tensor as its source packs it, where it does; the caller closes it before the source. Of a linear layer
-    /// it is `[out, in]`, whatever the [#layout] says of unpacked ones.
+    /// The tensor as its source packs it, where it does; the caller closes it before the source. Of a
+    /// linear layer it is `[out, in]`, whatever the [#layout] says of unpacked ones.
     default Optional<Packed> packed(String name) {
         return Optional.empty();
     }

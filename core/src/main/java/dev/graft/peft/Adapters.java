@@ -18,8 +18,8 @@ import java.util.Optional;
 ///
 /// ```java
 /// var adapters = new Adapters(new Lora(8, 16, 0.05, Targets.allLinear()), 42);
-/// var model = Architectures.load(directory, adapters.over(LinearFactory.frozen()), Device.cpu(), DType.BF16);
-/// …
+/// var model = Architectures.load(directory, adapters.over(LinearFactory.frozen()), Device.cpu(),
+/// DType.BF16); …
 /// adapters.save(Path.of("adapter"), "base-model-name");
 /// ```
 public final class Adapters {

@@ -32,8 +32,8 @@ import java.util.TreeMap;
 /// @param loraBias     `lora_bias`: `B` adds a bias to its product
 /// @param bias         `bias`: which biases of the base are trained
 /// @param init         `init_lora_weights`
-/// @param niter        power iterations of `pissa_niter_N`, 0 for the exact decomposition of `pissa`; times that
-///                     `loftq` quantises the base (`loftq_iter`), 0 for once
+/// @param niter        power iterations of `pissa_niter_N`, 0 for the exact decomposition of `pissa`;
+///                     times that `loftq` quantises the base (`loftq_iter`), 0 for once
 /// @param extras       what is trained beside the factors
 public record Lora(
         int r,

@@ -32,10 +32,10 @@ public record Origin(Base base, Map<String, Object> made) {
     /// @param weights      of all its weights; absent for random ones
     /// @param tokenizer    of what turns texts into ids; absent for a model without
     /// @param chatTemplate of the template's text; absent for a model without
-    /// @param madeFrom     of the weights of the model that it was quantised from; absent where it was not, or
-    ///                     nobody knows
-    /// @param quantization how its linear layers are packed, in words, in its files or while it is loaded; absent
-    ///                     where nobody wrote it down
+    /// @param madeFrom     of the weights of the model that it was quantised from; absent where it was
+    ///                     not, or nobody knows
+    /// @param quantization how its linear layers are packed, in words, in its files or while it is
+    ///                     loaded; absent where nobody wrote it down
     public record Base(
             String model,
             Optional<String> weights,
@@ -48,8 +48,8 @@ public record Origin(Base base, Map<String, Object> made) {
         made = Collections.unmodifiableMap(new LinkedHashMap<>(made));
     }
 
-    /// Whether its factors make up for what quantisation took from the base, so that it belongs to the base quantised
-    /// in that way and to no other.
+    /// Whether its factors make up for what quantisation took from the base, so that it belongs to the
+    /// base quantised in that way and to no other.
     public boolean makesUpForQuantization() {
         return "loftq".equals(made.get(START));
     }

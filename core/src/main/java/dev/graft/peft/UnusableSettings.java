@@ -96,7 +96,8 @@ final class UnusableSettings {
     }
 
     /// Ways to begin that leave the base weights as they are make no difference to a trained adapter.
-    /// What PiSSA and OLoRA took from them is computed again from the base, and so is the base that LoftQ left.
+    /// What PiSSA and OLoRA took from them is computed again from the base, and so is the base that
+    /// LoftQ left.
     private static void init(JsonNode config, List<String> faults) {
         JsonNode init = config.path("init_lora_weights");
         if (init.isMissingNode() || init.isNull() || init.isBoolean()) {

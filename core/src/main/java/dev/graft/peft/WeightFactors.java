@@ -49,8 +49,8 @@ record WeightFactors(Tensor a, Tensor b) {
         return weight instanceof PackedWeight;
     }
 
-    /// The largest singular values of what quantisation took away, and each further time the weight less those is
-    /// quantised anew. PEFT's factors leave the scale out of account.
+    /// The largest singular values of what quantisation took away, and each further time the weight less
+    /// those is quantised anew. PEFT's factors leave the scale out of account.
     private static WeightFactors loftq(Tensor w, PackedWeight base, int rank, double scale, int iterations) {
         for (int i = 1; ; i++) {
             Tensor kept = base.packed().unpacked(DType.F32, w.device());

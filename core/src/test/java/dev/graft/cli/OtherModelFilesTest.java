@@ -66,16 +66,7 @@ class OtherModelFilesTest {
         Ran merged = Ran.graft(
                 "generate", folder.resolve("merged"), "--prompt", "Once", "--temperature", "0", "--dtype", "float32");
         Ran adapted = Ran.graft(
-                "generate",
-                file,
-                "--adapter",
-                adapter,
-                "--prompt",
-                "Once",
-                "--temperature",
-                "0",
-                "--dtype",
-                "float32");
+                "generate", file, "--adapter", adapter, "--prompt", "Once", "--temperature", "0", "--dtype", "float32");
         assertThat(merged.out()).as(merged.err() + adapted.err()).isEqualTo(adapted.out());
     }
 

@@ -106,12 +106,18 @@ class RowProductsTest {
     @CsvSource({"1,1,1,1,1", "2,1,1,3,8", "4,2,3,7,33", "14,2,1,130,64", "6,3,5,64,16", "2,2,8,515,40", "8,1,2,9,128"})
     void attentionIsTheSoftmaxOfEachQueryOverItsRange(int heads, int keyHeads, int tokens, int keys, int headDim) {
         int[] first = random.ints(tokens, 0, keys).toArray();
-        int[] end = IntStream.of(first).map(from -> random.nextInt(from, keys) + 1).toArray();
+        int[] end =
+                IntStream.of(first).map(from -> random.nextInt(from, keys) + 1).toArray();
         Ranges ranges = new Ranges(first, end);
         for (DType type : List.of(DType.F32, DType.BF16)) {
-            Tensor q = normal(heads * tokens, headDim).view(heads, tokens, headDim).to(type);
-            Tensor k = normal(keyHeads * keys, headDim).view(keyHeads, keys, headDim).to(type);
-            Tensor v = normal(keyHeads * keys, headDim).view(keyHeads, keys, headDim).to(type);
+            Tensor q =
+                    normal(heads * tokens, headDim).view(heads, tokens, headDim).to(type);
+            Tensor k = normal(keyHeads * keys, headDim)
+                    .view(keyHeads, keys, headDim)
+                    .to(type);
+            Tensor v = normal(keyHeads * keys, headDim)
+                    .view(keyHeads, keys, headDim)
+                    .to(type);
             for (Scoring scoring : List.of(Scoring.scaled(1 / Math.sqrt(headDim)), new Scoring(0.5, 3))) {
                 Case c = new Case(tokens, headDim, heads * headDim, 1, type);
                 compare(c, q, kernels -> kernels.attention(q, k, v, ranges, scoring));

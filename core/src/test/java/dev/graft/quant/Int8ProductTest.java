@@ -17,8 +17,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/// LLM.int8()'s products beside bitsandbytes' `MatMul8bitLt` (`scripts/goldens_quant_adapters.py`). Of the 70 columns
-/// three
+/// LLM.int8()'s products beside bitsandbytes' `MatMul8bitLt` (`scripts/goldens_quant_adapters.py`). Of
+/// the 70 columns three
 /// hold an input of 6 or more, one of exactly 6; one holds 5.996.
 class Int8ProductTest {
     private WeightFiles file;
@@ -70,8 +70,8 @@ class Int8ProductTest {
         }
     }
 
-    /// While training the product is that with the unpacked weight whatever the threshold, as bitsandbytes has it on a
-    /// CPU; the gradient of the input is the same on every device.
+    /// While training the product is that with the unpacked weight whatever the threshold, as
+    /// bitsandbytes has it on a CPU; the gradient of the input is the same on every device.
     @ParameterizedTest
     @CsvSource({"1, 6.0", "9, 6.0", "1, 0.0", "9, 0.0"})
     void theGradientOfTheInputIsThatOfTheUnpackedWeight(int rows, double threshold) {

@@ -219,8 +219,8 @@ class AdapterStartsTest {
         }
     }
 
-    /// The base after five times is PEFT's to the last code but where two numbers lie on a border, and so is `B·A`
-    /// (`scripts/goldens_quant_adapters.py`); the scale of 2 is divided out, which PEFT forgets.
+    /// The base after five times is PEFT's to the last code but where two numbers lie on a border, and
+    /// so is `B·A` (`scripts/goldens_quant_adapters.py`); the scale of 2 is divided out, which PEFT forgets.
     @ParameterizedTest
     @CsvSource({
         "4, 1, model.layers.0.self_attn.q_proj", "4, 5, model.layers.0.self_attn.q_proj",

@@ -44,7 +44,8 @@ class QloraReferenceTest {
         assertThat(adapters.adapted()).isEmpty();
     }
 
-    /// `scripts/goldens_quant_adapters.py`; in 8 bits both multiply with the unpacked weight while they train.
+    /// `scripts/goldens_quant_adapters.py`; in 8 bits both multiply with the unpacked weight while they
+    /// train.
     @ParameterizedTest
     @CsvSource({"nf4, false", "int8, false", "nf4, true", "int8, true"})
     void doraOnAQuantisedBaseIsPeftOnBitsandbytes(String base, boolean recomputing) {
