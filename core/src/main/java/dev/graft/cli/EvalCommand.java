@@ -2,7 +2,6 @@ package dev.graft.cli;
 
 import dev.graft.data.Batches;
 import dev.graft.data.ExampleTokenizer;
-import dev.graft.data.Input;
 import dev.graft.data.PackedBatch;
 import dev.graft.data.Question;
 import dev.graft.data.Row;
@@ -74,19 +73,8 @@ final class EvalCommand implements Runnable {
             description = "Rows with known answers: .jsonl, .json, .csv, .tsv, .parquet or .txt.")
     private Path data;
 
-    @Option(
-            names = "--columns",
-            split = ",",
-            paramLabel = "COLUMN=NAME",
-            description = "Other names of columns: prompt=question,completion=answer.")
-    private Map<String, String> columns = new LinkedHashMap<>();
-
-    @Option(
-            names = "--shape",
-            paramLabel = "SHAPE",
-            description = "What the columns mean, where they fit several: text, prompt_completion, messages, alpaca,"
-                    + " sharegpt … (default: found from the columns).")
-    private String shape;
+    @Mixin
+    private ColumnOptions columns;
 
     @Option(names = "--json", description = "Print one JSON object instead of a table.")
     private boolean json;
@@ -127,7 +115,7 @@ final class EvalCommand implements Runnable {
     @Override
     public void run() {
         Overlong otherwise = checkedUsage();
-        List<Row> rows = Rows.read(new Input(data.toString(), columns, Optional.ofNullable(shape)), Kind.COMPLETION);
+        List<Row> rows = Rows.read(columns.input(data.toString()), Kind.COMPLETION);
         Console console = Console.stderr();
         long began = System.nanoTime();
         try (LoadedModel loaded = LoadedModel.of(options, template.chosen())) {

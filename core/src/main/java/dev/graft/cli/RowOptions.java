@@ -1,13 +1,10 @@
 package dev.graft.cli;
 
-import dev.graft.data.Input;
 import dev.graft.data.TokenizationOptions;
 import dev.graft.data.check.Lint;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -65,19 +62,8 @@ final class RowOptions {
             description = "Longer rows: error, truncate_start, truncate_end, drop or split (default: error).")
     private Recipe.Overlong overlong;
 
-    @Option(
-            names = "--columns",
-            split = ",",
-            paramLabel = "COLUMN=NAME",
-            description = "Other names of columns: prompt=question,completion=answer.")
-    private Map<String, String> columns = new LinkedHashMap<>();
-
-    @Option(
-            names = "--shape",
-            paramLabel = "SHAPE",
-            description = "What the columns mean, where they fit several: text, prompt_completion, messages, alpaca,"
-                    + " sharegpt … (default: found from the columns).")
-    private String shape;
+    @Mixin
+    private ColumnOptions columns;
 
     /// @param eval    held-out rows
     /// @param allowed names of checks to let through
@@ -107,8 +93,8 @@ final class RowOptions {
         return new RowSettings(
                 model,
                 template.chosen(),
-                inputs.stream().map(this::input).toList(),
-                eval.map(path -> List.of(input(path))),
+                inputs.stream().map(columns::input).toList(),
+                eval.map(path -> List.of(columns.input(path))),
                 0,
                 0,
                 options,
@@ -116,14 +102,14 @@ final class RowOptions {
     }
 
     private RowSettings ofRecipe(Path file, Optional<String> eval, List<String> allowed) {
-        if (model != null || !columns.isEmpty() || eval.isPresent()) {
+        if (model != null || columns.areRenamed() || eval.isPresent()) {
             throw bad("%s says which model and rows; change them with --set".formatted(file));
         }
         List<String> all = new ArrayList<>(overrides);
         addOverride(all, "data.max_length", maxLength);
         addOverride(all, "data.overlong", overlong == null ? null : RecipeWriter.name(overlong));
         addOverride(all, "data.train_on", trainOn == null ? null : RecipeWriter.name(trainOn));
-        addOverride(all, "data.shape", shape);
+        addOverride(all, "data.shape", columns.shape().orElse(null));
         return RowSettings.of(RecipeReader.read(file, all)).withAllowed(Lint.named(allowed));
     }
 
@@ -141,10 +127,6 @@ final class RowOptions {
             throw bad("a recipe names its rows itself; give the recipe alone, or files of rows");
         }
         return Optional.ofNullable(recipe).or(() -> recipes.stream().findFirst().map(Path::of));
-    }
-
-    private Input input(String path) {
-        return new Input(path, columns, Optional.ofNullable(shape).filter(name -> !name.equals("auto")));
     }
 
     private ParameterException bad(String sentence) {
