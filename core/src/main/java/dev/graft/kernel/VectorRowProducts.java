@@ -21,7 +21,9 @@ enum VectorRowProducts implements RowProducts {
     /// The rows of a matrix, for one thread.
     interface Rows {
         /// Most rows that [#dot] takes one after another.
-        int atOnce();
+        default int atOnce() {
+            return 1;
+        }
 
         /// Rows `row … row+count-1` times one row of activations, which is padded with zeros, and as many at
         /// `row + apart`, `row + 2·apart` and `row + 3·apart`.
@@ -59,11 +61,6 @@ enum VectorRowProducts implements RowProducts {
         boolean whole = x.dtype() == DType.I8;
         Matrix matrix = new Matrix(out, out, Tile.padded(width), () -> new Rows() {
             @Override
-            public int atOnce() {
-                return 1;
-            }
-
-            @Override
             public void dot(long row, long apart, int count, float[] x, float[] sums) {
                 RowLoops.dotBytes(bytes + row * width, apart * width, x, width, whole, sums);
             }
@@ -86,11 +83,6 @@ enum VectorRowProducts implements RowProducts {
         return product(
                 activations(x, row -> row),
                 new Matrix(out, out, Tile.padded(width), () -> new Rows() {
-                    @Override
-                    public int atOnce() {
-                        return 1;
-                    }
-
                     @Override
                     public void dot(long row, long apart, int count, float[] x, float[] sums) {
                         RowLoops.dotNumbers(halves + 2 * row * width, 2 * apart * width, true, x, width, sums);
@@ -193,8 +185,14 @@ enum VectorRowProducts implements RowProducts {
             for (long row = from + TOGETHER * apart; row < quick; row++) {
                 dot(row, 0, 1, 1);
             }
+            if (quick < to) {
+                workOnTiles(quick, to);
+            }
+        }
+
+        private void workOnTiles(long from, long to) {
             float[] tile = new float[matrix.padded];
-            for (long row = quick; row < to; row++) {
+            for (long row = from; row < to; row++) {
                 rows.read(row, tile);
                 for (int i = 0; i < x.length; i++) {
                     put(RowLoops.dot(tile, x[i], matrix.padded), i, row);

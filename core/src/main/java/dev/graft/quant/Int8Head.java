@@ -4,14 +4,9 @@ import dev.graft.autograd.PackedWeight;
 import dev.graft.autograd.Projection;
 import dev.graft.autograd.Weight;
 import dev.graft.nn.EmbeddingLayer;
-import dev.graft.nn.ForwardingFactory;
 import dev.graft.nn.LinearFactory;
 import dev.graft.nn.LinearLayer;
 import dev.graft.nn.NamedTensors;
-import dev.graft.tensor.Scope;
-import dev.graft.tensor.Scratch;
-import dev.graft.tensor.Tensor;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -21,10 +16,7 @@ import java.util.Optional;
 ///
 /// Unlike LLM.int8() it leaves its inputs as they are: `y = (Σ x · code) · scale / 127`. A head that
 /// shares the input embedding's table leaves that table alone; one that is packed already stays as it is.
-public final class Int8Head extends ForwardingFactory {
-    private final Scratch scratch = new Scratch();
-    private final List<Weight> made = new ArrayList<>();
-
+public final class Int8Head extends PackingFactory {
     public Int8Head(LinearFactory base) {
         super(base);
     }
@@ -37,24 +29,14 @@ public final class Int8Head extends ForwardingFactory {
         if (packed) {
             return base.head(name, tied, source);
         }
-        try (Scope scope = Scope.open()) {
-            Tensor table = tied.map(layer -> layer.table().value()).orElseGet(() -> source.computed(tensor));
-            Weight weight = new PackedWeight(Int8Table.of(table), source.computeType(), source.device(), scratch);
-            made.add(weight);
+        Weight weight = packed(tensor, source, source.computeType(), () -> {
+            Int8Table table =
+                    Int8Table.of(tied.map(layer -> layer.table().value()).orElseGet(() -> source.computed(tensor)));
             if (tied.isEmpty()) {
                 source.unload(tensor);
             }
-            return LinearLayer.of(new Projection(weight, base.bias(name, source), List.of()));
-        } catch (IllegalArgumentException e) {
-            throw new IllegalArgumentException(tensor + ": " + e.getMessage(), e);
-        }
-    }
-
-    @Override
-    public void close() {
-        super.close();
-        made.forEach(Weight::close);
-        made.clear();
-        scratch.close();
+            return table;
+        });
+        return LinearLayer.of(new Projection(weight, base.bias(name, source), List.of()));
     }
 }

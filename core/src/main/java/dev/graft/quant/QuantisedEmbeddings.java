@@ -1,17 +1,10 @@
 package dev.graft.quant;
 
-import dev.graft.autograd.PackedWeight;
-import dev.graft.autograd.Weight;
 import dev.graft.nn.EmbeddingLayer;
-import dev.graft.nn.ForwardingFactory;
 import dev.graft.nn.LinearFactory;
 import dev.graft.nn.NamedTensors;
 import dev.graft.tensor.Packed;
-import dev.graft.tensor.Scope;
-import dev.graft.tensor.Scratch;
 import dev.graft.tensor.Tensor;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.function.Function;
 
 /// Keeps the input embedding's table in few bits, and with it a head that shares the table; everything else
@@ -20,10 +13,8 @@ import java.util.function.Function;
 ///
 /// Unlike LLM.int8(), 8 bits leave the inputs of a head as they are. A table that its source packs already
 /// stays as it is.
-public final class QuantisedEmbeddings extends ForwardingFactory {
+public final class QuantisedEmbeddings extends PackingFactory {
     private final Function<Tensor, Packed> format;
-    private final Scratch scratch = new Scratch();
-    private final List<Weight> made = new ArrayList<>();
 
     private QuantisedEmbeddings(LinearFactory base, Function<Tensor, Packed> format) {
         super(base);
@@ -46,22 +37,10 @@ public final class QuantisedEmbeddings extends ForwardingFactory {
         if (source.isPacked(tensor)) {
             return base.embedding(name, source);
         }
-        try (Scope scope = Scope.open()) {
+        return EmbeddingLayer.of(packed(tensor, source, source.computeType(), () -> {
             Packed values = format.apply(source.computed(tensor));
-            Weight table = new PackedWeight(values, source.computeType(), source.device(), scratch);
             source.unload(tensor);
-            made.add(table);
-            return EmbeddingLayer.of(table);
-        } catch (IllegalArgumentException e) {
-            throw new IllegalArgumentException(tensor + ": " + e.getMessage(), e);
-        }
-    }
-
-    @Override
-    public void close() {
-        super.close();
-        made.forEach(Weight::close);
-        made.clear();
-        scratch.close();
+            return values;
+        }));
     }
 }

@@ -1,18 +1,13 @@
 package dev.graft.quant;
 
-import dev.graft.autograd.PackedWeight;
 import dev.graft.autograd.Projection;
 import dev.graft.autograd.Weight;
 import dev.graft.nn.EmbeddingLayer;
-import dev.graft.nn.ForwardingFactory;
 import dev.graft.nn.LinearFactory;
 import dev.graft.nn.LinearLayer;
 import dev.graft.nn.NamedTensors;
 import dev.graft.tensor.DType;
-import dev.graft.tensor.Scope;
-import dev.graft.tensor.Scratch;
 import dev.graft.tensor.Tensor;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -26,12 +21,10 @@ import java.util.Optional;
 /// }
 ///
 /// A layer that its source packs already stays as it is.
-public final class QuantisedLinears extends ForwardingFactory {
+public final class QuantisedLinears extends PackingFactory {
     private final QuantFormat format;
     private final Optional<DType> productType;
     private final Optional<List<String>> skipped;
-    private final Scratch scratch = new Scratch();
-    private final List<Weight> made = new ArrayList<>();
 
     /// All linear layers but the output embedding.
     public QuantisedLinears(LinearFactory base, QuantFormat format) {
@@ -76,34 +69,12 @@ public final class QuantisedLinears extends ForwardingFactory {
         if (source.isPacked(tensor)) {
             return Optional.empty();
         }
-        try (Scope scope = Scope.open()) {
-            Quantised weight;
-            try {
-                Tensor values = source.computed(tensor);
-                weight = format.quantise(source.layout(name).transposed() ? values.t() : values);
-                source.unload(tensor);
-            } catch (IllegalArgumentException e) {
-                throw new IllegalArgumentException(tensor + ": " + e.getMessage(), e);
-            }
-            DType type = source.computeType();
-            Weight layer = new PackedWeight(weight, type, productType.orElse(type), source.device(), scratch);
-            made.add(layer);
-            return Optional.of(LinearLayer.of(new Projection(layer, base.bias(name, source), List.of())));
-        }
-    }
-
-    /// Bytes of all weights quantised so far.
-    public long bytes() {
-        return made.stream()
-                .mapToLong(weight -> ((PackedWeight) weight).packed().bytes())
-                .sum();
-    }
-
-    @Override
-    public void close() {
-        super.close();
-        made.forEach(Weight::close);
-        made.clear();
-        scratch.close();
+        Weight weight = packed(tensor, source, productType.orElse(source.computeType()), () -> {
+            Tensor values = source.computed(tensor);
+            Quantised quantised = format.quantise(source.layout(name).transposed() ? values.t() : values);
+            source.unload(tensor);
+            return quantised;
+        });
+        return Optional.of(LinearLayer.of(new Projection(weight, base.bias(name, source), List.of())));
     }
 }
