@@ -1,8 +1,13 @@
 package dev.graft;
 
+import static com.tngtech.archunit.base.DescribedPredicate.anyElementThat;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.assignableTo;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noMethods;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
@@ -68,6 +73,15 @@ class LayersTest {
                 .dependOnClassesThat()
                 .resideInAnyPackage("org.bytedeco..");
         rule.check(classes);
+    }
+
+    /// Where C2 has stopped taking calls in, such a register would be an object made anew in each turn of a
+    /// loop (see `Tile`): what is slow then depends on what else has been compiled.
+    @Test
+    void noRegisterIsHandedToAMethodOrComesFromOne() {
+        DescribedPredicate<JavaClass> register = assignableTo("jdk.incubator.vector.Vector");
+        noMethods().should().haveRawReturnType(register).check(classes);
+        noMethods().should().haveRawParameterTypes(anyElementThat(register)).check(classes);
     }
 
     @Test

@@ -1,9 +1,6 @@
 package dev.graft.kernel;
 
-import static jdk.incubator.vector.FloatVector.broadcast;
-
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
@@ -29,46 +26,11 @@ final class Lanes {
         return VectorShuffle.fromOp(FLOATS, i -> (i + distance) % COUNT);
     }
 
-    static FloatVector zero() {
-        return FloatVector.zero(FLOATS);
-    }
-
-    static FloatVector all(float value) {
-        return FloatVector.broadcast(FLOATS, value);
-    }
-
-    /// The larger of each lane of `a` and `b`; `a` where `b` is no number. (Vector.max also orders zeros and
-    /// NaNs, which takes several times as long.)
-    static FloatVector larger(FloatVector a, FloatVector b) {
-        return a.blend(b, b.compare(VectorOperators.GT, a));
-    }
-
-    /// e^x within 2 units in the last place; 0 where the result would be subnormal.
-    ///
-    /// x = n·ln 2 + r with |r| ≤ ln 2 / 2; e^r by a polynomial of degree 6 (interpolated at Chebyshev's
-    /// points, error 1.4e-8), 2^n by adding n to its exponent. In line it takes two thirds of the time of
-    /// `VectorOperators.EXP`, which is a call.
-    static FloatVector exp(FloatVector x) {
-        FloatVector shifted = x.fma(1.44269504f, 0x1.8p23f); // its last bits are n = round(x / ln 2)
-        FloatVector n = shifted.sub(0x1.8p23f);
-        FloatVector r = n.fma(broadcast(FLOATS, -0.693145752f), x); // less n times ln 2, in two parts
-        r = n.fma(broadcast(FLOATS, -1.42860677e-6f), r);
-        FloatVector p = broadcast(FLOATS, 0.0012785542f);
-        p = p.fma(r, broadcast(FLOATS, 0.008363173f));
-        p = p.fma(r, broadcast(FLOATS, 0.04168368f));
-        p = p.fma(r, broadcast(FLOATS, 0.16666577f));
-        p = p.fma(r, broadcast(FLOATS, 0.49999949f));
-        p = p.fma(r, broadcast(FLOATS, 1)).fma(r, broadcast(FLOATS, 1));
-        IntVector exponent = shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
-        FloatVector y = p.reinterpretAsInts().add(exponent).reinterpretAsFloats();
-        return y.blend(0, x.compare(VectorOperators.LT, -87.33654f))
-                .blend(Float.POSITIVE_INFINITY, x.compare(VectorOperators.GT, 88.72283f));
-    }
-
     /// The sum of all lanes, always in the same order. (Vector.reduceLanes adds in one order when
     /// interpreted and in another when compiled, so a run would not repeat itself.)
-    static float total(FloatVector vector) {
-        float[] lanes = vector.toArray();
+    ///
+    /// @param lanes a register; left changed
+    static float total(float[] lanes) {
         for (int half = COUNT / 2; half > 0; half /= 2) {
             for (int i = 0; i < half; i++) {
                 lanes[i] += lanes[i + half];
@@ -77,9 +39,18 @@ final class Lanes {
         return lanes[0];
     }
 
-    /// The same sum without leaving registers.
-    static float sum(FloatVector vector) {
-        FloatVector sum = vector.add(vector.rearrange(HALF));
+    /// The same sum, of a register of whole numbers, exactly.
+    static int wholeSum(float[] lanes, int start) {
+        return FloatVector.fromArray(FLOATS, lanes, start)
+                .convert(VectorOperators.F2I, 0)
+                .reinterpretAsInts()
+                .reduceLanes(VectorOperators.ADD);
+    }
+
+    /// The same sum of the register at `start`, without leaving registers.
+    static float sum(float[] lanes, int start) {
+        FloatVector sum = FloatVector.fromArray(FLOATS, lanes, start);
+        sum = sum.add(sum.rearrange(HALF));
         if (COUNT >= 4) {
             sum = sum.add(sum.rearrange(QUARTER));
         }

@@ -2,7 +2,6 @@ package dev.graft.kernel;
 
 import static dev.graft.kernel.Lanes.COUNT;
 import static dev.graft.kernel.Lanes.FLOATS;
-import static dev.graft.kernel.Lanes.all;
 import static dev.graft.kernel.Tile.MEMORY;
 import static jdk.incubator.vector.FloatVector.fromArray;
 
@@ -57,6 +56,7 @@ final class MomentsLoops {
 
     /// No fused products: each operation is rounded, as in the plain body.
     private void update(int n) {
+        FloatVector zero = FloatVector.zero(FLOATS);
         for (int i = 0; i < n; i += COUNT) {
             FloatVector gradient = fromArray(FLOATS, g, i);
             VectorMask<Float> finite = gradient.test(VectorOperators.IS_FINITE);
@@ -65,8 +65,8 @@ final class MomentsLoops {
                     .mul(numbers.beta2())
                     .add(scaled.mul(numbers.rest2()).mul(scaled));
             FloatVector mean = fromArray(FLOATS, m, i).mul(numbers.beta1()).add(scaled.mul(numbers.rest1()));
-            square = all(0).blend(square, finite);
-            mean = all(0).blend(mean, finite);
+            square = zero.blend(square, finite);
+            mean = zero.blend(mean, finite);
             FloatVector before = fromArray(FLOATS, p, i);
             FloatVector change = mean.div(square.sqrt().add(numbers.epsilon())).mul(numbers.rate());
             FloatVector moved = before.add(change).mul(numbers.keep());

@@ -3,11 +3,10 @@ package dev.graft.kernel;
 import static dev.graft.kernel.Lanes.COUNT;
 import static dev.graft.kernel.Lanes.FLOATS;
 import static dev.graft.kernel.Lanes.INTS;
-import static dev.graft.kernel.Lanes.all;
-import static dev.graft.kernel.Lanes.larger;
-import static dev.graft.kernel.Lanes.zero;
 import static dev.graft.kernel.Tile.MEMORY;
 import static dev.graft.kernel.Tile.ORDER;
+import static dev.graft.kernel.Tile.SHORTS;
+import static jdk.incubator.vector.FloatVector.broadcast;
 import static jdk.incubator.vector.FloatVector.fromArray;
 
 import java.lang.foreign.MemorySegment;
@@ -27,12 +26,9 @@ import jdk.incubator.vector.VectorSpecies;
 /// rounded) once, are one register of 16 lanes or two of 8, and a byte's halves are the indices of a
 /// permutation.
 final class QuantLoops {
-    /// As many bytes, or 16-bit numbers, as a register has float32 lanes.
+    /// As many bytes as a register has float32 lanes.
     static final VectorSpecies<Byte> BYTES =
             COUNT < 8 ? null : VectorSpecies.of(byte.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 4));
-
-    private static final VectorSpecies<Short> SHORTS =
-            COUNT < 8 ? null : VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
 
     /// Numbers whose codes are unpacked together; every block size of the 4-bit formats is a multiple.
     private static final int RUN = 32;
@@ -43,9 +39,10 @@ final class QuantLoops {
 
     /// The largest magnitude.
     static float magnitude(float[] a, int n) {
-        FloatVector m = zero();
+        FloatVector m = FloatVector.zero(FLOATS);
         for (int i = 0; i < n; i += COUNT) {
-            m = larger(m, fromArray(FLOATS, a, i).abs());
+            FloatVector x = fromArray(FLOATS, a, i).abs();
+            m = m.blend(x, x.compare(VectorOperators.GT, m));
         }
         return m.reduceLanes(VectorOperators.MAX);
     }
@@ -65,24 +62,22 @@ final class QuantLoops {
         float[] sixteen = Arrays.copyOf(thresholds, 16);
         IntVector table = fromArray(FLOATS, sixteen, 0).reinterpretAsInts();
         IntVector more = fromArray(FLOATS, sixteen, 16 - COUNT).reinterpretAsInts();
-        FloatVector middle = all(thresholds[7]);
+        FloatVector middle = broadcast(FLOATS, thresholds[7]);
         IntVector eight = IntVector.broadcast(INTS, 8);
         IntVector none = IntVector.zero(INTS);
         for (int i = 0; i < n; i += COUNT) {
             FloatVector x = fromArray(FLOATS, a, i);
             IntVector rank =
                     none.blend(eight, x.compare(VectorOperators.GT, middle).cast(INTS));
-            rank = above(x, rank, 4, table, more);
-            rank = above(x, rank, 2, table, more);
-            rank = above(x, rank, 1, table, more);
+            for (int step = 4; step > 0; step >>= 1) {
+                IntVector next = rank.add(step - 1);
+                FloatVector threshold =
+                        (COUNT == 16 ? next.selectFrom(table) : next.selectFrom(table, more)).reinterpretAsFloats();
+                rank = rank.blend(
+                        rank.add(step), x.compare(VectorOperators.GT, threshold).cast(INTS));
+            }
             rank.intoArray(ranks, i);
         }
-    }
-
-    private static IntVector above(FloatVector x, IntVector rank, int step, IntVector table, IntVector more) {
-        FloatVector threshold = select(rank.add(step - 1), table, more).reinterpretAsFloats();
-        return rank.blend(
-                rank.add(step), x.compare(VectorOperators.GT, threshold).cast(INTS));
     }
 
     /// Two codes to a byte, the first in the upper half; a missing last one is the code of zero.
@@ -122,89 +117,70 @@ final class QuantLoops {
             lookUp(codes, scales, values, block, from, to, y, half);
             return;
         }
-        int steps = Integer.numberOfTrailingZeros(block / RUN);
         if (half) {
-            unpackHalf(codes, scales, values, steps, from << steps, to << steps, y);
+            unpackHalf(codes, scales, values, block, from, to, y);
         } else {
-            unpackWide(codes, scales, values, steps, from << steps, to << steps, y);
+            unpackWide(codes, scales, values, block, from, to, y);
         }
     }
 
-    /// Runs of 32 numbers, `2^steps` of them to a block, as bfloat16. A byte becomes one 32-bit word:
-    /// its upper half's value below, its lower half's above.
-    private static void unpackHalf(long codes, long scales, float[] values, int steps, long from, long to, long y) {
+    /// Blocks of whole runs as bfloat16. A byte becomes one 32-bit word: its upper half's value below, its
+    /// lower half's above.
+    private static void unpackHalf(long codes, long scales, float[] values, int block, long from, long to, long y) {
         FloatVector first = fromArray(FLOATS, values, 0);
         FloatVector second = fromArray(FLOATS, values, 16 - COUNT);
-        for (long run = from; run < to; run++) {
-            float scale = MEMORY.get(ValueLayout.JAVA_FLOAT, scales + 4 * (run >> steps));
-            IntVector low = rounded(first.mul(scale));
-            IntVector lowMore = rounded(second.mul(scale));
+        for (long b = from; b < to; b++) {
+            float scale = MEMORY.get(ValueLayout.JAVA_FLOAT, scales + 4 * b);
+            // the upper 16 bits rounded to the nearest, ties to even
+            IntVector low = first.mul(scale).reinterpretAsInts();
+            low = low.add(low.lanewise(VectorOperators.LSHR, 16).and(1))
+                    .add(0x7fff)
+                    .lanewise(VectorOperators.LSHR, 16);
+            IntVector lowMore = second.mul(scale).reinterpretAsInts();
+            lowMore = lowMore.add(lowMore.lanewise(VectorOperators.LSHR, 16).and(1))
+                    .add(0x7fff)
+                    .lanewise(VectorOperators.LSHR, 16);
             IntVector high = low.lanewise(VectorOperators.LSHL, 16);
             IntVector highMore = lowMore.lanewise(VectorOperators.LSHL, 16);
-            long source = codes + RUN / 2 * run;
-            long target = y + 2 * RUN * run;
-            pairs(source, low, lowMore, high, highMore, target);
-            if (COUNT == 8) {
-                pairs(source + 8, low, lowMore, high, highMore, target + 32);
+            long source = codes + b * (block / 2);
+            long target = y + 2 * b * block;
+            for (int i = 0; i < block / 2; i += COUNT) {
+                IntVector pair = (IntVector) ByteVector.fromMemorySegment(BYTES, MEMORY, source + i, ORDER)
+                        .convertShape(VectorOperators.ZERO_EXTEND_B2I, INTS, 0);
+                IntVector upper = pair.lanewise(VectorOperators.LSHR, 4);
+                // selecting looks at no more bits of an index than the table has
+                (COUNT == 16 ? upper.selectFrom(low) : upper.selectFrom(low, lowMore))
+                        .or(COUNT == 16 ? pair.selectFrom(high) : pair.selectFrom(high, highMore))
+                        .intoMemorySegment(MEMORY, target + 4L * i, ORDER);
             }
         }
-    }
-
-    private static void pairs(
-            long source, IntVector low, IntVector lowMore, IntVector high, IntVector highMore, long target) {
-        IntVector pair = (IntVector) ByteVector.fromMemorySegment(BYTES, MEMORY, source, ORDER)
-                .convertShape(VectorOperators.ZERO_EXTEND_B2I, INTS, 0);
-        select(pair.lanewise(VectorOperators.LSHR, 4), low, lowMore)
-                .or(select(pair.and(15), high, highMore))
-                .intoMemorySegment(MEMORY, target, ORDER);
     }
 
     /// The same as float32.
-    private static void unpackWide(long codes, long scales, float[] values, int steps, long from, long to, long y) {
+    private static void unpackWide(long codes, long scales, float[] values, int block, long from, long to, long y) {
         FloatVector first = fromArray(FLOATS, values, 0);
         FloatVector second = fromArray(FLOATS, values, 16 - COUNT);
-        for (long run = from; run < to; run++) {
-            float scale = MEMORY.get(ValueLayout.JAVA_FLOAT, scales + 4 * (run >> steps));
+        for (long b = from; b < to; b++) {
+            float scale = MEMORY.get(ValueLayout.JAVA_FLOAT, scales + 4 * b);
             IntVector table = first.mul(scale).reinterpretAsInts();
             IntVector more = second.mul(scale).reinterpretAsInts();
-            long source = codes + RUN / 2 * run;
-            long target = y + 4 * RUN * run;
-            wide(source, table, more, target);
-            if (COUNT == 8) {
-                wide(source + 8, table, more, target + 64);
+            long source = codes + b * (block / 2);
+            long target = y + 4 * b * block;
+            for (int i = 0; i < block / 2; i += COUNT) {
+                // the halves of each byte, one byte each, in the order of the numbers they stand for
+                ShortVector pair = (ShortVector) ByteVector.fromMemorySegment(BYTES, MEMORY, source + i, ORDER)
+                        .convertShape(VectorOperators.ZERO_EXTEND_B2S, SHORTS, 0);
+                ByteVector nibbles = pair.lanewise(VectorOperators.LSHR, 4)
+                        .or(pair.and((short) 15).lanewise(VectorOperators.LSHL, 8))
+                        .reinterpretAsBytes();
+                IntVector left = (IntVector) nibbles.convertShape(VectorOperators.B2I, INTS, 0);
+                IntVector right = (IntVector) nibbles.convertShape(VectorOperators.B2I, INTS, 1);
+                (COUNT == 16 ? left.selectFrom(table) : left.selectFrom(table, more))
+                        .intoMemorySegment(MEMORY, target + 8L * i, ORDER);
+                (COUNT == 16 ? right.selectFrom(table) : right.selectFrom(table, more))
+                        .intoMemorySegment(MEMORY, target + 8L * i + 4 * COUNT, ORDER);
             }
         }
-    }
-
-    private static void wide(long source, IntVector table, IntVector more, long target) {
-        ByteVector nibbles = nibbles(source);
-        select((IntVector) nibbles.convertShape(VectorOperators.B2I, INTS, 0), table, more)
-                .intoMemorySegment(MEMORY, target, ORDER);
-        select((IntVector) nibbles.convertShape(VectorOperators.B2I, INTS, 1), table, more)
-                .intoMemorySegment(MEMORY, target + 4 * COUNT, ORDER);
-    }
-
-    /// The upper 16 bits of float32 rounded to the nearest bfloat16, ties to even, in the lower half of
-    /// a lane.
-    private static IntVector rounded(FloatVector x) {
-        IntVector bits = x.reinterpretAsInts();
-        IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
-        return bits.add(odd).add(0x7fff).lanewise(VectorOperators.LSHR, 16);
-    }
-
-    /// Table entries by index; the table is one register of 16 lanes or two of 8.
-    static IntVector select(IntVector index, IntVector table, IntVector more) {
-        return COUNT == 16 ? index.selectFrom(table) : index.selectFrom(table, more);
-    }
-
-    /// The halves of as many bytes as there are lanes, one byte each, in the order of the numbers they
-    /// stand for.
-    private static ByteVector nibbles(long address) {
-        ShortVector pair = (ShortVector) ByteVector.fromMemorySegment(BYTES, MEMORY, address, ORDER)
-                .convertShape(VectorOperators.ZERO_EXTEND_B2S, SHORTS, 0);
-        return pair.lanewise(VectorOperators.LSHR, 4)
-                .or(pair.and((short) 15).lanewise(VectorOperators.LSHL, 8))
-                .reinterpretAsBytes();
     }
 
     /// The same for any size of block, one number after the other.
@@ -220,7 +196,7 @@ final class QuantLoops {
     static void lookUpBytes(
             long codes, long absmax, float[] values, int block, float offset, long first, int n, float[] y, int start) {
         int[] index = new int[COUNT];
-        FloatVector plus = all(offset);
+        FloatVector plus = broadcast(FLOATS, offset);
         int i = 0;
         while (i < n) {
             long at = first + i;
@@ -254,15 +230,20 @@ final class QuantLoops {
     static void scaleBytes(long codes, int n, float scale, float step, long y, boolean half) {
         int i = 0;
         if (COUNT == 16 || COUNT == 8) {
-            FloatVector by = all(scale);
-            FloatVector then = all(step);
+            FloatVector by = broadcast(FLOATS, scale);
+            FloatVector then = broadcast(FLOATS, step);
             for (int end = n - COUNT; i <= end; i += COUNT) {
                 FloatVector x = ((FloatVector) ByteVector.fromMemorySegment(BYTES, MEMORY, codes + i, ORDER)
                                 .convertShape(VectorOperators.B2F, FLOATS, 0))
                         .mul(by)
                         .mul(then);
                 if (half) {
-                    ((ShortVector) rounded(x).convertShape(VectorOperators.I2S, SHORTS, 0))
+                    IntVector bits = x.reinterpretAsInts();
+                    IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
+                    ((ShortVector) bits.add(odd)
+                                    .add(0x7fff)
+                                    .lanewise(VectorOperators.LSHR, 16)
+                                    .convertShape(VectorOperators.I2S, SHORTS, 0))
                             .intoMemorySegment(MEMORY, y + 2L * i, ORDER);
                 } else {
                     x.intoMemorySegment(MEMORY, y + 4L * i, ORDER);

@@ -3,9 +3,11 @@ package dev.graft.kernel;
 import static dev.graft.kernel.Lanes.COUNT;
 import static dev.graft.kernel.Lanes.FLOATS;
 import static dev.graft.kernel.Lanes.INTS;
-import static dev.graft.kernel.Lanes.zero;
+import static dev.graft.kernel.QuantLoops.BYTES;
 import static dev.graft.kernel.Tile.MEMORY;
 import static dev.graft.kernel.Tile.ORDER;
+import static dev.graft.kernel.Tile.SHORTS;
+import static jdk.incubator.vector.FloatVector.broadcast;
 import static jdk.incubator.vector.FloatVector.fromArray;
 
 import java.lang.foreign.ValueLayout;
@@ -14,6 +16,7 @@ import java.util.stream.IntStream;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 
 /// The vector loops of [VectorRowProducts]: four rows of a packed matrix at once times one row of
@@ -44,24 +47,37 @@ final class RowLoops {
     ///
     /// @param whole whether all numbers are whole and the sum shall be exact before it is rounded
     static void dotBytes(long row, long apart, float[] x, int n, boolean whole, float[] sums) {
-        FloatVector a = zero();
-        FloatVector b = zero();
-        FloatVector c = zero();
-        FloatVector d = zero();
+        FloatVector a = FloatVector.zero(FLOATS);
+        FloatVector b = FloatVector.zero(FLOATS);
+        FloatVector c = FloatVector.zero(FLOATS);
+        FloatVector d = FloatVector.zero(FLOATS);
         int i = 0;
         if (COUNT >= 8) {
             for (int end = n - COUNT; i <= end; i += COUNT) {
                 FloatVector at = fromArray(FLOATS, x, i);
-                a = signed(row + i).fma(at, a);
-                b = signed(row + apart + i).fma(at, b);
-                c = signed(row + 2 * apart + i).fma(at, c);
-                d = signed(row + 3 * apart + i).fma(at, d);
+                a = ((FloatVector) ByteVector.fromMemorySegment(BYTES, MEMORY, row + i, ORDER)
+                                .convertShape(VectorOperators.B2F, FLOATS, 0))
+                        .fma(at, a);
+                b = ((FloatVector) ByteVector.fromMemorySegment(BYTES, MEMORY, row + apart + i, ORDER)
+                                .convertShape(VectorOperators.B2F, FLOATS, 0))
+                        .fma(at, b);
+                c = ((FloatVector) ByteVector.fromMemorySegment(BYTES, MEMORY, row + 2 * apart + i, ORDER)
+                                .convertShape(VectorOperators.B2F, FLOATS, 0))
+                        .fma(at, c);
+                d = ((FloatVector) ByteVector.fromMemorySegment(BYTES, MEMORY, row + 3 * apart + i, ORDER)
+                                .convertShape(VectorOperators.B2F, FLOATS, 0))
+                        .fma(at, d);
             }
         }
-        sums[0] = total(a, restOfBytes(row, x, i, n), whole);
-        sums[1] = total(b, restOfBytes(row + apart, x, i, n), whole);
-        sums[2] = total(c, restOfBytes(row + 2 * apart, x, i, n), whole);
-        sums[3] = total(d, restOfBytes(row + 3 * apart, x, i, n), whole);
+        float[] lanes = new float[4 * COUNT];
+        a.intoArray(lanes, 0);
+        b.intoArray(lanes, COUNT);
+        c.intoArray(lanes, 2 * COUNT);
+        d.intoArray(lanes, 3 * COUNT);
+        for (int r = 0; r < 4; r++) {
+            double sum = whole ? Lanes.wholeSum(lanes, r * COUNT) : Lanes.sum(lanes, r * COUNT);
+            sums[r] = (float) (sum + restOfBytes(row + r * apart, x, i, n));
+        }
     }
 
     private static double restOfBytes(long row, float[] x, int from, int n) {
@@ -72,29 +88,18 @@ final class RowLoops {
         return rest;
     }
 
-    private static float total(FloatVector sums, double rest, boolean whole) {
-        return (float) ((whole ? wholeSum(sums) : Lanes.sum(sums)) + rest);
-    }
-
-    private static int wholeSum(FloatVector sums) {
-        return sums.convert(VectorOperators.F2I, 0).reinterpretAsInts().reduceLanes(VectorOperators.ADD);
-    }
-
     static void readBytes(long row, float[] tile, int n) {
         int i = 0;
         if (COUNT >= 8) {
             for (int end = n - COUNT; i <= end; i += COUNT) {
-                signed(row + i).intoArray(tile, i);
+                ((FloatVector) ByteVector.fromMemorySegment(BYTES, MEMORY, row + i, ORDER)
+                                .convertShape(VectorOperators.B2F, FLOATS, 0))
+                        .intoArray(tile, i);
             }
         }
         for (; i < n; i++) {
             tile[i] = MEMORY.get(ValueLayout.JAVA_BYTE, row + i);
         }
-    }
-
-    private static FloatVector signed(long address) {
-        return (FloatVector) ByteVector.fromMemorySegment(QuantLoops.BYTES, MEMORY, address, ORDER)
-                .convertShape(VectorOperators.B2F, FLOATS, 0);
     }
 
     // ---------------------------------------------------------------- 4-bit blocks
@@ -152,44 +157,61 @@ final class RowLoops {
         int at1 = at[1];
         int at2 = at[2];
         int at3 = at[3];
+        float[] lanes = new float[4 * COUNT];
         for (int g = 0; g < count; g++) {
             long start = row + (long) g * (n >> 1);
             int before = g * (n >> blockBits);
-            FloatVector sum0 = zero();
-            FloatVector sum1 = zero();
-            FloatVector sum2 = zero();
-            FloatVector sum3 = zero();
+            FloatVector sum0 = FloatVector.zero(FLOATS);
+            FloatVector sum1 = FloatVector.zero(FLOATS);
+            FloatVector sum2 = FloatVector.zero(FLOATS);
+            FloatVector sum3 = FloatVector.zero(FLOATS);
             for (int i = 0; i < n; i += RUN) {
                 long codes = start + (i >> 1);
                 IntVector codes0 = IntVector.fromMemorySegment(INTS, MEMORY, codes, ORDER);
                 IntVector codes1 = IntVector.fromMemorySegment(INTS, MEMORY, codes + apart, ORDER);
                 IntVector codes2 = IntVector.fromMemorySegment(INTS, MEMORY, codes + 2 * apart, ORDER);
                 IntVector codes3 = IntVector.fromMemorySegment(INTS, MEMORY, codes + 3 * apart, ORDER);
-                FloatVector a = zero();
-                FloatVector b = zero();
-                FloatVector c = zero();
-                FloatVector d = zero();
+                FloatVector a = FloatVector.zero(FLOATS);
+                FloatVector b = FloatVector.zero(FLOATS);
+                FloatVector c = FloatVector.zero(FLOATS);
+                FloatVector d = FloatVector.zero(FLOATS);
                 for (int place = i; place < i + RUN; place += COUNT) {
+                    // selecting looks at no more bits of an index than the table has: the lowest code
                     FloatVector there = fromArray(FLOATS, x, place);
-                    a = value(codes0, table, more).fma(there, a);
-                    b = value(codes1, table, more).fma(there, b);
-                    c = value(codes2, table, more).fma(there, c);
-                    d = value(codes3, table, more).fma(there, d);
+                    a = (COUNT == 16 ? codes0.selectFrom(table) : codes0.selectFrom(table, more))
+                            .reinterpretAsFloats()
+                            .fma(there, a);
+                    b = (COUNT == 16 ? codes1.selectFrom(table) : codes1.selectFrom(table, more))
+                            .reinterpretAsFloats()
+                            .fma(there, b);
+                    c = (COUNT == 16 ? codes2.selectFrom(table) : codes2.selectFrom(table, more))
+                            .reinterpretAsFloats()
+                            .fma(there, c);
+                    d = (COUNT == 16 ? codes3.selectFrom(table) : codes3.selectFrom(table, more))
+                            .reinterpretAsFloats()
+                            .fma(there, d);
                     codes0 = codes0.lanewise(VectorOperators.LSHR, 4);
                     codes1 = codes1.lanewise(VectorOperators.LSHR, 4);
                     codes2 = codes2.lanewise(VectorOperators.LSHR, 4);
                     codes3 = codes3.lanewise(VectorOperators.LSHR, 4);
                 }
                 int block = before + (i >> blockBits);
-                sum0 = a.fma(scaleOf(word, scales, at0 + block), sum0);
-                sum1 = b.fma(scaleOf(word, scales, at1 + block), sum1);
-                sum2 = c.fma(scaleOf(word, scales, at2 + block), sum2);
-                sum3 = d.fma(scaleOf(word, scales, at3 + block), sum3);
+                IntVector scale0 = fromArray(FLOATS, scales, at0 + block).reinterpretAsInts();
+                sum0 = a.fma(word.selectFrom(scale0).reinterpretAsFloats(), sum0);
+                IntVector scale1 = fromArray(FLOATS, scales, at1 + block).reinterpretAsInts();
+                sum1 = b.fma(word.selectFrom(scale1).reinterpretAsFloats(), sum1);
+                IntVector scale2 = fromArray(FLOATS, scales, at2 + block).reinterpretAsInts();
+                sum2 = c.fma(word.selectFrom(scale2).reinterpretAsFloats(), sum2);
+                IntVector scale3 = fromArray(FLOATS, scales, at3 + block).reinterpretAsInts();
+                sum3 = d.fma(word.selectFrom(scale3).reinterpretAsFloats(), sum3);
             }
-            sums[4 * g] = Lanes.sum(sum0);
-            sums[4 * g + 1] = Lanes.sum(sum1);
-            sums[4 * g + 2] = Lanes.sum(sum2);
-            sums[4 * g + 3] = Lanes.sum(sum3);
+            sum0.intoArray(lanes, 0);
+            sum1.intoArray(lanes, COUNT);
+            sum2.intoArray(lanes, 2 * COUNT);
+            sum3.intoArray(lanes, 3 * COUNT);
+            for (int r = 0; r < 4; r++) {
+                sums[4 * g + r] = Lanes.sum(lanes, r * COUNT);
+            }
         }
     }
 
@@ -201,23 +223,17 @@ final class RowLoops {
         IntVector word = IntVector.fromArray(INTS, words, 0);
         for (int i = 0; i < n; i += RUN) {
             IntVector codes = IntVector.fromMemorySegment(INTS, MEMORY, row + (i >> 1), ORDER);
-            FloatVector scale = scaleOf(word, scales, at + (i >> blockBits));
+            FloatVector scale = word.selectFrom(
+                            fromArray(FLOATS, scales, at + (i >> blockBits)).reinterpretAsInts())
+                    .reinterpretAsFloats();
             for (int place = 0; place < CODES; place++) {
-                value(codes, table, more).mul(scale).intoArray(tile, i + place * COUNT);
+                (COUNT == 16 ? codes.selectFrom(table) : codes.selectFrom(table, more))
+                        .reinterpretAsFloats()
+                        .mul(scale)
+                        .intoArray(tile, i + place * COUNT);
                 codes = codes.lanewise(VectorOperators.LSHR, 4);
             }
         }
-    }
-
-    /// What the lowest code of each word stands for.
-    private static FloatVector value(IntVector codes, IntVector table, IntVector more) {
-        // selecting looks at no more bits of an index than the table has
-        return QuantLoops.select(codes, table, more).reinterpretAsFloats();
-    }
-
-    private static FloatVector scaleOf(IntVector word, float[] scales, int at) {
-        return word.selectFrom(fromArray(FLOATS, scales, at).reinterpretAsInts())
-                .reinterpretAsFloats();
     }
 
     // ---------------------------------------------------------------- rows of numbers
@@ -225,23 +241,73 @@ final class RowLoops {
     /// Four rows of bfloat16 or float32, `apart` bytes from one to the next, times one of activations, into
     /// `sums[0 … 3]`.
     static void dotNumbers(long row, long apart, boolean half, float[] x, int n, float[] sums) {
-        FloatVector a = zero();
-        FloatVector b = zero();
-        FloatVector c = zero();
-        FloatVector d = zero();
-        int i = 0;
-        for (int end = n - COUNT; i <= end; i += COUNT) {
-            FloatVector at = fromArray(FLOATS, x, i);
-            long there = Tile.at(row, i, half);
-            a = Tile.register(there, half).fma(at, a);
-            b = Tile.register(there + apart, half).fma(at, b);
-            c = Tile.register(there + 2 * apart, half).fma(at, c);
-            d = Tile.register(there + 3 * apart, half).fma(at, d);
+        float[] lanes = new float[4 * COUNT];
+        int whole = n / COUNT * COUNT;
+        if (half) {
+            dotHalves(row, apart, x, whole, lanes);
+        } else {
+            dotFloats(row, apart, x, whole, lanes);
         }
-        sums[0] = (float) (Lanes.sum(a) + restOfNumbers(row, half, x, i, n));
-        sums[1] = (float) (Lanes.sum(b) + restOfNumbers(row + apart, half, x, i, n));
-        sums[2] = (float) (Lanes.sum(c) + restOfNumbers(row + 2 * apart, half, x, i, n));
-        sums[3] = (float) (Lanes.sum(d) + restOfNumbers(row + 3 * apart, half, x, i, n));
+        for (int r = 0; r < 4; r++) {
+            sums[r] = (float) (Lanes.sum(lanes, r * COUNT) + restOfNumbers(row + r * apart, half, x, whole, n));
+        }
+    }
+
+    private static void dotHalves(long row, long apart, float[] x, int n, float[] lanes) {
+        FloatVector a = FloatVector.zero(FLOATS);
+        FloatVector b = FloatVector.zero(FLOATS);
+        FloatVector c = FloatVector.zero(FLOATS);
+        FloatVector d = FloatVector.zero(FLOATS);
+        for (int i = 0; i < n; i += COUNT) {
+            FloatVector at = fromArray(FLOATS, x, i);
+            long there = row + 2L * i;
+            a = ((IntVector) ShortVector.fromMemorySegment(SHORTS, MEMORY, there, ORDER)
+                            .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsFloats()
+                    .fma(at, a);
+            b = ((IntVector) ShortVector.fromMemorySegment(SHORTS, MEMORY, there + apart, ORDER)
+                            .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsFloats()
+                    .fma(at, b);
+            c = ((IntVector) ShortVector.fromMemorySegment(SHORTS, MEMORY, there + 2 * apart, ORDER)
+                            .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsFloats()
+                    .fma(at, c);
+            d = ((IntVector) ShortVector.fromMemorySegment(SHORTS, MEMORY, there + 3 * apart, ORDER)
+                            .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsFloats()
+                    .fma(at, d);
+        }
+        a.intoArray(lanes, 0);
+        b.intoArray(lanes, COUNT);
+        c.intoArray(lanes, 2 * COUNT);
+        d.intoArray(lanes, 3 * COUNT);
+    }
+
+    private static void dotFloats(long row, long apart, float[] x, int n, float[] lanes) {
+        FloatVector a = FloatVector.zero(FLOATS);
+        FloatVector b = FloatVector.zero(FLOATS);
+        FloatVector c = FloatVector.zero(FLOATS);
+        FloatVector d = FloatVector.zero(FLOATS);
+        for (int i = 0; i < n; i += COUNT) {
+            FloatVector at = fromArray(FLOATS, x, i);
+            long there = row + 4L * i;
+            a = FloatVector.fromMemorySegment(FLOATS, MEMORY, there, ORDER).fma(at, a);
+            b = FloatVector.fromMemorySegment(FLOATS, MEMORY, there + apart, ORDER)
+                    .fma(at, b);
+            c = FloatVector.fromMemorySegment(FLOATS, MEMORY, there + 2 * apart, ORDER)
+                    .fma(at, c);
+            d = FloatVector.fromMemorySegment(FLOATS, MEMORY, there + 3 * apart, ORDER)
+                    .fma(at, d);
+        }
+        a.intoArray(lanes, 0);
+        b.intoArray(lanes, COUNT);
+        c.intoArray(lanes, 2 * COUNT);
+        d.intoArray(lanes, 3 * COUNT);
     }
 
     private static double restOfNumbers(long row, boolean half, float[] x, int from, int n) {
@@ -258,22 +324,61 @@ final class RowLoops {
         float f1 = factors[first + 1];
         float f2 = factors[first + 2];
         float f3 = factors[first + 3];
-        int i = 0;
-        for (int end = n - COUNT; i <= end; i += COUNT) {
-            long there = Tile.at(row, i, half);
-            FloatVector sum = fromArray(FLOATS, y, i);
-            sum = Tile.register(there, half).fma(Lanes.all(f0), sum);
-            sum = Tile.register(there + apart, half).fma(Lanes.all(f1), sum);
-            sum = Tile.register(there + 2 * apart, half).fma(Lanes.all(f2), sum);
-            sum = Tile.register(there + 3 * apart, half).fma(Lanes.all(f3), sum);
-            sum.intoArray(y, i);
+        int whole = n / COUNT * COUNT;
+        if (half) {
+            addHalves(row, apart, f0, f1, f2, f3, y, whole);
+        } else {
+            addFloats(row, apart, f0, f1, f2, f3, y, whole);
         }
-        for (; i < n; i++) {
+        for (int i = whole; i < n; i++) {
             long there = Tile.at(row, i, half);
             float sum = Math.fma(Tile.get(there, half), f0, y[i]);
             sum = Math.fma(Tile.get(there + apart, half), f1, sum);
             sum = Math.fma(Tile.get(there + 2 * apart, half), f2, sum);
             y[i] = Math.fma(Tile.get(there + 3 * apart, half), f3, sum);
+        }
+    }
+
+    private static void addHalves(long row, long apart, float f0, float f1, float f2, float f3, float[] y, int n) {
+        for (int i = 0; i < n; i += COUNT) {
+            long there = row + 2L * i;
+            FloatVector sum = fromArray(FLOATS, y, i);
+            sum = ((IntVector) ShortVector.fromMemorySegment(SHORTS, MEMORY, there, ORDER)
+                            .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsFloats()
+                    .fma(broadcast(FLOATS, f0), sum);
+            sum = ((IntVector) ShortVector.fromMemorySegment(SHORTS, MEMORY, there + apart, ORDER)
+                            .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsFloats()
+                    .fma(broadcast(FLOATS, f1), sum);
+            sum = ((IntVector) ShortVector.fromMemorySegment(SHORTS, MEMORY, there + 2 * apart, ORDER)
+                            .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsFloats()
+                    .fma(broadcast(FLOATS, f2), sum);
+            sum = ((IntVector) ShortVector.fromMemorySegment(SHORTS, MEMORY, there + 3 * apart, ORDER)
+                            .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsFloats()
+                    .fma(broadcast(FLOATS, f3), sum);
+            sum.intoArray(y, i);
+        }
+    }
+
+    private static void addFloats(long row, long apart, float f0, float f1, float f2, float f3, float[] y, int n) {
+        for (int i = 0; i < n; i += COUNT) {
+            long there = row + 4L * i;
+            FloatVector sum = fromArray(FLOATS, y, i);
+            sum = FloatVector.fromMemorySegment(FLOATS, MEMORY, there, ORDER).fma(broadcast(FLOATS, f0), sum);
+            sum = FloatVector.fromMemorySegment(FLOATS, MEMORY, there + apart, ORDER)
+                    .fma(broadcast(FLOATS, f1), sum);
+            sum = FloatVector.fromMemorySegment(FLOATS, MEMORY, there + 2 * apart, ORDER)
+                    .fma(broadcast(FLOATS, f2), sum);
+            sum = FloatVector.fromMemorySegment(FLOATS, MEMORY, there + 3 * apart, ORDER)
+                    .fma(broadcast(FLOATS, f3), sum);
+            sum.intoArray(y, i);
         }
     }
 
@@ -283,11 +388,13 @@ final class RowLoops {
     ///
     /// @param n a whole number of registers
     static float dot(float[] row, float[] x, int n) {
-        FloatVector a = zero();
+        FloatVector a = FloatVector.zero(FLOATS);
         for (int i = 0; i < n; i += COUNT) {
             a = fromArray(FLOATS, row, i).fma(fromArray(FLOATS, x, i), a);
         }
-        return Lanes.sum(a);
+        float[] lanes = new float[COUNT];
+        a.intoArray(lanes, 0);
+        return Lanes.sum(lanes, 0);
     }
 
     /// One unpacked row times rows `r … r+3` of `x`, into `sums[r …]`; each is what [#dot] gives.
@@ -296,10 +403,10 @@ final class RowLoops {
         float[] x1 = x[r + 1];
         float[] x2 = x[r + 2];
         float[] x3 = x[r + 3];
-        FloatVector a = zero();
-        FloatVector b = zero();
-        FloatVector c = zero();
-        FloatVector d = zero();
+        FloatVector a = FloatVector.zero(FLOATS);
+        FloatVector b = FloatVector.zero(FLOATS);
+        FloatVector c = FloatVector.zero(FLOATS);
+        FloatVector d = FloatVector.zero(FLOATS);
         for (int i = 0; i < n; i += COUNT) {
             FloatVector w = fromArray(FLOATS, row, i);
             a = w.fma(fromArray(FLOATS, x0, i), a);
@@ -307,9 +414,13 @@ final class RowLoops {
             c = w.fma(fromArray(FLOATS, x2, i), c);
             d = w.fma(fromArray(FLOATS, x3, i), d);
         }
-        sums[r] = Lanes.sum(a);
-        sums[r + 1] = Lanes.sum(b);
-        sums[r + 2] = Lanes.sum(c);
-        sums[r + 3] = Lanes.sum(d);
+        float[] lanes = new float[4 * COUNT];
+        a.intoArray(lanes, 0);
+        b.intoArray(lanes, COUNT);
+        c.intoArray(lanes, 2 * COUNT);
+        d.intoArray(lanes, 3 * COUNT);
+        for (int i = 0; i < 4; i++) {
+            sums[r + i] = Lanes.sum(lanes, i * COUNT);
+        }
     }
 }

@@ -18,15 +18,18 @@ import jdk.incubator.vector.VectorSpecies;
 /// first-level cache, have room up to a whole number of registers, and are what [Loops] works on.
 ///
 /// Why not work on memory directly: C2 stops inlining in a method that has grown to 18,000 nodes, a vector
-/// operation is about 450 of them and a bfloat16 store 4,000, and one call left in a loop means an
-/// allocation per register. Loops this small stay below that, and only this file knows of bfloat16.
+/// operation is about 450 of them and a bfloat16 store 4,000. What the JDK marks is taken in even then, a
+/// method of ours is not; and a register that is handed to such a method, or comes from one, is an object
+/// made anew in each turn of the loop. So no method here has a register among its arguments or as its
+/// result, however often the same four operations are written out; arrays go from loop to loop.
 ///
 /// Addresses are not checked here: [Arguments] has been asked. `half` says that memory holds bfloat16.
 final class Tile {
     /// Elements in a tile where the caller is free to choose.
     static final int LENGTH = 1024;
 
-    private static final VectorSpecies<Short> SHORTS =
+    /// As many 16-bit numbers as a register has float32 lanes.
+    static final VectorSpecies<Short> SHORTS =
             VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
     static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
     static final ByteOrder ORDER = ByteOrder.nativeOrder();
@@ -66,24 +69,15 @@ final class Tile {
     private static void readHalf(long address, float[] tile, int start, int n) {
         int i = 0;
         for (int end = n - COUNT; i <= end; i += COUNT) {
-            half(address + 2L * i).intoArray(tile, start + i);
+            ((IntVector) ShortVector.fromMemorySegment(SHORTS, MEMORY, address + 2L * i, ORDER)
+                            .convertShape(VectorOperators.ZERO_EXTEND_S2I, Lanes.INTS, 0))
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsFloats()
+                    .intoArray(tile, start + i);
         }
         for (; i < n; i++) {
             tile[start + i] = get(address + 2L * i, true);
         }
-    }
-
-    /// A register of bfloat16, widened.
-    static FloatVector half(long address) {
-        return ((IntVector) ShortVector.fromMemorySegment(SHORTS, MEMORY, address, ORDER)
-                        .convertShape(VectorOperators.ZERO_EXTEND_S2I, Lanes.INTS, 0))
-                .lanewise(VectorOperators.LSHL, 16)
-                .reinterpretAsFloats();
-    }
-
-    /// A register of either type in float32.
-    static FloatVector register(long address, boolean half) {
-        return half ? half(address) : FloatVector.fromMemorySegment(FLOATS, MEMORY, address, ORDER);
     }
 
     /// Tile to memory; bfloat16 is rounded to the nearest, ties to even. Infinities and the NaNs that
