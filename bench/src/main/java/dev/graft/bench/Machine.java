@@ -43,18 +43,33 @@ final class Machine {
     /// How much of the processors' time the host gave to others since this was last asked, where Linux
     /// says so: on a virtual machine that explains what a load average does not.
     private static String stolen() {
+        long[] now = times();
+        if (now.length == 0) {
+            return "";
+        }
+        long[] before = times;
+        times = now;
+        long all = Arrays.stream(now).sum() - Arrays.stream(before).sum();
+        long stolen = now[STOLEN] - before[STOLEN];
+        return String.format(Locale.ROOT, ", %.0f %% of its time stolen by the host", 100.0 * stolen / all);
+    }
+
+    /// Hundredths of a second that the host has kept from this machine's processors since it started; 0
+    /// where nobody says.
+    static long stolenTicks() {
+        long[] now = times();
+        return now.length == 0 ? 0 : now[STOLEN];
+    }
+
+    /// The processors' time by what they did, as Linux counts it; empty elsewhere.
+    private static long[] times() {
         try (Stream<String> lines = Files.lines(Path.of("/proc/stat"))) {
-            long[] now = Arrays.stream(lines.findFirst().orElseThrow().split(" +"))
+            return Arrays.stream(lines.findFirst().orElseThrow().split(" +"))
                     .skip(1)
                     .mapToLong(Long::parseLong)
                     .toArray();
-            long[] before = times;
-            times = now;
-            long all = Arrays.stream(now).sum() - Arrays.stream(before).sum();
-            long stolen = now[STOLEN] - before[STOLEN];
-            return String.format(Locale.ROOT, ", %.0f %% of its time stolen by the host", 100.0 * stolen / all);
         } catch (IOException | UncheckedIOException e) {
-            return "";
+            return new long[0];
         }
     }
 

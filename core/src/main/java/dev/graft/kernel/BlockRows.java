@@ -25,13 +25,14 @@ final class BlockRows implements VectorRowProducts.Rows {
     private final float[] scales;
 
     private final int stretch;
+    private final float[] lanes = RowLoops.lanes();
     private final long[] firstScale = new long[4];
     private final int[] scalesRead = new int[4];
     private final int[] at = new int[4];
 
     /// @param codes  address of the codes
     /// @param values by code
-    record Matrix(long codes, float[] values, int block, long rows, int width, Scales scales) {
+    record Matrix(long codes, float[] values, int block, long rows, int width, ScaleReader scales) {
         /// Whether each row is made of whole blocks, and a block of words, as nearly every matrix is;
         /// its activations are then spread.
         boolean isSpread() {
@@ -52,13 +53,6 @@ final class BlockRows implements VectorRowProducts.Rows {
             return isSpread() ? RowLoops.spread(row, width) : Arrays.copyOf(row, padded());
         }
 
-        long blocks() {
-            return switch (scales) {
-                case Scales.Plain plain -> plain.absmax().elements();
-                case Scales.Nested nested -> nested.codes().elements();
-            };
-        }
-
         /// Rows that the loops can take: the last run of a row may reach into later ones, but not beyond the
         /// codes.
         long quickRows() {
@@ -67,22 +61,45 @@ final class BlockRows implements VectorRowProducts.Rows {
             }
             return Math.max(0, Math.floorDiv(rows * width - padded(), width) + 1);
         }
+    }
 
-        void readScales(long first, int n, float[] target, int start) {
-            switch (scales) {
-                case Scales.Plain plain ->
-                    Tile.read(Tile.at(address(plain.absmax()), first, false), false, target, start, n);
+    /// The scales of a matrix's blocks, at addresses asked for once: each question to a tensor is a call
+    /// into libtorch.
+    sealed interface ScaleReader {
+        static ScaleReader of(Scales scales) {
+            return switch (scales) {
+                case Scales.Plain plain -> new Plain(plain.absmax().elements(), address(plain.absmax()));
                 case Scales.Nested nested ->
-                    QuantLoops.lookUpBytes(
+                    new Nested(
+                            nested.codes().elements(),
                             address(nested.codes()),
                             address(nested.absmax()),
                             nested.book().values(),
                             nested.block(),
-                            nested.offset(),
-                            first,
-                            n,
-                            target,
-                            start);
+                            nested.offset());
+            };
+        }
+
+        /// How many there are.
+        long blocks();
+
+        void read(long first, int n, float[] target, int start);
+
+        /// @param absmax address
+        record Plain(long blocks, long absmax) implements ScaleReader {
+            @Override
+            public void read(long first, int n, float[] target, int start) {
+                Tile.read(Tile.at(absmax, first, false), false, target, start, n);
+            }
+        }
+
+        /// @param codes  address
+        /// @param absmax address
+        record Nested(long blocks, long codes, long absmax, float[] values, int block, float offset)
+                implements ScaleReader {
+            @Override
+            public void read(long first, int n, float[] target, int start) {
+                QuantLoops.lookUpBytes(codes, absmax, values, block, offset, first, n, target, start);
             }
         }
     }
@@ -91,7 +108,7 @@ final class BlockRows implements VectorRowProducts.Rows {
         this.matrix = matrix;
         this.blockBits = Integer.numberOfTrailingZeros(matrix.block);
         this.words = RowLoops.blockOfWord(matrix.block);
-        int some = Math.clamp(matrix.blocks() / STRETCHES, FEWEST_SCALES, MOST_SCALES);
+        int some = Math.clamp(matrix.scales.blocks() / STRETCHES, FEWEST_SCALES, MOST_SCALES);
         this.stretch = Tile.padded(Math.max(some, matrix.width / matrix.block + 2)) + COUNT;
         this.scales = new float[4 * stretch];
     }
@@ -121,6 +138,7 @@ final class BlockRows implements VectorRowProducts.Rows {
                 words,
                 x,
                 matrix.width,
+                lanes,
                 sums);
     }
 
@@ -154,8 +172,8 @@ final class BlockRows implements VectorRowProducts.Rows {
         int start = place * stretch;
         if (firstBlock < firstScale[place] || lastBlock >= firstScale[place] + scalesRead[place]) {
             firstScale[place] = firstBlock;
-            scalesRead[place] = (int) Math.min(stretch - COUNT, matrix.blocks() - firstBlock);
-            matrix.readScales(firstBlock, scalesRead[place], scales, start);
+            scalesRead[place] = (int) Math.min(stretch - COUNT, matrix.scales.blocks() - firstBlock);
+            matrix.scales.read(firstBlock, scalesRead[place], scales, start);
         }
         at[place] = start + (int) (firstBlock - firstScale[place]);
     }

@@ -4,6 +4,7 @@ import dev.graft.tensor.Torch;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Supplier;
 
 /// Splits the rows of a kernel over as many threads as libtorch uses; the caller is one of them.
 ///
@@ -28,11 +29,16 @@ final class Parallel {
     ///
     /// @param elements in one row, to judge whether sharing is worth it
     static void rows(long rows, long elements, Rows task) {
+        rowsOfThreads(rows, elements, () -> task);
+    }
+
+    /// The same, where each thread has a task of its own, with memory that no other uses.
+    static void rowsOfThreads(long rows, long elements, Supplier<Rows> task) {
         long work = rows * elements;
         int threads = work < WORTH_SHARING ? 1 : Torch.threads();
         long blocks = Math.min(rows, Math.min((long) threads * BLOCKS_PER_THREAD, work / SMALLEST_BLOCK));
         if (threads == 1 || blocks <= 1) {
-            task.work(0, rows);
+            task.get().work(0, rows);
         } else {
             new Job(rows, blocks, task).run(threads);
         }
@@ -55,13 +61,13 @@ final class Parallel {
     private static final class Job {
         private final long rows;
         private final long blocks;
-        private final Rows task;
+        private final Supplier<Rows> task;
         private final Thread caller = Thread.currentThread();
         private final AtomicLong next = new AtomicLong();
         private final AtomicLong unfinished;
         private final AtomicReference<Throwable> failure = new AtomicReference<>();
 
-        Job(long rows, long blocks, Rows task) {
+        Job(long rows, long blocks, Supplier<Rows> task) {
             this.rows = rows;
             this.blocks = blocks;
             this.task = task;
@@ -91,9 +97,13 @@ final class Parallel {
         }
 
         private void takeBlocks() {
+            Rows own = null;
             for (long block = next.getAndIncrement(); block < blocks; block = next.getAndIncrement()) {
                 try {
-                    task.work(rows * block / blocks, rows * (block + 1) / blocks);
+                    if (own == null) {
+                        own = task.get();
+                    }
+                    own.work(rows * block / blocks, rows * (block + 1) / blocks);
                 } catch (RuntimeException | Error e) {
                     failure.compareAndSet(null, e);
                 } finally {

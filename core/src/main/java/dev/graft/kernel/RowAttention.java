@@ -58,6 +58,7 @@ final class RowAttention {
         float[] query = Tile.of(headDim);
         float[] scores = Tile.of(longest + TOGETHER);
         float[] sum = Tile.of(headDim);
+        float[] lanes = RowLoops.lanes();
         for (long row = from; row < to; row++) {
             int head = (int) (row / tokens);
             int token = (int) (row % tokens);
@@ -65,7 +66,7 @@ final class RowAttention {
             int n = ranges.end()[token] - first;
             long start = ((long) head / group * slots + first) * headDim;
             Tile.read(Tile.at(q, row * headDim, half), half, query, 0, headDim);
-            score(query, Tile.at(k, start, half), n, scores);
+            score(query, Tile.at(k, start, half), n, scores, lanes);
             softmax(scores, n);
             Arrays.fill(sum, 0);
             add(scores, Tile.at(v, start, half), n, sum);
@@ -73,18 +74,18 @@ final class RowAttention {
         }
     }
 
-    private void score(float[] query, long keys, int n, float[] scores) {
+    private void score(float[] query, long keys, int n, float[] scores, float[] lanes) {
         long one = Tile.at(0, headDim, half);
         float[] sums = new float[TOGETHER];
         int quarter = n / TOGETHER;
         for (int j = 0; j < quarter; j++) {
-            RowLoops.dotNumbers(keys + j * one, quarter * one, half, query, headDim, sums);
+            RowLoops.dotNumbers(keys + j * one, quarter * one, half, query, headDim, lanes, sums);
             for (int r = 0; r < TOGETHER; r++) {
                 scores[j + r * quarter] = sums[r];
             }
         }
         for (int j = TOGETHER * quarter; j < n; j++) {
-            RowLoops.dotNumbers(keys + j * one, 0, half, query, headDim, sums);
+            RowLoops.dotNumbers(keys + j * one, 0, half, query, headDim, lanes, sums);
             scores[j] = sums[0];
         }
     }

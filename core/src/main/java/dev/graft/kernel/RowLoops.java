@@ -40,13 +40,18 @@ final class RowLoops {
 
     private RowLoops() {}
 
+    /// Memory that the loops here need for their sums, for one thread.
+    static float[] lanes() {
+        return new float[4 * COUNT];
+    }
+
     // ---------------------------------------------------------------- signed bytes
 
     /// Four rows of signed bytes, `apart` bytes from one to the next, times one of activations, into
     /// `sums[0 … 3]`.
     ///
     /// @param whole whether all numbers are whole and the sum shall be exact before it is rounded
-    static void dotBytes(long row, long apart, float[] x, int n, boolean whole, float[] sums) {
+    static void dotBytes(long row, long apart, float[] x, int n, boolean whole, float[] lanes, float[] sums) {
         FloatVector a = FloatVector.zero(FLOATS);
         FloatVector b = FloatVector.zero(FLOATS);
         FloatVector c = FloatVector.zero(FLOATS);
@@ -69,7 +74,6 @@ final class RowLoops {
                         .fma(at, d);
             }
         }
-        float[] lanes = new float[4 * COUNT];
         a.intoArray(lanes, 0);
         b.intoArray(lanes, COUNT);
         c.intoArray(lanes, 2 * COUNT);
@@ -149,6 +153,7 @@ final class RowLoops {
             int[] words,
             float[] x,
             int n,
+            float[] lanes,
             float[] sums) {
         IntVector table = fromArray(FLOATS, values, 0).reinterpretAsInts();
         IntVector more = fromArray(FLOATS, values, 16 - COUNT).reinterpretAsInts();
@@ -157,7 +162,6 @@ final class RowLoops {
         int at1 = at[1];
         int at2 = at[2];
         int at3 = at[3];
-        float[] lanes = new float[4 * COUNT];
         for (int g = 0; g < count; g++) {
             long start = row + (long) g * (n >> 1);
             int before = g * (n >> blockBits);
@@ -240,8 +244,7 @@ final class RowLoops {
 
     /// Four rows of bfloat16 or float32, `apart` bytes from one to the next, times one of activations, into
     /// `sums[0 … 3]`.
-    static void dotNumbers(long row, long apart, boolean half, float[] x, int n, float[] sums) {
-        float[] lanes = new float[4 * COUNT];
+    static void dotNumbers(long row, long apart, boolean half, float[] x, int n, float[] lanes, float[] sums) {
         int whole = n / COUNT * COUNT;
         if (half) {
             dotHalves(row, apart, x, whole, lanes);
@@ -387,18 +390,17 @@ final class RowLoops {
     /// One unpacked row times one row of activations.
     ///
     /// @param n a whole number of registers
-    static float dot(float[] row, float[] x, int n) {
+    static float dot(float[] row, float[] x, int n, float[] lanes) {
         FloatVector a = FloatVector.zero(FLOATS);
         for (int i = 0; i < n; i += COUNT) {
             a = fromArray(FLOATS, row, i).fma(fromArray(FLOATS, x, i), a);
         }
-        float[] lanes = new float[COUNT];
         a.intoArray(lanes, 0);
         return Lanes.sum(lanes, 0);
     }
 
     /// One unpacked row times rows `r … r+3` of `x`, into `sums[r …]`; each is what [#dot] gives.
-    static void dotFour(float[] row, float[][] x, int r, int n, float[] sums) {
+    static void dotFour(float[] row, float[][] x, int r, int n, float[] lanes, float[] sums) {
         float[] x0 = x[r];
         float[] x1 = x[r + 1];
         float[] x2 = x[r + 2];
@@ -414,7 +416,6 @@ final class RowLoops {
             c = w.fma(fromArray(FLOATS, x2, i), c);
             d = w.fma(fromArray(FLOATS, x3, i), d);
         }
-        float[] lanes = new float[4 * COUNT];
         a.intoArray(lanes, 0);
         b.intoArray(lanes, COUNT);
         c.intoArray(lanes, 2 * COUNT);

@@ -47,7 +47,8 @@ enum VectorRowProducts implements RowProducts {
     public Tensor blocks(Tensor x, Tensor codes, Codebook book, int block, Scales scales, long out) {
         Arguments.blocks(x, codes, book, block, scales, out);
         int width = (int) x.size(1);
-        BlockRows.Matrix blocks = new BlockRows.Matrix(address(codes), book.values(), block, out, width, scales);
+        BlockRows.Matrix blocks = new BlockRows.Matrix(
+                address(codes), book.values(), block, out, width, BlockRows.ScaleReader.of(scales));
         Matrix matrix = new Matrix(out, blocks.quickRows(), blocks.padded(), () -> new BlockRows(blocks));
         return product(activations(x, blocks::ordered), matrix, x.dtype());
     }
@@ -60,9 +61,11 @@ enum VectorRowProducts implements RowProducts {
         long bytes = address(codes);
         boolean whole = x.dtype() == DType.I8;
         Matrix matrix = new Matrix(out, out, Tile.padded(width), () -> new Rows() {
+            private final float[] lanes = RowLoops.lanes();
+
             @Override
             public void dot(long row, long apart, int count, float[] x, float[] sums) {
-                RowLoops.dotBytes(bytes + row * width, apart * width, x, width, whole, sums);
+                RowLoops.dotBytes(bytes + row * width, apart * width, x, width, whole, lanes, sums);
             }
 
             @Override
@@ -83,9 +86,12 @@ enum VectorRowProducts implements RowProducts {
         return product(
                 activations(x, row -> row),
                 new Matrix(out, out, Tile.padded(width), () -> new Rows() {
+                    private final float[] lanes = RowLoops.lanes();
+
                     @Override
                     public void dot(long row, long apart, int count, float[] x, float[] sums) {
-                        RowLoops.dotNumbers(halves + 2 * row * width, 2 * apart * width, true, x, width, sums);
+                        long first = halves + 2 * row * width;
+                        RowLoops.dotNumbers(first, 2 * apart * width, true, x, width, lanes, sums);
                     }
 
                     @Override
@@ -126,23 +132,26 @@ enum VectorRowProducts implements RowProducts {
         Tensor y = Tensor.empty(type, Device.cpu(), x.length, matrix.out);
         boolean half = isHalf("y", y);
         long ys = address(y);
-        Parallel.rows(matrix.out, matrix.padded, (from, to) -> {
+        Parallel.rowsOfThreads(matrix.out, matrix.padded, () -> {
             Rows rows = matrix.rows.get();
             float[] tile = new float[matrix.padded];
+            float[] lanes = RowLoops.lanes();
             float[] sums = new float[x.length];
-            for (long row = from; row < to; row++) {
-                rows.read(row, tile);
-                int r = 0;
-                for (; r + 4 <= x.length; r += 4) {
-                    RowLoops.dotFour(tile, x, r, matrix.padded, sums);
+            return (from, to) -> {
+                for (long row = from; row < to; row++) {
+                    rows.read(row, tile);
+                    int r = 0;
+                    for (; r + 4 <= x.length; r += 4) {
+                        RowLoops.dotFour(tile, x, r, matrix.padded, lanes, sums);
+                    }
+                    for (; r < x.length; r++) {
+                        sums[r] = RowLoops.dot(tile, x[r], matrix.padded, lanes);
+                    }
+                    for (int i = 0; i < x.length; i++) {
+                        Tile.put(sums[i], Tile.at(ys, i * matrix.out + row, half), half);
+                    }
                 }
-                for (; r < x.length; r++) {
-                    sums[r] = RowLoops.dot(tile, x[r], matrix.padded);
-                }
-                for (int i = 0; i < x.length; i++) {
-                    Tile.put(sums[i], Tile.at(ys, i * matrix.out + row, half), half);
-                }
-            }
+            };
         });
         return y;
     }
@@ -152,12 +161,12 @@ enum VectorRowProducts implements RowProducts {
         Tensor y = Tensor.empty(type, Device.cpu(), x.length, matrix.out);
         boolean half = isHalf("y", y);
         long ys = address(y);
-        Parallel.rows(matrix.out, matrix.padded, (from, to) -> new OneByOne(x, matrix, ys, half).work(from, to));
+        Parallel.rowsOfThreads(matrix.out, matrix.padded, () -> new OneByOne(x, matrix, ys, half));
         return y;
     }
 
     /// The rows one thread takes: four at a time, each from its own quarter.
-    private static final class OneByOne {
+    private static final class OneByOne implements Parallel.Rows {
         private final float[][] x;
         private final Matrix matrix;
         private final Rows rows;
@@ -176,7 +185,8 @@ enum VectorRowProducts implements RowProducts {
             this.sums = new float[TOGETHER * atOnce];
         }
 
-        void work(long from, long to) {
+        @Override
+        public void work(long from, long to) {
             long quick = Math.max(from, Math.min(to, matrix.quick));
             long apart = (quick - from) / TOGETHER;
             for (long row = from; row < from + apart; row += atOnce) {
@@ -192,10 +202,11 @@ enum VectorRowProducts implements RowProducts {
 
         private void workOnTiles(long from, long to) {
             float[] tile = new float[matrix.padded];
+            float[] lanes = RowLoops.lanes();
             for (long row = from; row < to; row++) {
                 rows.read(row, tile);
                 for (int i = 0; i < x.length; i++) {
-                    put(RowLoops.dot(tile, x[i], matrix.padded), i, row);
+                    put(RowLoops.dot(tile, x[i], matrix.padded, lanes), i, row);
                 }
             }
         }
