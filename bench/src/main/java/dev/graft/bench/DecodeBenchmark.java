@@ -29,7 +29,7 @@ import java.util.Locale;
 /// ```
 /// Variants: `bf16`, `int8`, `nf4`, `nf4-double`, each also with `+head` for an output head in 8 bits.
 public final class DecodeBenchmark {
-    private static final int WARM_UP = 40;
+    private static final int WARM_UP = 150;
 
     private DecodeBenchmark() {}
 

@@ -9,12 +9,12 @@ import static dev.graft.kernel.Tile.SHORTS;
 import static jdk.incubator.vector.FloatVector.broadcast;
 import static jdk.incubator.vector.FloatVector.fromArray;
 
-import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
@@ -47,22 +47,33 @@ final class QuantLoops {
         return m.reduceLanes(VectorOperators.MAX);
     }
 
-    /// How many of 15 thresholds lie strictly below each number, by halving.
-    static void ranks(float[] a, int[] ranks, float[] thresholds, int n) {
+    /// What the 4-bit codes of numbers are found with.
+    ///
+    /// @param thresholds 15, and one that nothing asks for
+    /// @param codes      by how many of them lie below a number
+    record Finder(Codebook book, float[] thresholds, int[] codes) {
+        static Finder of(Codebook book) {
+            int[] codes = new int[16];
+            for (int rank = 0; rank < codes.length; rank++) {
+                codes[rank] = book.codesByRank()[rank];
+            }
+            return new Finder(book, Arrays.copyOf(book.thresholds(), 16), codes);
+        }
+    }
+
+    /// The 4-bit code of each number: how many thresholds lie strictly below it is found by halving.
+    static void find(float[] a, int[] found, Finder finder, int n) {
         if (COUNT != 16 && COUNT != 8) {
             for (int i = 0; i < n; i++) {
-                int rank = 0;
-                for (float threshold : thresholds) {
-                    rank += a[i] > threshold ? 1 : 0;
-                }
-                ranks[i] = rank;
+                found[i] = finder.book.code(a[i]);
             }
             return;
         }
-        float[] sixteen = Arrays.copyOf(thresholds, 16);
-        IntVector table = fromArray(FLOATS, sixteen, 0).reinterpretAsInts();
-        IntVector more = fromArray(FLOATS, sixteen, 16 - COUNT).reinterpretAsInts();
-        FloatVector middle = broadcast(FLOATS, thresholds[7]);
+        IntVector table = fromArray(FLOATS, finder.thresholds, 0).reinterpretAsInts();
+        IntVector more = fromArray(FLOATS, finder.thresholds, 16 - COUNT).reinterpretAsInts();
+        IntVector codes = IntVector.fromArray(INTS, finder.codes, 0);
+        IntVector moreCodes = IntVector.fromArray(INTS, finder.codes, 16 - COUNT);
+        FloatVector middle = broadcast(FLOATS, finder.thresholds[7]);
         IntVector eight = IntVector.broadcast(INTS, 8);
         IntVector none = IntVector.zero(INTS);
         for (int i = 0; i < n; i += COUNT) {
@@ -76,21 +87,30 @@ final class QuantLoops {
                 rank = rank.blend(
                         rank.add(step), x.compare(VectorOperators.GT, threshold).cast(INTS));
             }
-            rank.intoArray(ranks, i);
+            (COUNT == 16 ? rank.selectFrom(codes) : rank.selectFrom(codes, moreCodes)).intoArray(found, i);
         }
     }
 
     /// Two codes to a byte, the first in the upper half; a missing last one is the code of zero.
-    static void pack(int[] ranks, int n, Codebook book, byte[] bytes, long target) {
-        byte[] codes = book.codesByRank();
-        int whole = n / 2;
-        for (int i = 0; i < whole; i++) {
-            bytes[i] = (byte) (codes[ranks[2 * i]] << 4 | codes[ranks[2 * i + 1]]);
+    static void pack(int[] codes, int n, Codebook book, long target) {
+        int i = 0;
+        if (COUNT >= 8) {
+            for (int end = n - 2 * COUNT; i <= end; i += 2 * COUNT) {
+                // a lane of 64 bits holds two codes; of what is put together, its lowest byte counts
+                LongVector a = IntVector.fromArray(INTS, codes, i).reinterpretAsLongs();
+                LongVector b = IntVector.fromArray(INTS, codes, i + COUNT).reinterpretAsLongs();
+                a = a.lanewise(VectorOperators.LSHL, 4).or(a.lanewise(VectorOperators.LSHR, 32));
+                b = b.lanewise(VectorOperators.LSHL, 4).or(b.lanewise(VectorOperators.LSHR, 32));
+                IntVector lower = (IntVector) a.convertShape(VectorOperators.L2I, INTS, 0);
+                IntVector upper = (IntVector) b.convertShape(VectorOperators.L2I, INTS, -1);
+                ((ByteVector) lower.or(upper).convertShape(VectorOperators.I2B, BYTES, 0))
+                        .intoMemorySegment(MEMORY, target + i / 2, ORDER);
+            }
         }
-        if (n % 2 != 0) {
-            bytes[whole] = (byte) (codes[ranks[n - 1]] << 4 | book.code(0));
+        for (; i < n; i += 2) {
+            int second = i + 1 < n ? codes[i + 1] : book.code(0);
+            MEMORY.set(ValueLayout.JAVA_BYTE, target + i / 2, (byte) (codes[i] << 4 | second));
         }
-        MemorySegment.copy(bytes, 0, MEMORY, ValueLayout.JAVA_BYTE, target, (n + 1) / 2);
     }
 
     /// The code of each number, a byte each.
@@ -102,8 +122,16 @@ final class QuantLoops {
 
     /// The nearest whole numbers, ties to even, within a byte.
     static void round(float[] a, int n, long target) {
-        for (int i = 0; i < n; i++) {
-            // adding and taking away 1.5·2²³ leaves no room for a fraction
+        int i = 0;
+        if (COUNT >= 8) {
+            for (int end = n - COUNT; i <= end; i += COUNT) {
+                // adding and taking away 1.5·2²³ leaves no room for a fraction
+                FloatVector x = fromArray(FLOATS, a, i).add(0x1.8p23f).sub(0x1.8p23f);
+                ((ByteVector) x.convertShape(VectorOperators.F2B, BYTES, 0))
+                        .intoMemorySegment(MEMORY, target + i, ORDER);
+            }
+        }
+        for (; i < n; i++) {
             MEMORY.set(ValueLayout.JAVA_BYTE, target + i, (byte) (a[i] + 0x1.8p23f - 0x1.8p23f));
         }
     }

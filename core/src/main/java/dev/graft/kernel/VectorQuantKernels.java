@@ -3,6 +3,7 @@ package dev.graft.kernel;
 import static dev.graft.kernel.Arguments.address;
 import static dev.graft.kernel.Arguments.isHalf;
 
+import dev.graft.kernel.QuantLoops.Finder;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
@@ -23,10 +24,10 @@ enum VectorQuantKernels implements QuantKernels {
             long bytes = address(codes);
             long scales = address(absmax);
             long elements = x.elements();
+            Finder finder = book.bits() == 4 ? Finder.of(book) : null;
             Parallel.rows(absmax.elements(), block, (from, to) -> {
                 float[] tile = Tile.of(block);
-                int[] ranks = new int[tile.length];
-                byte[] packed = new byte[block / 2];
+                int[] found = new int[tile.length];
                 for (long b = from; b < to; b++) {
                     int n = (int) Math.min(block, elements - b * block);
                     Tile.read(Tile.at(xs, b * block, half), half, tile, 0, n);
@@ -41,8 +42,8 @@ enum VectorQuantKernels implements QuantKernels {
                     }
                     Loops.multiply(tile, 1 / largest, Tile.padded(n));
                     if (book.bits() == 4) {
-                        QuantLoops.ranks(tile, ranks, book.thresholds(), Tile.padded(n));
-                        QuantLoops.pack(ranks, n, book, packed, target);
+                        QuantLoops.find(tile, found, finder, Tile.padded(n));
+                        QuantLoops.pack(found, n, book, target);
                     } else {
                         QuantLoops.search(tile, n, book, target);
                     }
