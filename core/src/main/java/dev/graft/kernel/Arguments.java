@@ -75,12 +75,20 @@ final class Arguments {
 
     /// Codes and scales that fit the numbers they stand for.
     static void blocks(Tensor numbers, Codebook book, int block, Tensor codes, Tensor absmax) {
+        blocks(numbers, book, block, codes, new RowProducts.Scales.Plain(absmax));
+    }
+
+    /// The same with scales that may be packed.
+    static void blocks(Tensor numbers, Codebook book, int block, Tensor codes, RowProducts.Scales scales) {
         if (block < 2 || block % 2 != 0) {
             throw new IllegalArgumentException("blocks of %d; expected an even number".formatted(block));
         }
+        if (book.bits() == 8 && scales instanceof RowProducts.Scales.Nested) {
+            throw new IllegalArgumentException("codes of 8 bits with packed scales; expected scales in float32");
+        }
         requireWhole("numbers", numbers);
         elements("codes", codes, DType.U8, book.bytes(numbers.elements()));
-        elements("absmax", absmax, DType.F32, (numbers.elements() + block - 1) / block);
+        scales(scales, Math.ceilDiv(numbers.elements(), block));
     }
 
     /// A float32 parameter, and a gradient and moments that fit it.
@@ -151,7 +159,10 @@ final class Arguments {
         }
         long elements = Math.multiplyExact(out, width);
         elements("codes", codes, DType.U8, book.bytes(elements));
-        long blocks = Math.ceilDiv(elements, block);
+        scales(scales, Math.ceilDiv(elements, block));
+    }
+
+    private static void scales(RowProducts.Scales scales, long blocks) {
         switch (scales) {
             case RowProducts.Scales.Plain plain -> elements("absmax", plain.absmax(), DType.F32, blocks);
             case RowProducts.Scales.Nested nested -> {

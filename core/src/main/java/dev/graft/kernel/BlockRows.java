@@ -1,9 +1,7 @@
 package dev.graft.kernel;
 
-import static dev.graft.kernel.Arguments.address;
 import static dev.graft.kernel.Lanes.COUNT;
 
-import dev.graft.kernel.RowProducts.Scales;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
@@ -60,47 +58,6 @@ final class BlockRows implements VectorRowProducts.Rows {
                 return 0;
             }
             return Math.max(0, Math.floorDiv(rows * width - padded(), width) + 1);
-        }
-    }
-
-    /// The scales of a matrix's blocks, at addresses asked for once: each question to a tensor is a call
-    /// into libtorch.
-    sealed interface ScaleReader {
-        static ScaleReader of(Scales scales) {
-            return switch (scales) {
-                case Scales.Plain plain -> new Plain(plain.absmax().elements(), address(plain.absmax()));
-                case Scales.Nested nested ->
-                    new Nested(
-                            nested.codes().elements(),
-                            address(nested.codes()),
-                            address(nested.absmax()),
-                            nested.book().values(),
-                            nested.block(),
-                            nested.offset());
-            };
-        }
-
-        /// How many there are.
-        long blocks();
-
-        void read(long first, int n, float[] target, int start);
-
-        /// @param absmax address
-        record Plain(long blocks, long absmax) implements ScaleReader {
-            @Override
-            public void read(long first, int n, float[] target, int start) {
-                Tile.read(Tile.at(absmax, first, false), false, target, start, n);
-            }
-        }
-
-        /// @param codes  address
-        /// @param absmax address
-        record Nested(long blocks, long codes, long absmax, float[] values, int block, float offset)
-                implements ScaleReader {
-            @Override
-            public void read(long first, int n, float[] target, int start) {
-                QuantLoops.lookUpBytes(codes, absmax, values, block, offset, first, n, target, start);
-            }
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.graft.kernel;
 
+import dev.graft.kernel.RowProducts.Scales;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
@@ -56,10 +57,11 @@ public enum PlainQuantKernels implements QuantKernels {
     }
 
     @Override
-    public void dequantiseBlocks(Tensor codes, Tensor absmax, Codebook book, int block, Tensor y) {
-        Arguments.blocks(y, book, block, codes, absmax);
+    public void dequantiseBlocks(Tensor codes, Scales packedScales, Codebook book, int block, Tensor y) {
+        Arguments.blocks(y, book, block, codes, packedScales);
         Arguments.isHalf("y", y);
         try (Scope scope = Scope.open()) {
+            Tensor absmax = values(packedScales);
             long elements = y.elements();
             Tensor bytes = codes.view(codes.elements()).to(DType.I64);
             Tensor values = book.bits() == 8
@@ -73,6 +75,18 @@ public enum PlainQuantKernels implements QuantKernels {
                     .narrow(0, 0, elements);
             y.copyInPlace(values.mul(scales).view(y.shape()));
         }
+    }
+
+    private Tensor values(Scales scales) {
+        return switch (scales) {
+            case Scales.Plain plain -> plain.absmax();
+            case Scales.Nested nested -> {
+                Tensor values = Tensor.empty(
+                        DType.F32, nested.codes().device(), nested.codes().elements());
+                dequantiseBlocks(nested.codes(), nested.absmax(), nested.book(), nested.block(), values);
+                yield values.addInPlace(Tensor.full(nested.offset(), DType.F32, values.device(), 1));
+            }
+        };
     }
 
     private static Tensor lookUp(Tensor bytes, Codebook book, IntUnaryOperator code) {

@@ -16,22 +16,9 @@ enum PlainRowProducts implements RowProducts {
         Arguments.blocks(x, codes, book, block, scales, out);
         return Scope.local(() -> {
             Tensor matrix = Tensor.empty(DType.F32, x.device(), out, x.size(1));
-            PlainQuantKernels.INSTANCE.dequantiseBlocks(codes, values(scales), book, block, matrix);
+            PlainQuantKernels.INSTANCE.dequantiseBlocks(codes, scales, book, block, matrix);
             return x.to(DType.F32).mm(matrix.t()).to(x.dtype());
         });
-    }
-
-    private static Tensor values(Scales scales) {
-        return switch (scales) {
-            case Scales.Plain plain -> plain.absmax();
-            case Scales.Nested nested -> {
-                Tensor values = Tensor.empty(
-                        DType.F32, nested.codes().device(), nested.codes().elements());
-                PlainQuantKernels.INSTANCE.dequantiseBlocks(
-                        nested.codes(), nested.absmax(), nested.book(), nested.block(), values);
-                yield values.addInPlace(Tensor.full(nested.offset(), DType.F32, values.device(), 1));
-            }
-        };
     }
 
     @Override

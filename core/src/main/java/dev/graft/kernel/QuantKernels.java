@@ -1,5 +1,6 @@
 package dev.graft.kernel;
 
+import dev.graft.kernel.RowProducts.Scales;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Tensor;
 
@@ -27,7 +28,12 @@ public interface QuantKernels {
     /// `value of code · absmax` in float32, rounded to the type of `y`.
     ///
     /// @param y float32 or bfloat16; written
-    void dequantiseBlocks(Tensor codes, Tensor absmax, Codebook book, int block, Tensor y);
+    default void dequantiseBlocks(Tensor codes, Tensor absmax, Codebook book, int block, Tensor y) {
+        dequantiseBlocks(codes, new Scales.Plain(absmax), book, block, y);
+    }
+
+    /// The same with scales that may be packed themselves, if codes have 4 bits.
+    void dequantiseBlocks(Tensor codes, Scales scales, Codebook book, int block, Tensor y);
 
     /// Keeps of each row its largest magnitude and `x · (1 / absmax · 127)` rounded to the nearest whole
     /// number, ties to even; rows of zeros get zeros.

@@ -138,27 +138,30 @@ final class QuantLoops {
 
     // ---------------------------------------------------------------- unpacking
 
-    /// Blocks `from … to-1` of 4-bit codes.
-    static void unpack(long codes, long scales, float[] values, int block, long from, long to, long y, boolean half) {
+    /// As many blocks of 4-bit codes as given, with a scale for each.
+    static void unpack(long codes, float[] scales, float[] values, int block, int blocks, long y, boolean half) {
         boolean runs = (COUNT == 16 || COUNT == 8) && block % RUN == 0 && Integer.bitCount(block) == 1;
         if (!runs) {
-            lookUp(codes, scales, values, block, from, to, y, half);
+            for (int b = 0; b < blocks; b++) {
+                long source = codes + (long) b * (block / 2);
+                tail(source, scales[b], values, block, Tile.at(y, (long) b * block, half), half);
+            }
             return;
         }
         if (half) {
-            unpackHalf(codes, scales, values, block, from, to, y);
+            unpackHalf(codes, scales, values, block, blocks, y);
         } else {
-            unpackWide(codes, scales, values, block, from, to, y);
+            unpackWide(codes, scales, values, block, blocks, y);
         }
     }
 
     /// Blocks of whole runs as bfloat16. A byte becomes one 32-bit word: its upper half's value below, its
     /// lower half's above.
-    private static void unpackHalf(long codes, long scales, float[] values, int block, long from, long to, long y) {
+    private static void unpackHalf(long codes, float[] scales, float[] values, int block, int blocks, long y) {
         FloatVector first = fromArray(FLOATS, values, 0);
         FloatVector second = fromArray(FLOATS, values, 16 - COUNT);
-        for (long b = from; b < to; b++) {
-            float scale = MEMORY.get(ValueLayout.JAVA_FLOAT, scales + 4 * b);
+        for (int b = 0; b < blocks; b++) {
+            float scale = scales[b];
             // the upper 16 bits rounded to the nearest, ties to even
             IntVector low = first.mul(scale).reinterpretAsInts();
             low = low.add(low.lanewise(VectorOperators.LSHR, 16).and(1))
@@ -170,8 +173,8 @@ final class QuantLoops {
                     .lanewise(VectorOperators.LSHR, 16);
             IntVector high = low.lanewise(VectorOperators.LSHL, 16);
             IntVector highMore = lowMore.lanewise(VectorOperators.LSHL, 16);
-            long source = codes + b * (block / 2);
-            long target = y + 2 * b * block;
+            long source = codes + (long) b * (block / 2);
+            long target = y + 2L * b * block;
             for (int i = 0; i < block / 2; i += COUNT) {
                 IntVector pair = (IntVector) ByteVector.fromMemorySegment(BYTES, MEMORY, source + i, ORDER)
                         .convertShape(VectorOperators.ZERO_EXTEND_B2I, INTS, 0);
@@ -185,15 +188,15 @@ final class QuantLoops {
     }
 
     /// The same as float32.
-    private static void unpackWide(long codes, long scales, float[] values, int block, long from, long to, long y) {
+    private static void unpackWide(long codes, float[] scales, float[] values, int block, int blocks, long y) {
         FloatVector first = fromArray(FLOATS, values, 0);
         FloatVector second = fromArray(FLOATS, values, 16 - COUNT);
-        for (long b = from; b < to; b++) {
-            float scale = MEMORY.get(ValueLayout.JAVA_FLOAT, scales + 4 * b);
+        for (int b = 0; b < blocks; b++) {
+            float scale = scales[b];
             IntVector table = first.mul(scale).reinterpretAsInts();
             IntVector more = second.mul(scale).reinterpretAsInts();
-            long source = codes + b * (block / 2);
-            long target = y + 4 * b * block;
+            long source = codes + (long) b * (block / 2);
+            long target = y + 4L * b * block;
             for (int i = 0; i < block / 2; i += COUNT) {
                 // the halves of each byte, one byte each, in the order of the numbers they stand for
                 ShortVector pair = (ShortVector) ByteVector.fromMemorySegment(BYTES, MEMORY, source + i, ORDER)
@@ -208,15 +211,6 @@ final class QuantLoops {
                 (COUNT == 16 ? right.selectFrom(table) : right.selectFrom(table, more))
                         .intoMemorySegment(MEMORY, target + 8L * i + 4 * COUNT, ORDER);
             }
-        }
-    }
-
-    /// The same for any size of block, one number after the other.
-    private static void lookUp(
-            long codes, long scales, float[] values, int block, long from, long to, long y, boolean half) {
-        for (long b = from; b < to; b++) {
-            float scale = Tile.get(Tile.at(scales, b, false), false);
-            tail(codes + b * (block / 2), scale, values, block, Tile.at(y, b * block, half), half);
         }
     }
 
@@ -245,7 +239,7 @@ final class QuantLoops {
         }
     }
 
-    /// `n` 4-bit codes of one block.
+    /// `n` 4-bit codes of one block of any size.
     static void tail(long codes, float scale, float[] values, int n, long y, boolean half) {
         for (int i = 0; i < n; i++) {
             int both = MEMORY.get(ValueLayout.JAVA_BYTE, codes + i / 2) & 0xff;

@@ -4,6 +4,7 @@ import static dev.graft.kernel.Arguments.address;
 import static dev.graft.kernel.Arguments.isHalf;
 
 import dev.graft.kernel.QuantLoops.Finder;
+import dev.graft.kernel.RowProducts.Scales;
 import dev.graft.tensor.DType;
 import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
@@ -13,6 +14,9 @@ import dev.graft.tensor.Tensor;
 /// depend on their number.
 enum VectorQuantKernels implements QuantKernels {
     INSTANCE;
+
+    /// Scales that a thread unpacks at a time, with the blocks they are of.
+    private static final int SCALES = 512;
 
     @Override
     public void quantiseBlocks(Tensor x, Codebook book, int block, Tensor codes, Tensor absmax) {
@@ -53,27 +57,36 @@ enum VectorQuantKernels implements QuantKernels {
     }
 
     @Override
-    public void dequantiseBlocks(Tensor codes, Tensor absmax, Codebook book, int block, Tensor y) {
-        Arguments.blocks(y, book, block, codes, absmax);
+    public void dequantiseBlocks(Tensor codes, Scales scales, Codebook book, int block, Tensor y) {
+        Arguments.blocks(y, book, block, codes, scales);
         boolean half = isHalf("y", y);
         long bytes = address(codes);
-        long scales = address(absmax);
         long ys = address(y);
         long elements = y.elements();
-        long whole = elements / block;
         float[] values = book.values();
-        Parallel.rows(absmax.elements(), block, (from, to) -> {
-            if (book.bits() == 8) {
-                unpackBytes(bytes, scales, values, block, from * block, Math.min(to * block, elements), ys, half);
-                return;
-            }
-            long full = Math.min(to, whole);
-            QuantLoops.unpack(bytes, scales, values, block, from, full, ys, half);
-            if (to > full) {
-                int n = (int) (elements - whole * block);
-                long first = bytes + book.bytes(whole * block);
-                float scale = Tile.get(Tile.at(scales, whole, false), false);
-                QuantLoops.tail(first, scale, values, n, Tile.at(ys, whole * block, half), half);
+        if (book.bits() == 8) {
+            long absmax = address(((Scales.Plain) scales).absmax());
+            Parallel.rows(Math.ceilDiv(elements, block), block, (from, to) -> {
+                long end = Math.min(to * block, elements);
+                unpackBytes(bytes, absmax, values, block, from * block, end, ys, half);
+            });
+            return;
+        }
+        ScaleReader reader = ScaleReader.of(scales);
+        long whole = elements / block;
+        Parallel.rows(reader.blocks(), block, (from, to) -> {
+            float[] some = Tile.of(SCALES);
+            for (long first = from; first < to; first += SCALES) {
+                int n = (int) Math.min(SCALES, to - first);
+                reader.read(first, n, some, 0);
+                int full = (int) Math.min(n, whole - first);
+                long source = bytes + book.bytes(first * block);
+                QuantLoops.unpack(source, some, values, block, full, Tile.at(ys, first * block, half), half);
+                if (n > full) {
+                    long rest = bytes + book.bytes(whole * block);
+                    int left = (int) (elements - whole * block);
+                    QuantLoops.tail(rest, some[full], values, left, Tile.at(ys, whole * block, half), half);
+                }
             }
         });
     }

@@ -47,8 +47,8 @@ enum VectorRowProducts implements RowProducts {
     public Tensor blocks(Tensor x, Tensor codes, Codebook book, int block, Scales scales, long out) {
         Arguments.blocks(x, codes, book, block, scales, out);
         int width = (int) x.size(1);
-        BlockRows.Matrix blocks = new BlockRows.Matrix(
-                address(codes), book.values(), block, out, width, BlockRows.ScaleReader.of(scales));
+        BlockRows.Matrix blocks =
+                new BlockRows.Matrix(address(codes), book.values(), block, out, width, ScaleReader.of(scales));
         Matrix matrix = new Matrix(out, blocks.quickRows(), blocks.padded(), () -> new BlockRows(blocks));
         return product(activations(x, blocks::ordered), matrix, x.dtype());
     }

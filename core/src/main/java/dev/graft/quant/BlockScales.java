@@ -24,8 +24,8 @@ sealed interface BlockScales extends AutoCloseable {
         return new Plain(values().narrow(0, first, count));
     }
 
-    /// The same for products that read scales as they are kept.
-    RowProducts.Scales forProducts();
+    /// The same as they are kept, for kernels.
+    RowProducts.Scales ofKernels();
 
     @Override
     void close();
@@ -33,7 +33,7 @@ sealed interface BlockScales extends AutoCloseable {
     /// @param values float32 `[blocks]`
     record Plain(Tensor values) implements BlockScales {
         @Override
-        public RowProducts.Scales forProducts() {
+        public RowProducts.Scales ofKernels() {
             return new RowProducts.Scales.Plain(values);
         }
 
@@ -57,7 +57,7 @@ sealed interface BlockScales extends AutoCloseable {
         }
 
         @Override
-        public RowProducts.Scales forProducts() {
+        public RowProducts.Scales ofKernels() {
             return new RowProducts.Scales.Nested(codes, absmax, book, NESTED_BLOCK, offset);
         }
 

@@ -53,7 +53,7 @@ record Blockwise(
     @Override
     public void unpack(Tensor into) {
         try (Scope scope = Scope.open()) {
-            QuantKernels.of(device()).dequantiseBlocks(codes, scales.values(), book, block, into);
+            QuantKernels.of(device()).dequantiseBlocks(codes, scales.ofKernels(), book, block, into);
         }
     }
 
@@ -65,7 +65,7 @@ record Blockwise(
             return Optional.empty();
         }
         return Optional.of(
-                RowProducts.of(device()).blocks(x.contiguous(), codes, book, block, scales.forProducts(), shape[0]));
+                RowProducts.of(device()).blocks(x.contiguous(), codes, book, block, scales.ofKernels(), shape[0]));
     }
 
     @Override

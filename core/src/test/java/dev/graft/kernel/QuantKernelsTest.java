@@ -9,6 +9,7 @@ import dev.graft.tensor.Scope;
 import dev.graft.tensor.Tensor;
 import dev.graft.tensor.Torch;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -82,6 +83,38 @@ class QuantKernelsTest {
         assertThat(bytes(codes)).containsExactly(0xb0, 0x9f, 0x77); // the last half is filled with the code of zero
         kernels.dequantiseBlocks(codes, absmax, EIGHTHS, 32, y);
         assertThat(y.toFloats()).containsExactly(1, -1.75f, 0.5f, 2, 0);
+    }
+
+    /// More blocks than a thread takes at once, and the last one cut short.
+    @Test
+    void packedScalesAreUnpackedWithTheNumbersTheyAreOf() {
+        int block = 32;
+        int size = 3 * 512 * block + 7;
+        int blocks = size / block + 1;
+        QuantKernels vector = QuantKernels.of(Device.cpu());
+        Tensor x = numbers(DType.F32, size);
+        Tensor codes = Tensor.empty(DType.U8, Device.cpu(), EIGHTHS.bytes(size));
+        Tensor absmax = Tensor.empty(DType.F32, Device.cpu(), blocks);
+        vector.quantiseBlocks(x, EIGHTHS, block, codes, absmax);
+        Tensor scaleCodes = Tensor.empty(DType.U8, Device.cpu(), blocks);
+        Tensor scaleAbsmax = Tensor.empty(DType.F32, Device.cpu(), Math.ceilDiv(blocks, 256));
+        vector.quantiseBlocks(absmax, DynamicMap.SIGNED, 256, scaleCodes, scaleAbsmax);
+        var scales = new RowProducts.Scales.Nested(scaleCodes, scaleAbsmax, DynamicMap.SIGNED, 256, 0.25f);
+
+        Tensor unpackedScales = Tensor.empty(DType.F32, Device.cpu(), blocks);
+        vector.dequantiseBlocks(scaleCodes, scaleAbsmax, DynamicMap.SIGNED, 256, unpackedScales);
+        unpackedScales.addInPlace(Tensor.of(new float[] {0.25f}));
+        for (DType type : List.of(DType.F32, DType.BF16)) {
+            Tensor expected = Tensor.empty(type, Device.cpu(), size);
+            vector.dequantiseBlocks(codes, unpackedScales, EIGHTHS, block, expected);
+            for (QuantKernels kernels : List.of(vector, PlainQuantKernels.INSTANCE)) {
+                Tensor y = Tensor.empty(type, Device.cpu(), size);
+                kernels.dequantiseBlocks(codes, scales, EIGHTHS, block, y);
+                assertThat(bytes(y)).isEqualTo(bytes(expected));
+                assertThatThrownBy(() -> kernels.dequantiseBlocks(scaleCodes, scales, DynamicMap.SIGNED, 32, y))
+                        .hasMessageContaining("expected scales in float32");
+            }
+        }
     }
 
     @Test
