@@ -148,20 +148,22 @@ final class QuantLoops {
             }
             return;
         }
+        int steps = Integer.numberOfTrailingZeros(block / RUN);
         if (half) {
-            unpackHalf(codes, scales, values, block, blocks, y);
+            unpackHalf(codes, scales, values, steps, blocks << steps, y);
         } else {
-            unpackWide(codes, scales, values, block, blocks, y);
+            unpackWide(codes, scales, values, steps, blocks << steps, y);
         }
     }
 
-    /// Blocks of whole runs as bfloat16. A byte becomes one 32-bit word: its upper half's value below, its
+    /// Runs of 32 numbers, `2^steps` of them to a block, as bfloat16; a loop over the runs of each block
+    /// would mostly be one of two turns. A byte becomes one 32-bit word: its upper half's value below, its
     /// lower half's above.
-    private static void unpackHalf(long codes, float[] scales, float[] values, int block, int blocks, long y) {
+    private static void unpackHalf(long codes, float[] scales, float[] values, int steps, int runs, long y) {
         FloatVector first = fromArray(FLOATS, values, 0);
         FloatVector second = fromArray(FLOATS, values, 16 - COUNT);
-        for (int b = 0; b < blocks; b++) {
-            float scale = scales[b];
+        for (int run = 0; run < runs; run++) {
+            float scale = scales[run >> steps];
             // the upper 16 bits rounded to the nearest, ties to even
             IntVector low = first.mul(scale).reinterpretAsInts();
             low = low.add(low.lanewise(VectorOperators.LSHR, 16).and(1))
@@ -173,9 +175,9 @@ final class QuantLoops {
                     .lanewise(VectorOperators.LSHR, 16);
             IntVector high = low.lanewise(VectorOperators.LSHL, 16);
             IntVector highMore = lowMore.lanewise(VectorOperators.LSHL, 16);
-            long source = codes + (long) b * (block / 2);
-            long target = y + 2L * b * block;
-            for (int i = 0; i < block / 2; i += COUNT) {
+            long source = codes + RUN / 2 * (long) run;
+            long target = y + 2 * RUN * (long) run;
+            for (int i = 0; i < RUN / 2; i += COUNT) {
                 IntVector pair = (IntVector) ByteVector.fromMemorySegment(BYTES, MEMORY, source + i, ORDER)
                         .convertShape(VectorOperators.ZERO_EXTEND_B2I, INTS, 0);
                 IntVector upper = pair.lanewise(VectorOperators.LSHR, 4);
@@ -188,16 +190,16 @@ final class QuantLoops {
     }
 
     /// The same as float32.
-    private static void unpackWide(long codes, float[] scales, float[] values, int block, int blocks, long y) {
+    private static void unpackWide(long codes, float[] scales, float[] values, int steps, int runs, long y) {
         FloatVector first = fromArray(FLOATS, values, 0);
         FloatVector second = fromArray(FLOATS, values, 16 - COUNT);
-        for (int b = 0; b < blocks; b++) {
-            float scale = scales[b];
+        for (int run = 0; run < runs; run++) {
+            float scale = scales[run >> steps];
             IntVector table = first.mul(scale).reinterpretAsInts();
             IntVector more = second.mul(scale).reinterpretAsInts();
-            long source = codes + (long) b * (block / 2);
-            long target = y + 4L * b * block;
-            for (int i = 0; i < block / 2; i += COUNT) {
+            long source = codes + RUN / 2 * (long) run;
+            long target = y + 4 * RUN * (long) run;
+            for (int i = 0; i < RUN / 2; i += COUNT) {
                 // the halves of each byte, one byte each, in the order of the numbers they stand for
                 ShortVector pair = (ShortVector) ByteVector.fromMemorySegment(BYTES, MEMORY, source + i, ORDER)
                         .convertShape(VectorOperators.ZERO_EXTEND_B2S, SHORTS, 0);
