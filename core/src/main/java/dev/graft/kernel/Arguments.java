@@ -115,9 +115,9 @@ final class Arguments {
         int width = columns(x);
         if (x.dtype() != DType.I8) {
             isHalf("x", x);
-        } else if (width > RowProducts.EXACT_COLUMNS) {
+        } else if (width > RowProducts.exactColumns()) {
             throw new IllegalArgumentException(
-                    "x is %s; expected at most %d columns of whole numbers".formatted(x, RowProducts.EXACT_COLUMNS));
+                    "x is %s; expected at most %d columns of whole numbers".formatted(x, RowProducts.exactColumns()));
         }
         shaped("codes", codes, DType.I8, codes.size(0), width);
         requireWhole("codes", codes);

@@ -16,9 +16,13 @@ public interface RowProducts {
     /// With more rows than this, unpacking the matrix for a full product is as fast.
     int MOST_ROWS = 8;
 
-    /// Longest row whose products of whole numbers within a byte are added up exactly: 2¹⁴ · 127² in 16
-    /// lanes is below 2²⁴ in each.
-    int EXACT_COLUMNS = 1 << 14;
+    /// Products of whole numbers within a byte that float32 adds up exactly: 2¹⁰ · 127² is below 2²⁴.
+    int EXACT_IN_A_LANE = 1 << 10;
+
+    /// Longest row whose products of whole numbers within a byte are added up exactly on this machine.
+    static int exactColumns() {
+        return EXACT_IN_A_LANE * (VectorKernels.isAvailable() ? Lanes.COUNT : 16);
+    }
 
     /// The fastest body on a device, when it is one that beats unpacking there.
     static boolean areFast(Device device) {
@@ -40,7 +44,7 @@ public interface RowProducts {
 
     /// Weights that are signed bytes: `Σ x · code`, without a scale.
     ///
-    /// @param x     `[rows, in]`: float32 or bfloat16; or int8, at most [#EXACT_COLUMNS] columns, when
+    /// @param x     `[rows, in]`: float32 or bfloat16; or int8, at most [#exactColumns] columns, when
     ///              sums are exact and rounded once
     /// @param codes int8 `[out, in]`
     /// @return      float32 `[rows, out]`

@@ -17,10 +17,6 @@ final class Int8Product {
     /// 1/127² as bitsandbytes' CUDA kernel has it.
     private static final float STEP = 6.200012e-05f;
 
-    /// Products of bytes add up to whole numbers below 2²⁴, which float32 holds exactly, over this many
-    /// columns.
-    private static final int EXACT_COLUMNS = 1024;
-
     private Int8Product() {}
 
     /// @param x `[rows, in]`
@@ -66,14 +62,14 @@ final class Int8Product {
     /// The whole-number product, exact, as float32 (rounded once more when a sum passes 2²⁴).
     private static Tensor product(Tensor codes, Tensor weight) {
         long columns = codes.size(1);
-        boolean few = codes.size(0) <= RowProducts.MOST_ROWS && columns <= RowProducts.EXACT_COLUMNS;
+        boolean few = codes.size(0) <= RowProducts.MOST_ROWS && columns <= RowProducts.exactColumns();
         if (few && RowProducts.areFast(codes.device())) {
             return RowProducts.of(codes.device()).bytes(codes, weight);
         }
         Tensor whole = codes.to(DType.F32);
         Tensor sum = null;
-        for (long start = 0; start < columns; start += EXACT_COLUMNS) {
-            long length = Math.min(EXACT_COLUMNS, columns - start);
+        for (long start = 0; start < columns; start += RowProducts.EXACT_IN_A_LANE) {
+            long length = Math.min(RowProducts.EXACT_IN_A_LANE, columns - start);
             Tensor part = whole.narrow(1, start, length)
                     .mm(weight.narrow(1, start, length).to(DType.F32).t());
             sum = sum == null ? part : sum.addInPlace(part);

@@ -90,7 +90,7 @@ class KernelsTest {
         assertClose(
                 c.kernels.rmsNormGainGradient(dY, x, normed.inverse()),
                 gainLeaf.grad().orElseThrow(),
-                10);
+                20);
     }
 
     // ---------------------------------------------------------------- gated unit

@@ -136,7 +136,7 @@ class RowProductsTest {
 
     @Test
     void theLongestSumOfTheLargestNumbersIsExact() {
-        int n = RowProducts.EXACT_COLUMNS;
+        int n = RowProducts.exactColumns();
         Tensor largest = Tensor.full(127, DType.I8, Device.cpu(), 1, n);
         for (RowProducts kernels : new RowProducts[] {PlainRowProducts.INSTANCE, VectorRowProducts.INSTANCE}) {
             assertThat(kernels.bytes(largest, largest).item()).isEqualTo(127.0 * 127 * n);
@@ -152,8 +152,9 @@ class RowProductsTest {
         assertThatThrownBy(() -> kernels.blocks(x, codes, EIGHTHS, 64, new Scales.Plain(absmax), 2))
                 .hasMessageContaining("codes")
                 .hasMessageContaining("64 elements of U8");
-        assertThatThrownBy(() -> kernels.bytes(whole(1, 16385), whole(1, 16385)))
-                .hasMessageContaining("at most 16384 columns");
+        int most = RowProducts.exactColumns();
+        assertThatThrownBy(() -> kernels.bytes(whole(1, most + 1), whole(1, most + 1)))
+                .hasMessageContaining("at most %d columns".formatted(most));
     }
 
     /// Both bodies agree within the rounding of float32 sums (and of the result), and threads change nothing.
