@@ -77,18 +77,6 @@ public enum PlainQuantKernels implements QuantKernels {
         }
     }
 
-    private Tensor values(Scales scales) {
-        return switch (scales) {
-            case Scales.Plain plain -> plain.absmax();
-            case Scales.Nested nested -> {
-                Tensor values = Tensor.empty(
-                        DType.F32, nested.codes().device(), nested.codes().elements());
-                dequantiseBlocks(nested.codes(), nested.absmax(), nested.book(), nested.block(), values);
-                yield values.addInPlace(Tensor.full(nested.offset(), DType.F32, values.device(), 1));
-            }
-        };
-    }
-
     private static Tensor lookUp(Tensor bytes, Codebook book, IntUnaryOperator code) {
         float[] table = new float[256];
         for (int b = 0; b < 256; b++) {

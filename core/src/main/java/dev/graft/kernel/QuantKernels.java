@@ -1,6 +1,7 @@
 package dev.graft.kernel;
 
 import dev.graft.kernel.RowProducts.Scales;
+import dev.graft.tensor.DType;
 import dev.graft.tensor.Device;
 import dev.graft.tensor.Tensor;
 
@@ -34,6 +35,19 @@ public interface QuantKernels {
 
     /// The same with scales that may be packed themselves, if codes have 4 bits.
     void dequantiseBlocks(Tensor codes, Scales scales, Codebook book, int block, Tensor y);
+
+    /// Scales in float32, of the current scope or the tensor given.
+    default Tensor values(Scales scales) {
+        return switch (scales) {
+            case Scales.Plain plain -> plain.absmax();
+            case Scales.Nested nested -> {
+                Tensor codes = nested.codes();
+                Tensor values = Tensor.empty(DType.F32, codes.device(), codes.elements());
+                dequantiseBlocks(codes, nested.absmax(), nested.book(), nested.block(), values);
+                yield values.addInPlace(Tensor.full(nested.offset(), DType.F32, codes.device(), 1));
+            }
+        };
+    }
 
     /// Keeps of each row its largest magnitude and `x · (1 / absmax · 127)` rounded to the nearest whole
     /// number, ties to even; rows of zeros get zeros.

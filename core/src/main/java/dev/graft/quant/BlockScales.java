@@ -51,9 +51,7 @@ sealed interface BlockScales extends AutoCloseable {
     record Nested(Codebook book, Tensor codes, Tensor absmax, float offset) implements BlockScales {
         @Override
         public Tensor values() {
-            Tensor values = Tensor.empty(DType.F32, codes.device(), codes.elements());
-            QuantKernels.of(codes.device()).dequantiseBlocks(codes, absmax, book, NESTED_BLOCK, values);
-            return values.addInPlace(offsetTensor());
+            return QuantKernels.of(codes.device()).values(ofKernels());
         }
 
         @Override
@@ -69,10 +67,6 @@ sealed interface BlockScales extends AutoCloseable {
             long blocks = (count + NESTED_BLOCK - 1) / NESTED_BLOCK;
             return new Nested(
                     book, codes.narrow(0, first, count), absmax.narrow(0, first / NESTED_BLOCK, blocks), offset);
-        }
-
-        private Tensor offsetTensor() {
-            return Tensor.full(offset, DType.F32, codes.device(), 1);
         }
 
         @Override
