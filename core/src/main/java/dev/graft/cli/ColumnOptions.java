@@ -1,19 +1,14 @@
 package dev.graft.cli;
 
 import dev.graft.data.Input;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import java.util.Optional;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// What the columns of given rows mean.
 final class ColumnOptions {
-    @Option(
-            names = "--columns",
-            split = ",",
-            paramLabel = "COLUMN=NAME",
-            description = "Other names of columns: prompt=question,completion=answer.")
-    private Map<String, String> columns = new LinkedHashMap<>();
+    @Mixin
+    private RenamedColumns columns;
 
     @Option(
             names = "--shape",
@@ -24,7 +19,7 @@ final class ColumnOptions {
 
     /// Whether columns were given other names.
     boolean areRenamed() {
-        return !columns.isEmpty();
+        return !columns.names().isEmpty();
     }
 
     /// The shape, where it was given.
@@ -33,6 +28,6 @@ final class ColumnOptions {
     }
 
     Input input(String path) {
-        return new Input(path, columns, shape().filter(name -> !name.equals("auto")));
+        return new Input(path, columns.names(), shape().filter(name -> !name.equals("auto")));
     }
 }

@@ -72,12 +72,8 @@ final class DataInspectCommand implements Runnable {
     @Mixin
     private TemplateOptions template;
 
-    @Option(
-            names = "--columns",
-            split = ",",
-            paramLabel = "COLUMN=NAME",
-            description = "Other names of columns: prompt=question,completion=answer.")
-    private Map<String, String> columns = new LinkedHashMap<>();
+    @Mixin
+    private RenamedColumns columns;
 
     @Option(
             names = "--max-length",
@@ -125,7 +121,7 @@ final class DataInspectCommand implements Runnable {
                     "--near-duplicates is %s; expected more than 0 and at most 1, such as 0.8".formatted(near));
         }
         List<Path> files = DataRows.files(inputs);
-        renaming = new Input(inputs.getFirst(), columns, Optional.empty());
+        renaming = new Input(inputs.getFirst(), columns.names(), Optional.empty());
         Profile profile = new Profile(near >= 1 ? OptionalDouble.empty() : OptionalDouble.of(near));
         if (model == null) {
             read(files, profile, Optional.empty());
