@@ -157,16 +157,7 @@ class ChangedProjectionTest extends ScopedTest {
         Tensor ids = Tensor.of(new int[] {4, 0, 4, 10, 2, 7});
         Tensor index = Tensor.of(new int[] {7, 4, 1});
         for (boolean tableLearns : new boolean[] {false, true}) {
-            GradientCheck.of(
-                            kernels,
-                            on -> Embedding.apply(
-                                    on.tape(),
-                                    new Embedding(
-                                            on.weight(0),
-                                            Optional.empty(),
-                                            Optional.of(new ReplacedRows(index, on.weight(1)))),
-                                    ids,
-                                    OptionalInt.empty()))
+            GradientCheck.of(kernels, on -> Embedding.apply(on.tape(), withRows(on, index), ids, OptionalInt.empty()))
                     .weight(tableLearns, 11, OUT)
                     .weight(true, 3, OUT)
                     .against(2e-5, t -> mixed(t.get(0), t.get(1), index).indexSelect(0, ids));
@@ -188,16 +179,7 @@ class ChangedProjectionTest extends ScopedTest {
                     return t.get(0).indexSelect(0, ids).add(u.mm(t.get(2).t()).mul(SCALE));
                 });
         Tensor index = Tensor.of(new int[] {10, 4});
-        GradientCheck.of(
-                        kernels,
-                        on -> Embedding.apply(
-                                on.tape(),
-                                new Embedding(
-                                        on.weight(0),
-                                        Optional.empty(),
-                                        Optional.of(new ReplacedRows(index, on.weight(1)))),
-                                ids,
-                                OptionalInt.of(4)))
+        GradientCheck.of(kernels, on -> Embedding.apply(on.tape(), withRows(on, index), ids, OptionalInt.of(4)))
                 .weight(true, 11, OUT)
                 .weight(true, 2, OUT)
                 .against(
@@ -368,5 +350,10 @@ class ChangedProjectionTest extends ScopedTest {
         }
         LowRank low = new LowRank(on.weight(1), on.weight(2), SCALE, 0, 0, Optional.empty(), sizes);
         return new Embedding(on.weight(0), Optional.of(low), Optional.empty());
+    }
+
+    /// The first weight as a table, with rows of the second in place of those at `index`.
+    private static Embedding withRows(GradientCheck.Operands on, Tensor index) {
+        return new Embedding(on.weight(0), Optional.empty(), Optional.of(new ReplacedRows(index, on.weight(1))));
     }
 }
